@@ -1,0 +1,37 @@
+"""Partitions of the children into groups; each group is trained alone with its own super-net (paper §4.2)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from commonweight.errors import UsageError
+from commonweight.space import Child
+
+Partition = tuple[tuple[Child, ...], ...]
+"""Disjoint groups that cover the children; within a group the children stand in lexicographic order."""
+
+
+def singletons(children: Sequence[Child]) -> Partition:
+    """Every child alone: ground truth, and m = n of Table 3a."""
+    return tuple((child,) for child in sorted(children))
+
+
+def similar(children: Sequence[Child], m: int) -> Partition:
+    """Grouping by similarity: the lexicographic sequence cut into `m` runs of equal length (paper §4.2.2)."""
+    return _cut(sorted(children), m)
+
+
+def at_random(children: Sequence[Child], m: int, rng: np.random.Generator) -> Partition:
+    """Grouping by random: a uniform permutation cut into `m` groups of equal size (paper §4.2.1)."""
+    ordered = sorted(children)
+    groups = _cut([ordered[index] for index in rng.permutation(len(ordered))], m)
+    return tuple(tuple(sorted(group)) for group in groups)
+
+
+def _cut(children: Sequence[Child], m: int) -> Partition:
+    """`m` consecutive runs; where `m` does not divide the number of children, sizes differ by at most one."""
+    if not 1 <= m <= len(children):
+        raise UsageError(f"m = {m} groups of {len(children)} children; expected 1 … {len(children)}")
+    bounds = [len(children) * group // m for group in range(m + 1)]
+    return tuple(tuple(children[low:high]) for low, high in pairwise(bounds))
