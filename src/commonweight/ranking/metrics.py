@@ -1,0 +1,210 @@
+"""Ranks and the numbers that compare them (paper section 3.2): Kendall's tau, S-Tau, GT-Tau, TnR, Mean-k and Std-k.
+
+A rank is given by the accuracies of its children, a vector [child]; higher is better. All functions take anything that
+`numpy.asarray` turns into a float64 array, and raise `UsageError` when it has the wrong dimensions, holds nan or
+infinity, or (where pairs of children are compared) has fewer than two children.
+
+All taus are computed at once: write the sign of (accuracy of x − accuracy of y) for every pair of children as a row of
+−1, 0, 1 per rank. The product of two rows counts concordant minus discordant pairs; a row's number of nonzeros counts
+the pairs that are not tied. All of these are integers, so nothing is rounded before the last division.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from commonweight.errors import UsageError
+
+SIGNS_AT_ONCE = 2**22  # signs held per chunk: 16 MiB of float32, and sums below 2**24, which float32 holds exactly
+
+
+@dataclass(frozen=True)
+class STau:
+    """S-Tau of N ranks: mean, Max Tau and Min Tau over `pairs` = N(N−1)/2 pairs."""
+
+    mean: float
+    max: float
+    min: float
+    pairs: int
+
+
+@dataclass(frozen=True, eq=False)
+class MeanStd:
+    """Mean and population standard deviation: arrays [...], or two numbers when there is a single curve."""
+
+    mean: NDArray[np.float64] | np.float64
+    std: NDArray[np.float64] | np.float64
+
+
+def tau(a: ArrayLike, b: ArrayLike) -> float:
+    """Kendall's tau-b of two accuracy vectors, both [child].
+
+    tau = (C − D) / sqrt((P − A) (P − B)): of all P pairs of children, C are ordered alike by a and b, D oppositely,
+    A are tied in a, and B in b; a pair tied in either is in neither C nor D. It lies in [−1, 1], and is nan when a or b
+    is constant, as in SciPy's `kendalltau`. Raises `UsageError` for vectors that do not fit each other.
+    """
+    a, b = _accuracies(a, "a", 1), _accuracies(b, "b", 1)
+    return float(tau_between(a[None], b[None])[0, 0])
+
+
+def tau_matrix(accuracies: ArrayLike) -> NDArray[np.float64]:
+    """`tau` of every two ranks: accuracies [rank, child] → symmetric [rank, rank].
+
+    The diagonal is exactly 1. Row and column of a constant rank are nan, the diagonal included.
+    """
+    accuracies = _accuracies(accuracies, "accuracies", 2)
+    return _tau_b(accuracies, accuracies)
+
+
+def tau_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """`tau` of every rank of one set with every rank of another: a [rank, child], b [rank', child] → [rank, rank']."""
+    a, b = _accuracies(a, "a", 2), _accuracies(b, "b", 2)
+    if a.shape[1] != b.shape[1]:
+        raise UsageError(
+            f"a has {a.shape[1]} children and b has {b.shape[1]}; give both the accuracies of the same children"
+        )
+    return _tau_b(a, b)
+
+
+def s_tau(accuracies: ArrayLike) -> STau:
+    """S-Tau, Max Tau and Min Tau of N ranks: accuracies [instance, child] (paper section 3.2, equation 2; Table 1).
+
+    S-Tau = 2 / (N (N − 1)) · sum of tau(R_i, R_j) over all i < j; Max Tau and Min Tau are the extreme ones of these
+    taus. If any of them is undefined (a rank is constant), all three are nan. Raises `UsageError` for N < 2.
+    """
+    taus = tau_matrix(accuracies)
+    n = len(taus)
+    if n < 2:
+        raise UsageError(f"accuracies hold {n} instance(s); S-Tau compares pairs, so give at least 2 instances")
+    pairs = taus[np.triu_indices(n, 1)]
+    if np.isnan(pairs).any():
+        return STau(np.nan, np.nan, np.nan, len(pairs))
+    return STau(float(pairs.mean()), float(pairs.max()), float(pairs.min()), len(pairs))
+
+
+def gt_tau(accuracies: ArrayLike, ground_truth: ArrayLike) -> NDArray[np.float64]:
+    """GT-Tau of many ranks: tau(R, R_gt) of each [child] in accuracies [..., child] with ground_truth [child] → [...].
+
+    Paper section 3.2. nan where a rank is constant, and everywhere when the ground truth is.
+    """
+    accuracies, ground_truth = _with_ground_truth(accuracies, ground_truth)
+    flat = accuracies.reshape(-1, accuracies.shape[-1])
+    return _tau_b(flat, ground_truth[None]).reshape(accuracies.shape[:-1])
+
+
+def ranks(accuracies: ArrayLike) -> NDArray[np.int64]:
+    """Rank of each child, 1 = best: accuracies [..., child] → [..., child], a permutation of 1 … children in each row.
+
+    The order is strict: of two children with the same accuracy the one with the lower index is the better one.
+    """
+    order = _best_first(_accuracies(accuracies, "accuracies", None, children=1))
+    result = np.empty_like(order)
+    np.put_along_axis(result, order, np.arange(1, order.shape[-1] + 1), axis=-1)
+    return result
+
+
+def top_n_rank(accuracies: ArrayLike, ground_truth: ArrayLike, n: int) -> NDArray[np.int64]:
+    """TnR: the best ground-truth rank among the n best children of a rank (paper section 3.2; T1R, T3R in Table 2).
+
+    accuracies [..., child], ground_truth [child] → [...], in 1 … children; lower is better. Ties, in either, go to the
+    lower child index, as in `ranks`. Raises `UsageError` unless 1 ≤ n ≤ children.
+    """
+    accuracies, ground_truth = _with_ground_truth(accuracies, ground_truth, children=1)
+    if not 1 <= n <= len(ground_truth):
+        raise UsageError(f"n is {n}; TnR takes the n best of {len(ground_truth)} children, so 1 ≤ n ≤ that number")
+    return ranks(ground_truth)[_best_first(accuracies)[..., :n]].min(axis=-1)
+
+
+def last_k(curve: ArrayLike, k: int) -> MeanStd:
+    """GT-Tau-Mean-k and GT-Tau-Std-k: mean and population standard deviation of the last k moments.
+
+    curve [..., moment] (GT-Tau after each of the last mini-batches of one instance) → mean [...], std [...], paper
+    section 4 (Table 3). The standard deviation divides by k, not k − 1. A nan (an undefined tau) among the last k makes
+    both nan. Raises `UsageError` for k < 1 or fewer than k moments.
+    """
+    values = _array(curve, "curve")
+    if values.ndim < 1 or np.isinf(values).any():
+        raise UsageError(f"curve has shape {values.shape}; expected [..., moment] without infinities: give taus")
+    if not 1 <= k <= values.shape[-1]:
+        raise UsageError(
+            f"k is {k} and the curve has {values.shape[-1]} moment(s); expected 1 ≤ k ≤ moments: lower k or record more"
+        )
+    last = values[..., -k:]
+    return MeanStd(last.mean(axis=-1), last.std(axis=-1))
+
+
+def _tau_b(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """tau-b of a [rank, child] with b [rank', child] → [rank, rank']; nan where one is constant."""
+    agreement = np.zeros((len(a), len(b)))  # C − D
+    untied_a, untied_b = np.zeros(len(a)), np.zeros(len(b))
+    for lags in _chunks(a.shape[1], max(len(a), len(b))):
+        signs_a = _signs(a, lags)
+        signs_b = signs_a if b is a else _signs(b, lags)
+        agreement += signs_a @ signs_b.T
+        untied_a += np.count_nonzero(signs_a, axis=1)
+        untied_b += np.count_nonzero(signs_b, axis=1)
+    # One root of the exact product: sqrt(x * x) is x in floating point, so equal orders give exactly ±1.
+    scale = np.sqrt(np.outer(untied_a, untied_b))
+    return np.divide(agreement, scale, out=np.full_like(agreement, np.nan), where=scale > 0)
+
+
+def _chunks(children: int, rows: int) -> Iterator[range]:
+    """Cut the lags 1 … children − 1 into runs; the pairs (i, i + lag) of a run are about SIGNS_AT_ONCE signs."""
+    step = max(1, SIGNS_AT_ONCE // (max(1, rows) * children))
+    for start in range(1, children, step):
+        yield range(start, min(start + step, children))
+
+
+def _signs(accuracies: NDArray[np.float64], lags: range) -> NDArray[np.float32]:
+    """sign(x_i − x_(i + lag)) for all i and lags: [rank, child] → [rank, pair].
+
+    By comparison, as a difference of large numbers overflows; float32, as BLAS multiplies it fastest.
+    """
+    pairs = [(accuracies[:, :-lag], accuracies[:, lag:]) for lag in lags]
+    return np.concatenate([(x > y).astype(np.float32) - (x < y) for x, y in pairs], axis=1)
+
+
+def _best_first(accuracies: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Child indexes from best to worst, [..., child]; a stable sort leaves tied children in index order."""
+    return np.argsort(-accuracies, axis=-1, kind="stable")
+
+
+def _array(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} is not an array of numbers ({error}); give numbers in rows of equal length") from None
+
+
+def _accuracies(values: ArrayLike, name: str, ndim: int | None, children: int = 2) -> NDArray[np.float64]:
+    """values as finite float64 with `ndim` dimensions (None: at least one), the last of at least `children`."""
+    array = _array(values, name)
+    expected = {None: "[..., child]", 1: "[child]", 2: "[rank, child]"}[ndim]
+    if array.ndim < 1 or ndim not in {None, array.ndim}:
+        raise UsageError(f"{name} has shape {array.shape}; expected {expected}: one accuracy per child, reshape it")
+    if array.shape[-1] < children:
+        raise UsageError(
+            f"{name} has shape {array.shape}; expected {expected} with at least {children} child(ren): give more"
+        )
+    bad = np.count_nonzero(~np.isfinite(array))
+    if bad:
+        raise UsageError(
+            f"{name} has {bad} nan or infinite of {array.size} values; expected finite accuracies: "
+            "leave out the children or ranks that were not measured"
+        )
+    return array
+
+
+def _with_ground_truth(
+    accuracies: ArrayLike, ground_truth: ArrayLike, children: int = 2
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows = _accuracies(accuracies, "accuracies", None, children)
+    truth = _accuracies(ground_truth, "ground_truth", 1, children)
+    if rows.shape[-1] != len(truth):
+        raise UsageError(
+            f"accuracies have {rows.shape[-1]} children and ground_truth has {len(truth)}; "
+            "give both for the same children, in the same order"
+        )
+    return rows, truth
