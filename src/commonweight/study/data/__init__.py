@@ -1,0 +1,70 @@
+"""The data room: from a name in the study file to images and labels in memory. Plain NumPy, no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from commonweight.errors import DataError, nearest
+from commonweight.study.data.cifar import read_cifar10_binary
+from commonweight.study.data.embedded import fashion14
+from commonweight.study.data.idx import read_idx, read_idx_directory
+from commonweight.study.data.raw import RawImages, balanced, reduce, subset
+
+__all__ = [
+    "RawImages",
+    "balanced",
+    "data_names",
+    "fashion14",
+    "load_raw",
+    "read_cifar10_binary",
+    "read_idx",
+    "read_idx_directory",
+    "reduce",
+    "subset",
+]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Data that comes with the package and takes no path."""
+
+    read: Callable[[], RawImages]
+
+
+@dataclass(frozen=True)
+class Local:
+    """Data that the user has, and what their path must lead to."""
+
+    read: Callable[[Path], RawImages]
+    expects: str
+
+
+SOURCES: dict[str, Shipped | Local] = {
+    "fashion14": Shipped(fashion14),
+    "idx": Local(read_idx_directory, "the folder with the four IDX files"),
+    "cifar10": Local(read_cifar10_binary, "the folder with CIFAR-10's binary version"),
+}
+
+
+def data_names() -> tuple[str, ...]:
+    """The names that `load_raw` knows."""
+    return tuple(SOURCES)
+
+
+def load_raw(name: str, path: str | Path | None = None) -> RawImages:
+    """The data set of that name: `fashion14` ships with the package, the others are the user's, at `path`.
+
+    Raises `DataError` for an unknown name, a path that is missing or not wanted, and data that cannot be read.
+    """
+    source = SOURCES.get(name)
+    if source is None:
+        raise DataError(f"got data {name!r}, expected one of {', '.join(SOURCES)}{nearest(name, SOURCES)}")
+    if isinstance(source, Shipped):
+        if path is not None:
+            raise DataError(
+                f"got path {str(path)!r} for data {name!r}, which is part of the package; leave the path out"
+            )
+        return source.read()
+    if path is None:
+        raise DataError(f"got no path for data {name!r}, expected {source.expects}; give its path")
+    return source.read(Path(path))
