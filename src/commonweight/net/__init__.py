@@ -1,0 +1,34 @@
+"""The super-net of stacked copies, its primitives, and the sweep of all children."""
+
+from commonweight.net.choice import EngineChoice, choose_engine
+from commonweight.net.engine import Engine
+from commonweight.net.layers import Conv, Head, Norm
+from commonweight.net.native import Library, Native, find_library
+from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
+from commonweight.net.reference import Reference
+from commonweight.net.supernet import ChildPath, Combine, NetShape, SuperNet
+from commonweight.net.sweep import Precision, sweep
+
+__all__ = [
+    "ChildPath",
+    "Combine",
+    "Conv",
+    "Engine",
+    "EngineChoice",
+    "Head",
+    "Library",
+    "Native",
+    "NetShape",
+    "Norm",
+    "Precision",
+    "Primitive",
+    "Reference",
+    "SuperNet",
+    "UnitShape",
+    "choose_engine",
+    "find_library",
+    "primitive",
+    "primitive_names",
+    "register_primitive",
+    "sweep",
+]

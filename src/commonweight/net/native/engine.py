@@ -1,0 +1,145 @@
+"""The native engine: programs of native steps, copy after copy, for what the kernels know; PyTorch for the rest."""
+
+import ctypes
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from commonweight.errors import UsageError
+from commonweight.net.native.layouts import Sweep, Training, runs_natively
+from commonweight.net.native.library import Batch, Library, Step
+from commonweight.net.native.memory import LANES, Memory
+from commonweight.net.reference import Reference
+from commonweight.net.supernet import SuperNet
+from commonweight.net.sweep import Precision
+from commonweight.space import Child
+
+SWEEP_BYTES = 2**18  # of one activation of a sweep, so that the few a child is at stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A training program with the parameters it reaches and their gradients."""
+
+    steps: "ctypes.Array[Step]"
+    reached: list[tuple[nn.Parameter, Tensor]]
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """A sweep's programs, and the layout that owns the tensors they point to."""
+
+    layout: Sweep
+    fold: "ctypes.Array[Step]"
+    steps: "ctypes.Array[Step]"
+
+
+class Native:
+    """An `Engine` on the processor's vector units. The net must be float32 on a CPU.
+
+    A child with a unit that the native part does not know (a primitive of your own) runs through PyTorch as a whole. The
+    arithmetic has one order whatever the copies and children around it: copy i of a stack gives the bits it gives alone.
+    """
+
+    def __init__(self, net: SuperNet, library: Library) -> None:
+        wrong = [t for t in net.state_dict().values() if t.device.type != "cpu" or t.dtype != torch.float32]
+        if wrong:
+            raise UsageError(
+                f"the native engine needs float32 on a CPU, the net has {wrong[0].dtype} on {wrong[0].device}; "
+                "use the reference engine"
+            )
+        self.net = net
+        self.name = f"native {library.flavour}"
+        self.library = library
+        self._reference = Reference(net)
+        self._gradients: dict[nn.Parameter, Tensor] = {}
+        self._memory: Memory | None = None
+        self._programs: dict[Child, _Program | None] = {}
+        self._sweeps: dict[tuple[int, tuple[Child, ...]], _Sweep] = {}
+
+    def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
+        program = self._training(images, child)
+        if program is None:
+            return self._reference.gradients(images, labels, child)
+        batch = self._batch(images, labels := labels.contiguous())
+        for copy in range(self.net.copies):
+            batch.copy = copy
+            self.library.run(program.steps, batch)
+        return program.reached
+
+    def sweep(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        children: Sequence[Child],
+        precision: Precision = Precision.FLOAT32,
+    ) -> Tensor:
+        if precision is not Precision.FLOAT32:
+            return self._reference.sweep(images, labels, children, precision)
+        native = [runs_natively(self.net, child) for child in children]
+        known = tuple(itertools.compress(children, native))
+        others = [child for child, is_known in zip(children, native, strict=True) if not is_known]
+        accuracy = torch.zeros(self.net.copies, len(children), dtype=torch.float64)
+        if known:
+            accuracy[:, torch.tensor(native)] = self._sweep(images, labels, known)
+        if others:
+            accuracy[:, ~torch.tensor(native)] = self._reference.sweep(images, labels, others)
+        return accuracy
+
+    def _sweep(self, images: Tensor, labels: Tensor, children: tuple[Child, ...]) -> Tensor:
+        pixels = images.shape[2] * images.shape[3]
+        blocks = max(1, SWEEP_BYTES // (4 * LANES * pixels * self.net.shape.channels))
+        if (pixels, children) not in self._sweeps:
+            layout = Sweep(self.net, Memory(blocks, pixels), children)
+            self._sweeps = {(pixels, children): _Sweep(layout, packed(layout.fold), packed(layout.steps))}
+        program = self._sweeps[pixels, children]
+        right = program.layout.right.zero_()
+        labels = labels.contiguous()
+        for copy in range(self.net.copies):
+            some = blocks * LANES
+            for number, (some_images, target) in enumerate(zip(images.split(some), labels.split(some), strict=True)):
+                batch = self._batch(some_images, target)
+                batch.copy = copy
+                if number == 0:
+                    self.library.run(program.fold, batch)
+                self.library.run(program.steps, batch)
+        return right.T.to(torch.float64) / len(images)
+
+    def _training(self, images: Tensor, child: Child) -> _Program | None:
+        """The child's program, laid out when first needed; None when only PyTorch can run it."""
+        blocks, pixels = -(-len(images) // LANES), images.shape[2] * images.shape[3]
+        if self._memory is None or self._memory.blocks < blocks or self._memory.pixels != pixels:
+            self._memory, self._programs = Memory(blocks, pixels), {}
+        if child not in self._programs:
+            self._programs[child] = None
+            if runs_natively(self.net, child):
+                layout = Training(self.net, self._memory, self._gradients, child)
+                reached = [(parameter, self._gradients[parameter]) for parameter in layout.reached]
+                self._programs[child] = _Program(packed(layout.steps), reached)
+        return self._programs[child]
+
+    def _batch(self, images: Tensor, labels: Tensor) -> Batch:
+        """The images and labels as the native part reads them; the tensors must outlive it."""
+        shape = (len(images), self.net.shape.image_channels, *images.shape[2:])
+        for tensor, dtype, expected in ((images, torch.float32, shape), (labels, torch.int64, shape[:1])):
+            if tensor.dtype != dtype or tensor.device.type != "cpu" or tensor.shape != expected:
+                raise UsageError(
+                    f"the native engine needs {dtype} {list(expected)} on a CPU, got {tensor.dtype} "
+                    f"{list(tensor.shape)} on {tensor.device}"
+                )
+        return Batch(
+            images=images.data_ptr(),
+            strides=(ctypes.c_int64 * 4)(*images.stride()),
+            labels=labels.data_ptr(),
+            count=len(images),
+            height=images.shape[2],
+            width=images.shape[3],
+        )
+
+
+def packed(steps: Sequence[Step]) -> "ctypes.Array[Step]":
+    """The steps one after another in memory, as the native part reads them."""
+    return (Step * len(steps))(*steps)

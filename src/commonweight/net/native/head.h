@@ -1,0 +1,110 @@
+// Global average pooling, linear classifier, cross-entropy; and how images come in.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "program.h"
+
+namespace commonweight {
+
+inline void load(const Step& step, const Run& run, const Batch& batch) {
+    const int pixels = run.pixels();
+    for (int block = 0; block < run.blocks; block++) {
+        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        for (int c = 0; c < step.channels_in; c++) {
+            float* to = reinterpret_cast<float*>(step.out + (size_t(block) * step.channels_in + c) * pixels);
+            std::memset(to, 0, pixels * sizeof(Vec));
+            for (int lane = 0; lane < lanes; lane++) {
+                const float* from = batch.images + (int64_t(block) * LANES + lane) * batch.strides[0] +
+                                    c * batch.strides[1];
+                for (int row = 0; row < run.height; row++)
+                    for (int x = 0; x < run.width; x++)
+                        to[(row * run.width + x) * LANES + lane] = from[row * batch.strides[2] + x * batch.strides[3]];
+            }
+        }
+    }
+}
+
+// Mean over the pixels of every feature of one block, and the logits from them.
+inline void logits_of_block(const Step& step, const Run& run, int block, Vec* features, Vec* logits) {
+    const int pixels = run.pixels(), width = step.channels_in * step.inputs;
+    for (int i = 0; i < step.inputs; i++)
+        for (int c = 0; c < step.channels_in; c++) {
+            const Vec* plane = step.in[i] + (size_t(block) * step.channels_in + c) * pixels;
+            Vec sum = {};
+            for (int p = 0; p < pixels; p++) sum += plane[p];
+            features[i * step.channels_in + c] = sum * (1.0f / pixels);
+        }
+    const float* weight = step.mixing + size_t(run.copy) * step.channels_out * width;
+    for (int k = 0; k < step.channels_out; k++) {
+        Vec sum = splat(step.beta[run.copy * step.channels_out + k]);
+        for (int f = 0; f < width; f++) sum += features[f] * weight[k * width + f];
+        logits[k] = sum;
+    }
+}
+
+// Forward, loss and backward in one: the loss is the mean cross-entropy over the images of the batch.
+inline void head(const Step& step, const Run& run, const Batch& batch) {
+    const int pixels = run.pixels(), width = step.channels_in * step.inputs, classes = step.channels_out;
+    const float* weight = step.mixing + size_t(run.copy) * classes * width;
+    float* d_weight = step.d_mixing + size_t(run.copy) * classes * width;
+    float* d_bias = step.d_beta + run.copy * classes;
+    std::memset(d_weight, 0, size_t(classes) * width * sizeof(float));
+    std::memset(d_bias, 0, classes * sizeof(float));
+    std::vector<Vec> memory(width + classes + 1);
+    Vec* features = memory.data();
+    Vec* logits = features + width;
+    const float share = 1.0f / float(run.images());
+    for (int block = 0; block < run.blocks; block++) {
+        logits_of_block(step, run, block, features, logits);
+        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        for (int lane = 0; lane < LANES; lane++) {
+            if (lane >= lanes) {
+                for (int k = 0; k < classes; k++) logits[k][lane] = 0;
+                continue;
+            }
+            float top = logits[0][lane], total = 0;
+            for (int k = 1; k < classes; k++) top = std::max(top, float(logits[k][lane]));
+            for (int k = 0; k < classes; k++) total += logits[k][lane] = std::exp(logits[k][lane] - top);
+            for (int k = 0; k < classes; k++) {
+                const bool right = batch.labels[int64_t(block) * LANES + lane] == k;
+                logits[k][lane] = (logits[k][lane] / total - right) * share;
+            }
+        }
+        for (int k = 0; k < classes; k++) {
+            d_bias[k] += sum_of_lanes(logits[k]);
+            for (int f = 0; f < width; f++) d_weight[k * width + f] += sum_of_lanes(logits[k] * features[f]);
+        }
+        for (int i = 0; i < step.inputs; i++) {
+            if (!step.d_in[i]) continue;
+            for (int c = 0; c < step.channels_in; c++) {
+                Vec d = {};
+                for (int k = 0; k < classes; k++) d += logits[k] * weight[k * width + i * step.channels_in + c];
+                Vec* to = step.d_in[i] + (size_t(block) * step.channels_in + c) * pixels;
+                const Vec each = d * (1.0f / pixels);
+                for (int p = 0; p < pixels; p++) to[p] = step.d_add[i] ? to[p] + each : each;
+            }
+        }
+    }
+}
+
+// Counts right answers; of equal logits the first class wins, as in torch.argmax.
+inline void head_eval(const Step& step, const Run& run, const Batch& batch) {
+    const int width = step.channels_in * step.inputs, classes = step.channels_out;
+    std::vector<Vec> memory(width + classes + 1);
+    for (int block = 0; block < run.blocks; block++) {
+        logits_of_block(step, run, block, memory.data(), memory.data() + width);
+        const Vec* logits = memory.data() + width;
+        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        for (int lane = 0; lane < lanes; lane++) {
+            int best = 0;
+            for (int k = 1; k < classes; k++)
+                if (logits[k][lane] > logits[best][lane]) best = k;
+            step.right[run.copy] += batch.labels[int64_t(block) * LANES + lane] == best;
+        }
+    }
+}
+
+}  // namespace commonweight

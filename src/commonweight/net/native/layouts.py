@@ -1,0 +1,222 @@
+"""Laying out programs: what a child's way through the network becomes as a list of native steps."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from commonweight.net.layers import Head
+from commonweight.net.native.library import MAX_INPUTS, Kind, Step
+from commonweight.net.native.memory import Bundle, Memory, Value, step
+from commonweight.net.native.stages import NoConnection, Stage, Work, stages
+from commonweight.net.supernet import Combine, SuperNet
+from commonweight.sharing import Site
+from commonweight.space import Child
+
+
+def runs_natively(net: SuperNet, child: Child) -> bool:
+    """Whether the native part knows every unit of the child; one that it does not know runs through PyTorch as a whole."""
+    path = net.path(child)
+    units = [path.stem, *(unit for cell in path.cells for unit in (cell.pre, *cell.edges))]
+    known = [stages(unit, net.copies) for unit in units]
+    if net.plan.space.nodes > MAX_INPUTS or None in known:
+        return False
+    weights = [weight for found in known if isinstance(found, list) for stage in found for weight in stage.tensors]
+    return len(weights) == len(set(weights))  # one that is used twice would need its gradients added
+
+
+class Training:
+    """A `Flow` that lays out one mini-batch of one child: forward, loss, backward.
+
+    `steps` is the program and `reached` the parameters that it gives gradients. What no gradient reaches (behind a
+    `none` edge) has no backward step, as autograd would leave its parameters without a gradient.
+    """
+
+    def __init__(self, net: SuperNet, memory: Memory, gradients: dict[nn.Parameter, Tensor], child: Child) -> None:
+        self._net, self._memory, self._gradients = net, memory, gradients
+        self.steps: list[Step] = []
+        self.reached: list[nn.Parameter] = []
+        self._back: list[Callable[[], None]] = []  # each lays out one step's backward; called last first
+        channels = net.shape.image_channels
+        images = Value(channels, memory.activation("images", channels))
+        self.steps.append(step(Kind.LOAD, [images], images.data, channels))
+        self._head(net.path(child).head, net.send(child, (images,), self))
+        while self._back:
+            self._back.pop()()
+
+    def unit(self, site: Site, module: nn.Module, x: Bundle) -> Bundle:
+        known = stages(module, self._net.copies)
+        assert known is not None, "asked for a unit that only PyTorch can run"
+        if isinstance(known, NoConnection):
+            return (Value(x[0].channels, self._memory.activation("nothing", x[0].channels)),)
+        for place, stage in enumerate(known):
+            x = (self._stage(f"{site.name}.{place}", stage, x),)
+        return x
+
+    def add(self, name: str, values: Sequence[Bundle]) -> Bundle:
+        terms = [value for (value,) in values]
+        if len(terms) == 1:
+            return (terms[0],)
+        total = self._value(name, terms[0].channels)
+        self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
+        self._back.append(lambda: self._add_back(terms, total))
+        return (total,)
+
+    def combine(self, name: str, nodes: Sequence[Bundle]) -> Bundle:
+        if self._net.shape.combine is Combine.SUM:
+            return self.add(name, nodes)
+        return tuple(value for (value,) in nodes)
+
+    def _stage(self, name: str, stage: Stage, inputs: Bundle) -> Value:
+        out = self._value(name, stage.channels)
+        tensors = {
+            **stage.parameters,
+            **stage.statistics,
+            "middle": self._middle(name, stage.work, inputs[0].channels),
+            "inverse": self._memory.tensor(f"{name}.inverse", (stage.channels,)),
+        }
+        self.steps.append(step(stage.work.forward, inputs, out.data, out.channels, stage.numbers, tensors))
+
+        def back() -> None:
+            if not out.written:
+                return
+            into = {f"d_{field}": self._reach(parameter) for field, parameter in stage.parameters.items()}
+            all_tensors = {**tensors, **into, "d_out": out.gradient}
+            made = step(stage.work.back, inputs, out.data, out.channels, stage.numbers, all_tensors)
+            self._give_back(made, inputs)
+            self.steps.append(made)
+
+        self._back.append(back)
+        return out
+
+    def _middle(self, name: str, work: Work, channels: int) -> Tensor | None:
+        """What the backward pass of a stage needs besides its input and output."""
+        match work:
+            case Work.SEPARABLE:
+                return self._memory.activation(f"{name}.middle", channels)
+            case Work.MAX_POOL:
+                shape = tuple(self._memory.activation("images", self._net.shape.image_channels).shape)
+                return self._memory.tensor(f"{name}.taps", (shape[0], channels, *shape[2:]), torch.uint8)
+            case _:
+                return None
+
+    def _head(self, head: nn.Module, nodes: Bundle) -> None:
+        assert isinstance(head, Head)
+        tensors = {
+            "mixing": head.weight,
+            "beta": head.bias,
+            "d_mixing": self._reach(head.weight),
+            "d_beta": self._reach(head.bias),
+        }
+        made = step(Kind.HEAD, nodes, nodes[0].data, head.weight.shape[1], {}, tensors)
+        self._give_back(made, nodes)
+        self.steps.append(made)
+
+    def _add_back(self, terms: Sequence[Value], total: Value) -> None:
+        if not total.written:
+            return
+        receivers = [term for term in terms if term.gradient is not None]
+        if receivers:
+            made = step(Kind.SUM_BACK, receivers, total.data, total.channels, {}, {"d_out": total.gradient})
+            self._give_back(made, receivers)
+            self.steps.append(made)
+
+    def _give_back(self, made: Step, inputs: Sequence[Value]) -> None:
+        """Where the step puts the gradients of its inputs: over nothing the first time, on top of it after that."""
+        for place, value in enumerate(inputs):
+            if value.gradient is not None:
+                made.d_in[place] = value.gradient.data_ptr()
+                made.d_add[place] = value.written
+                value.written = True
+
+    def _value(self, name: str, channels: int) -> Value:
+        return Value(
+            channels, self._memory.activation(name, channels), self._memory.activation(f"{name}.gradient", channels)
+        )
+
+    def _reach(self, parameter: nn.Parameter) -> Tensor:
+        if parameter not in self._gradients:
+            self._gradients[parameter] = torch.zeros_like(parameter)
+        self.reached.append(parameter)
+        return self._gradients[parameter]
+
+
+class Sweep:
+    """A `Flow` that lays out a sweep: `fold` once per copy and sweep, `steps` for every few images.
+
+    `fold` puts normalisations into weights; `right` `[child, copy]` counts right answers. Stem, preprocessing and edges
+    of the first cell stand in `steps` once for all children that send the same input through the same unit.
+    """
+
+    def __init__(self, net: SuperNet, memory: Memory, children: Sequence[Child]) -> None:
+        self._net, self._memory = net, memory
+        self.fold: list[Step] = []
+        self.steps: list[Step] = []
+        self.right = torch.zeros(len(children), net.copies, dtype=torch.int64)
+        self._folded: dict[nn.Parameter | Tensor, dict[str, Tensor]] = {}
+        self._kept: dict[tuple[object, ...], Bundle] = {}
+        channels = net.shape.image_channels
+        images = Value(channels, memory.activation("images", channels))
+        self.steps.append(step(Kind.LOAD, [images], images.data, channels))
+        for child, right in zip(children, self.right, strict=True):
+            self._head(net.path(child).head, net.send(child, (images,), self), right)
+
+    def unit(self, site: Site, module: nn.Module, x: Bundle) -> Bundle:
+        if site.cell not in (None, 0):
+            return self._unit(f"eval {site.name}", module, x)
+        key = (module, *map(id, x))
+        if key not in self._kept:
+            self._kept[key] = self._unit(f"eval {site.name} {len(self._kept)}", module, x)
+        return self._kept[key]
+
+    def add(self, name: str, values: Sequence[Bundle]) -> Bundle:
+        terms = [value for (value,) in values]
+        if len(terms) == 1:
+            return (terms[0],)
+        if not name.startswith("cell0.") or len(terms) == self._net.plan.space.nodes:
+            return self._sum(f"eval {name}", terms)
+        key = tuple(map(id, terms))
+        if key not in self._kept:
+            self._kept[key] = self._sum(f"eval {name} {len(self._kept)}", terms)
+        return self._kept[key]
+
+    def combine(self, name: str, nodes: Sequence[Bundle]) -> Bundle:
+        if self._net.shape.combine is Combine.SUM:
+            return self.add(name, nodes)
+        return tuple(value for (value,) in nodes)
+
+    def _unit(self, name: str, module: nn.Module, x: Bundle) -> Bundle:
+        known = stages(module, self._net.copies)
+        assert known is not None, "asked for a unit that only PyTorch can run"
+        if isinstance(known, NoConnection):
+            return (Value(x[0].channels, self._memory.activation("nothing", x[0].channels)),)
+        for place, stage in enumerate(known):
+            out = Value(stage.channels, self._memory.activation(f"{name}.{place}", stage.channels))
+            tensors = {**stage.parameters, **self._folded_of(stage, sum(value.channels for value in x))}
+            self.steps.append(step(stage.work.eval, x, out.data, out.channels, stage.numbers, tensors))
+            x = (out,)
+        return x
+
+    def _folded_of(self, stage: Stage, channels_in: int) -> dict[str, Tensor]:
+        """Weights with the normalisation in them, and what is left of it; made once for each set of statistics."""
+        statistics = stage.statistics["mean"]
+        if statistics not in self._folded:
+            mixing = stage.parameters.get("mixing")
+            width = 1 if mixing is None else mixing[0].numel()
+            folded = {"folded": torch.zeros(stage.channels * width), "shift": torch.zeros(stage.channels)}
+            self._folded[statistics] = folded
+            source = Value(channels_in, statistics)  # of which only the channel count is read
+            tensors = {**stage.parameters, **stage.statistics, **folded}
+            kernel = 1 if stage.work is Work.SEPARABLE else stage.numbers.get("kernel", 1)
+            self.fold.append(step(Kind.FOLD, [source], statistics, stage.channels, {"kernel": kernel}, tensors))
+        return self._folded[statistics]
+
+    def _sum(self, name: str, terms: Sequence[Value]) -> Bundle:
+        total = Value(terms[0].channels, self._memory.activation(name, terms[0].channels))
+        self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
+        return (total,)
+
+    def _head(self, head: nn.Module, nodes: Bundle, right: Tensor) -> None:
+        assert isinstance(head, Head)
+        tensors = {"mixing": head.weight, "beta": head.bias, "right": right}
+        self.steps.append(step(Kind.HEAD_EVAL, nodes, nodes[0].data, head.weight.shape[1], {}, tensors))

@@ -1,0 +1,155 @@
+"""Finding and loading the native part, and what crosses into it (`program.h`; keep both alike)."""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+FLAVOURS = ("portable", "avx2", "avx512")  # by the number that the library gives for this processor
+MAX_INPUTS = 8
+_Pointers = ctypes.c_void_p * MAX_INPUTS
+
+
+class Kind(IntEnum):
+    """What a step does."""
+
+    LOAD = 0
+    SUM = 1
+    SEPARABLE = 2
+    POINTWISE = 3
+    DENSE = 4
+    MAX_POOL = 5
+    AVERAGE_POOL = 6
+    HEAD = 7
+    SEPARABLE_BACK = 8
+    POINTWISE_BACK = 9
+    DENSE_BACK = 10
+    MAX_POOL_BACK = 11
+    AVERAGE_POOL_BACK = 12
+    SUM_BACK = 13
+    FOLD = 14
+    SEPARABLE_EVAL = 15
+    POINTWISE_EVAL = 16
+    DENSE_EVAL = 17
+    MAX_POOL_EVAL = 18
+    AVERAGE_POOL_EVAL = 19
+    HEAD_EVAL = 20
+
+
+class Step(ctypes.Structure):
+    """One step of a program."""
+
+    _fields_ = (
+        ("kind", ctypes.c_int32),
+        ("kernel", ctypes.c_int32),
+        ("dilation", ctypes.c_int32),
+        ("relu", ctypes.c_int32),
+        ("inputs", ctypes.c_int32),
+        ("channels_in", ctypes.c_int32),
+        ("channels_out", ctypes.c_int32),
+        ("momentum", ctypes.c_float),
+        ("d_add", ctypes.c_int32 * MAX_INPUTS),
+        ("in_", _Pointers),
+        ("d_in", _Pointers),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "out",
+                "d_out",
+                "middle",
+                "spatial",
+                "mixing",
+                "d_spatial",
+                "d_mixing",
+                "gamma",
+                "beta",
+                "d_gamma",
+                "d_beta",
+                "mean",
+                "variance",
+                "inverse",
+                "folded",
+                "shift",
+                "right",
+            )
+        ),
+    )
+
+
+class Batch(ctypes.Structure):
+    """What changes from call to call."""
+
+    _fields_ = (
+        ("images", ctypes.c_void_p),
+        ("strides", ctypes.c_int64 * 4),
+        ("labels", ctypes.c_void_p),
+        ("count", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("copy", ctypes.c_int32),
+    )
+
+
+@dataclass(frozen=True)
+class Library:
+    """A loaded build of the native part."""
+
+    flavour: str
+    handle: ctypes.CDLL
+
+    def run(self, steps: "ctypes.Array[Step]", batch: Batch) -> None:
+        """Perform all steps, in order, for one copy."""
+        self.handle.commonweight_run(steps, len(steps), ctypes.byref(batch))
+
+    def sgd(self, moves: Sequence[tuple[Tensor, Tensor, Tensor]], lr: float, momentum: float, decay: float) -> None:
+        """v ← momentum · v + g + decay · w, w ← w − lr · v for each (w, g, v); contiguous float32 tensors on the CPU."""
+        pointers = ctypes.c_void_p * len(moves)
+        columns = [pointers(*(tensor.data_ptr() for tensor in column)) for column in zip(*moves, strict=True)]
+        sizes = (ctypes.c_int64 * len(moves))(*(weight.numel() for weight, _, _ in moves))
+        numbers = [ctypes.c_float(number) for number in (lr, momentum, decay)]
+        self.handle.commonweight_sgd(*columns, sizes, len(moves), *numbers)
+
+
+@cache
+def find_library(flavour: str | None = None) -> tuple[Library | None, str]:
+    """The best build for this processor, or the one of this flavour, and in words which one it is or why there is none.
+
+    The environment variable `COMMONWEIGHT_NATIVE` chooses a flavour; `off` chooses none.
+    """
+    wanted = flavour or os.environ.get("COMMONWEIGHT_NATIVE", "")
+    if wanted == "off":
+        return None, "the native part is switched off by COMMONWEIGHT_NATIVE=off"
+    if wanted and wanted not in FLAVOURS:
+        return None, f"COMMONWEIGHT_NATIVE={wanted!r} is none of {', '.join(FLAVOURS)}, off"
+    portable = _load("portable")
+    if portable is None:
+        return None, "the native part was not built when the package was installed (a C++ compiler builds it)"
+    best = portable.commonweight_processor()
+    if wanted and FLAVOURS.index(wanted) > best:
+        return None, f"this processor does not run the {wanted} build"
+    for name in [wanted] if wanted else reversed(FLAVOURS[: best + 1]):
+        handle = _load(name)
+        if handle is not None:
+            return Library(name, handle), f"native part, {name} build"
+    return None, f"the {wanted} build of the native part is missing"
+
+
+def _load(flavour: str) -> ctypes.CDLL | None:
+    """This build, or None when it is not there, cannot be loaded, or is of another version of the package."""
+    for path in sorted(Path(__file__).parent.glob(f"_{flavour}.*")):
+        if path.suffix not in (".so", ".dylib", ".pyd", ".dll"):
+            continue
+        try:
+            handle = ctypes.CDLL(str(path))
+            _ = handle.commonweight_run, handle.commonweight_sgd
+            sizes = handle.commonweight_step_size(), handle.commonweight_batch_size()
+        except (OSError, AttributeError):
+            continue
+        if sizes == (ctypes.sizeof(Step), ctypes.sizeof(Batch)):
+            return handle
+    return None

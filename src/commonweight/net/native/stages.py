@@ -1,0 +1,118 @@
+"""Reading a unit's modules as stages that the native part knows, and what a step must be told of each."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from torch import Tensor, nn
+
+from commonweight.net.layers import Conv, Norm
+from commonweight.net.native.library import Kind
+from commonweight.net.primitives import AvgPool, MaxPool, Zero
+
+KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, nn.Identity, Zero)
+MAX_MARGIN = 4  # pixels around a plane that the depthwise kernels have room for (`padded_scratch`)
+
+
+class Work(Enum):
+    """The kinds of stages: forward, backward and eval step of each."""
+
+    SEPARABLE = (Kind.SEPARABLE, Kind.SEPARABLE_BACK, Kind.SEPARABLE_EVAL)
+    POINTWISE = (Kind.POINTWISE, Kind.POINTWISE_BACK, Kind.POINTWISE_EVAL)
+    DENSE = (Kind.DENSE, Kind.DENSE_BACK, Kind.DENSE_EVAL)
+    MAX_POOL = (Kind.MAX_POOL, Kind.MAX_POOL_BACK, Kind.MAX_POOL_EVAL)
+    AVERAGE_POOL = (Kind.AVERAGE_POOL, Kind.AVERAGE_POOL_BACK, Kind.AVERAGE_POOL_EVAL)
+
+    @property
+    def forward(self) -> Kind:
+        return self.value[0]
+
+    @property
+    def back(self) -> Kind:
+        return self.value[1]
+
+    @property
+    def eval(self) -> Kind:
+        return self.value[2]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass that ends in a batch normalisation. Names of `numbers`, `parameters` and `statistics` are a step's fields."""
+
+    work: Work
+    channels: int  # of its output, in one copy
+    numbers: dict[str, float]
+    parameters: dict[str, nn.Parameter]
+    statistics: dict[str, Tensor]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return *self.parameters.values(), *self.statistics.values()
+
+
+class NoConnection:
+    """The primitive `none`, in the place of a list of stages."""
+
+
+def stages(unit: nn.Module, copies: int) -> list[Stage] | NoConnection | None:
+    """The unit as stages (none at all for the identity); None for a unit that only PyTorch can run."""
+    layers = list(unit) if type(unit) is nn.Sequential else [unit]
+    if any(type(layer) not in KNOWN for layer in layers):  # a subclass may compute something else
+        return None
+    found: list[Stage] = []
+    while layers:
+        match layers:
+            case [nn.ReLU(), Conv() as spatial, Conv() as mixing, Norm() as norm, *rest] if _is_depthwise(
+                spatial, copies
+            ) and _is_dense(mixing, copies, 1):
+                found.append(_separable(spatial, mixing, norm, copies))
+            case [nn.ReLU(), Conv() as conv, Norm() as norm, *rest] if _is_dense(conv, copies, 1, 3):
+                found.append(_mixing(conv, norm, copies, relu=True))
+            case [Conv() as conv, Norm() as norm, *rest] if _is_dense(conv, copies, 1, 3):
+                found.append(_mixing(conv, norm, copies, relu=False))
+            case [MaxPool(), Norm() as norm, *rest]:
+                found.append(_stage(Work.MAX_POOL, norm, copies, {}, {}))
+            case [AvgPool(), Norm() as norm, *rest]:
+                found.append(_stage(Work.AVERAGE_POOL, norm, copies, {}, {}))
+            case [nn.Identity(), *rest]:
+                pass
+            case [Zero()] if not found:
+                return NoConnection()
+            case _:
+                return None
+        layers = rest
+    return found
+
+
+def _is_depthwise(conv: Conv, copies: int) -> bool:
+    width, channels_in, kernel, _ = conv.weight.shape
+    alone = conv.groups == width and channels_in == 1 and width % copies == 0
+    return alone and kernel in (3, 5, 7) and conv.padding <= MAX_MARGIN
+
+
+def _is_dense(conv: Conv, copies: int, *kernels: int) -> bool:
+    """Whether the convolution mixes all channels of a copy, undilated, with one of these kernels."""
+    whole = conv.groups == 1 if conv.common_input else conv.groups == copies
+    return whole and conv.dilation == 1 and conv.weight.shape[2] in kernels
+
+
+def _separable(spatial: Conv, mixing: Conv, norm: Norm, copies: int) -> Stage:
+    numbers = {"kernel": spatial.weight.shape[2], "dilation": spatial.dilation, "relu": 1}
+    return _stage(Work.SEPARABLE, norm, copies, numbers, {"spatial": spatial.weight, "mixing": mixing.weight})
+
+
+def _mixing(conv: Conv, norm: Norm, copies: int, *, relu: bool) -> Stage:
+    kernel = conv.weight.shape[2]
+    work = Work.POINTWISE if kernel == 1 else Work.DENSE
+    return _stage(work, norm, copies, {"kernel": kernel, "relu": int(relu)}, {"mixing": conv.weight})
+
+
+def _stage(work: Work, norm: Norm, copies: int, numbers: dict[str, int], parameters: dict[str, nn.Parameter]) -> Stage:
+    affine = {"gamma": norm.weight, "beta": norm.bias}
+    return Stage(
+        work,
+        len(norm.running_mean) // copies,
+        {**numbers, "momentum": norm.momentum},
+        {**parameters, **{name: parameter for name, parameter in affine.items() if parameter is not None}},
+        {"mean": norm.running_mean, "variance": norm.running_var},
+    )

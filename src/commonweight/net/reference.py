@@ -1,0 +1,38 @@
+"""The reference engine: plain PyTorch on any device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from commonweight.net.supernet import SuperNet
+from commonweight.net.sweep import Precision, sweep
+from commonweight.space import Child
+
+
+class Reference:
+    """An `Engine` of PyTorch's own operations and autograd."""
+
+    name = "reference"
+    library = None
+
+    def __init__(self, net: SuperNet) -> None:
+        self.net = net.train()
+
+    def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
+        logits = self.net(images, child)
+        # The sum over copies of their mean losses: no copy's gradient depends on another.
+        loss = F.cross_entropy(logits.flatten(0, 1), labels.repeat(self.net.copies)) * self.net.copies
+        parameters = self.net.path(child).parameters
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)  # behind a `none` edge nothing gets one
+        return [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+
+    def sweep(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        children: Sequence[Child],
+        precision: Precision = Precision.FLOAT32,
+    ) -> Tensor:
+        return sweep(self.net, images, labels, children, precision)
