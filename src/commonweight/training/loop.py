@@ -1,0 +1,125 @@
+"""The training loop. Ground truth, groups, super-nets and fine-tuning all run through `train`."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from commonweight.errors import UsageError
+from commonweight.net import Engine, Precision, SuperNet
+from commonweight.seeds import Stream
+from commonweight.space import Child
+from commonweight.training.images import ImageSet
+from commonweight.training.order import ChildOrder
+from commonweight.training.recipe import Moments, Recipe
+from commonweight.training.sgd import SGD
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The three random streams of a run; the fourth, initialisation, made the net."""
+
+    order: Stream
+    data: Stream
+    augment: Stream
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Mini-batch number `step` (from 1) has trained `child`."""
+
+    step: int
+    child: Child
+
+
+@dataclass(frozen=True)
+class Swept:
+    """All children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
+
+    step: int
+    accuracy: Tensor
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Weights, batch-norm statistics and momentum after `epoch` whole epochs, by the names of `SuperNet.state_dict`.
+
+    Parameters that no mini-batch has trained yet have no momentum.
+    """
+
+    epoch: int
+    weights: dict[str, Tensor]
+    momentum: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run does besides its recipe: whom it trains when, and when it looks."""
+
+    order: ChildOrder = ChildOrder.FIXED
+    moments: Moments = Moments()
+    sweep_images: int | None = None
+    snapshots: Collection[int] = ()
+    precision: Precision = Precision.FLOAT32  # of the sweeps
+
+
+def train(  # noqa: PLR0917
+    engine: Engine, images: ImageSet, recipe: Recipe, course: Course, streams: Streams, start: Snapshot | None = None
+) -> Iterator[Trained | Swept | Snapshot]:
+    """Train the engine's net by the recipe, one child per mini-batch, and yield what happens, in order.
+
+    All copies see the same batches and train the same child. From a `start` (its weights, momentum and epoch) the run
+    goes on exactly as if it had never stopped. Raises `UsageError` for a snapshot of another net or outside the run.
+    """
+    net, children = engine.net, engine.net.plan.children
+    per_epoch = images.batches_per_epoch(recipe.batch)
+    visits = course.order.visits(len(children), recipe.epochs * per_epoch, streams.order)
+    moments = course.moments.steps(recipe.epochs, per_epoch)
+    validation = images.validation(course.sweep_images)
+    late = [epoch for epoch in course.snapshots if not 1 <= epoch <= recipe.epochs]
+    if late:
+        raise UsageError(f"a snapshot after epoch {late[0]} of a run of {recipe.epochs}; expected 1 … {recipe.epochs}")
+    sgd = SGD(recipe, engine.library)
+    first = 0 if start is None else _restore(net, sgd, start, recipe)
+    for epoch in range(first, recipe.epochs):
+        lr = recipe.lr_at(epoch)
+        batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch))
+        for step, (batch, labels) in enumerate(batches, start=epoch * per_epoch + 1):
+            child = children[visits[step - 1]]
+            train_step(engine, sgd, child, batch, labels, lr)
+            yield Trained(step, child)
+            if step in moments:
+                yield Swept(step, engine.sweep(*validation, children, course.precision))
+        if epoch + 1 in course.snapshots:
+            yield _save(net, sgd, epoch + 1)
+
+
+def train_step(  # noqa: PLR0917
+    engine: Engine, sgd: SGD, child: Child, batch: Tensor, labels: Tensor, lr: float
+) -> None:
+    """One mini-batch trains one child in every copy; only what the child uses gets a gradient."""
+    sgd.step(engine.gradients(batch, labels, child), lr)
+
+
+def _save(net: SuperNet, sgd: SGD, epoch: int) -> Snapshot:
+    weights = {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
+    momentum = {name: sgd.velocity[p].cpu().clone() for name, p in net.named_parameters() if p in sgd.velocity}
+    return Snapshot(epoch, weights, momentum)
+
+
+def _restore(net: SuperNet, sgd: SGD, start: Snapshot, recipe: Recipe) -> int:
+    ours = {name: value.shape for name, value in net.state_dict().items()}
+    theirs = {name: value.shape for name, value in start.weights.items()}
+    momentum = {name: value.shape for name, value in start.momentum.items()}
+    if theirs != ours or not momentum.items() <= ours.items():
+        wrong = min(name for name, _ in (ours.items() ^ theirs.items()) | (momentum.items() - ours.items()))
+        raise UsageError(f"the snapshot is of another net: {wrong} differs; start the net that it was made with")
+    if not 0 <= start.epoch < recipe.epochs:
+        raise UsageError(
+            f"the snapshot is after epoch {start.epoch}; a run of {recipe.epochs} epochs cannot go on there"
+        )
+    net.load_state_dict(start.weights)
+    for name, parameter in net.named_parameters():
+        if name in start.momentum:
+            sgd.velocity[parameter] = start.momentum[name].to(parameter.device, copy=True)
+    return start.epoch
