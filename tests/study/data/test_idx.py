@@ -173,7 +173,7 @@ def test_load_raw_answers_with_the_valid_names(tmp_path):
         DataError, match=r"got data 'fashion41', expected one of .*fashion14.*idx.*; did you mean 'fashion14'"
     ):
         load_raw("fashion41")
-    with pytest.raises(DataError, match=r"expected one of .*choose one"):
+    with pytest.raises(DataError, match=r"expected one of .*cifar10"):
         load_raw("zzz")
     with pytest.raises(DataError, match=r"no path for data 'idx'.*folder"):
         load_raw("idx")

@@ -1,0 +1,202 @@
+"""The job: the unit of work and of reuse. Its identity is a hash of all that decides its numbers, and of nothing else."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from commonweight.net import Combine, Precision
+from commonweight.seeds import Stream
+from commonweight.sharing import SharingPlan, share_all, share_none, share_prefix
+from commonweight.space import Child, SearchSpace
+from commonweight.training import ChildOrder, Inactive, Moments, Recipe
+
+NUMERICS = 1
+"""Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
+
+
+class Spec(BaseModel):
+    """Base of all parts of studies and jobs: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Count = Annotated[int, Field(ge=1)]
+Index = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+CombineName = Annotated[Combine, Field(strict=False)]
+InactiveName = Annotated[Inactive, Field(strict=False)]
+PrecisionName = Annotated[Precision, Field(strict=False)]
+OrderName = Annotated[ChildOrder, Field(strict=False)]
+
+
+class SpaceSpec(Spec):
+    """`space`: see `SearchSpace`."""
+
+    nodes: Count = 2
+    primitives: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = SearchSpace().primitives
+
+    def build(self) -> SearchSpace:
+        return SearchSpace(self.nodes, self.primitives)
+
+
+class NetSpec(Spec):
+    """`net`: see `NetShape`."""
+
+    cells: Count = 4
+    channels: Count = 16
+    stem_multiplier: Count = 3
+    combine: CombineName = Combine.CONCAT
+    bn_momentum: Share = 0.4
+
+
+class TrainingSpec(Spec):
+    """`training`: see `Recipe`."""
+
+    epochs: Count = 200
+    batch: Annotated[int, Field(ge=2)] = 256
+    lr: Positive = 0.025
+    lr_min: NonNegative = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: NonNegative = 1e-3
+    inactive: InactiveName = Inactive.FREEZE
+
+    def build(self) -> Recipe:
+        return Recipe(**dict(self))
+
+
+class AugmentSpec(Spec):
+    """`data.augment`: see `Augmentation`."""
+
+    padding: Index = 0
+    flip: bool = False
+
+
+class ImagesSpec(Spec):
+    """The images of a job: what they are (by content), how they are augmented, on how many children are validated."""
+
+    fingerprint: str
+    train_images: Count
+    augment: AugmentSpec
+    sweep_images: Count
+    judge_images: Count | None = Field(description="validation images of the final judgement; none is made without")
+
+
+class SharingSpec(Spec):
+    """Which sharing plan: everything, the first `k` cells (and the stem), or nothing."""
+
+    kind: Literal["all", "prefix", "none"] = "all"
+    k: Index | None = None
+
+    def build(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
+        match self.kind:
+            case "all":
+                return share_all(children, cells)
+            case "prefix":
+                return share_prefix(children, cells, self.k or 0)
+            case "none":
+                return share_none(children, cells)
+
+
+class SeedSpec(Spec):
+    """The study's seed and, for each of the four random streams, the instance whose numbers are used.
+
+    `init` names one instance per copy; copies share the other three streams.
+    """
+
+    study: int
+    init: Annotated[tuple[Index, ...], Field(strict=False, min_length=1)]
+    order: Index = 0
+    data: Index = 0
+    augment: Index = 0
+
+    def init_streams(self) -> list[Stream]:
+        return [Stream(self.study).fork("init", instance) for instance in self.init]
+
+    def stream(self, purpose: Literal["order", "data", "augment"]) -> Stream:
+        return Stream(self.study).fork(purpose, getattr(self, purpose))
+
+
+class MomentsSpec(Spec):
+    """When all children of the job are validated; see `Moments`."""
+
+    every_epoch: bool = True
+    last_batches: Index = 0
+    precision: PrecisionName = Precision.FLOAT32
+
+    def build(self) -> Moments:
+        return Moments(self.every_epoch, self.last_batches)
+
+
+class Job(Spec):
+    """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies."""
+
+    images: ImagesSpec
+    space: SpaceSpec
+    net: NetSpec
+    training: TrainingSpec
+    children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    sharing: SharingSpec = SharingSpec()
+    order: OrderName = ChildOrder.FIXED
+    seeds: SeedSpec
+    moments: MomentsSpec = MomentsSpec()
+    snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
+
+    def normalised(self) -> "Job":
+        """The same work under one name: a child alone has no order, no sharing and no inactive weights."""
+        if len(self.children) > 1:
+            return self
+        alone = {
+            "sharing": SharingSpec(),
+            "order": ChildOrder.FIXED,
+            "seeds": self.seeds.model_copy(update={"order": 0}),
+            "training": self.training.model_copy(update={"inactive": Inactive.FREEZE}),
+        }
+        # Not model_copy: it would keep an `id` that was asked for before.
+        return Job(**{name: getattr(self, name) for name in Job.model_fields} | alone)
+
+    @cached_property
+    def id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the content and of `NUMERICS`."""
+        content = json.dumps([NUMERICS, self.model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def plan(self) -> SharingPlan:
+        """The sharing plan of the job's children."""
+        space = self.space.build()
+        return self.sharing.build(tuple(space.child(name) for name in self.children), self.net.cells)
+
+    @property
+    def copies(self) -> int:
+        return len(self.seeds.init)
+
+    @property
+    def mini_batches(self) -> int:
+        """Mini-batches of the whole run."""
+        return self.training.epochs * self._batches_per_epoch
+
+    @property
+    def sweeps(self) -> int:
+        """Moments at which all children of the job are validated."""
+        return len(self.moments.build().steps(self.training.epochs, self._batches_per_epoch))
+
+    @property
+    def validations(self) -> int:
+        """Images through children in eval mode, in each copy, over the whole run."""
+        return len(self.children) * (self.sweeps * self.images.sweep_images + (self.images.judge_images or 0))
+
+    @property
+    def _batches_per_epoch(self) -> int:
+        return -(-self.images.train_images // self.training.batch)
+
+    @property
+    def label(self) -> str:
+        """What the job is, for a line of progress."""
+        who = f"child {self.children[0]}" if len(self.children) == 1 else f"{len(self.children)} children"
+        how = "" if len(self.children) == 1 else f", {self.sharing.kind}, {self.order.value} order {self.seeds.order}"
+        copies = "1 copy" if self.copies == 1 else f"{self.copies} copies"
+        return f"{who}{how}, {copies}"

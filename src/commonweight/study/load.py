@@ -1,0 +1,140 @@
+"""From YAML and `--set` words to a `Study`; every mistake becomes one line that names key, value and what is allowed."""
+
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from commonweight.errors import StudyError, nearest
+from commonweight.study.schema import Study
+
+SHIPPED = resources.files("commonweight.study") / "shipped"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but `1e-3` is a number, as in YAML 1.2 and JSON, and no key may stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def shipped_studies() -> tuple[str, ...]:
+    """Names of the studies that come with the package."""
+    return tuple(
+        sorted(entry.name.removesuffix(".yaml") for entry in SHIPPED.iterdir() if entry.name.endswith(".yaml"))
+    )
+
+
+def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Study:
+    """The study of this shipped name or YAML file, with overrides `{"training.epochs": 3}` or `["training.epochs=3"]`.
+
+    Raises `StudyError` with one line for a missing file, bad YAML, or any value that a study does not allow.
+    """
+    where, text = _read(source)
+    try:
+        content = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise StudyError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"{where}: expected a mapping of keys such as 'name' and 'data', got {type(content).__name__}")
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_split, overrides)
+    for key, value in pairs:
+        _put(content, key, value)
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise StudyError(f"{where}: {_explain(error.errors(include_url=False)[0])}") from None
+
+
+def dump_study(study: Study) -> str:
+    """The resolved study as YAML, every default written out."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def _read(source: str | Path) -> tuple[str, str]:
+    path = Path(source)
+    if str(source) in shipped_studies():
+        return f"study {source}", (SHIPPED / f"{source}.yaml").read_text(encoding="utf-8")
+    if not path.is_file():
+        known = ", ".join(shipped_studies())
+        raise StudyError(
+            f"no study {str(source)!r}: neither a file nor a shipped study ({known}){nearest(str(source), shipped_studies())}"
+        )
+    try:
+        return str(path), path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+
+
+def _split(word: str) -> tuple[str, Any]:
+    key, sign, value = word.partition("=")
+    if not sign or not key:
+        raise StudyError(f"--set {word!r}: expected key=value, for example training.epochs=3")
+    try:
+        return key.strip(), yaml.load(value, _Loader)
+    except yaml.YAMLError:
+        raise StudyError(f"--set {word!r}: the value is not valid YAML") from None
+
+
+def _put(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        inner = content.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise StudyError(f"--set {key}: {parent!r} is a value, not a section")
+        content = inner
+    content[last] = value
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """`key: got value; what is allowed`, for the first thing that pydantic found."""
+    key = ".".join(str(part) for part in detail["loc"])
+    message = detail["msg"].removeprefix("Value error, ")
+    match detail["type"]:
+        case "extra_forbidden":
+            allowed = _keys(detail["loc"][:-1])
+            return (
+                f"unknown key {key!r}; allowed here are {', '.join(allowed)}{nearest(str(detail['loc'][-1]), allowed)}"
+            )
+        case "missing":
+            return f"missing key {key!r}"
+        case "value_error" if not key:
+            return message
+        case "tuple_type":
+            return f"{key}: got {detail['input']!r}; input should be a list"
+        case "model_type":
+            return (
+                f"{key}: got {detail['input']!r}; input should be a section with keys {', '.join(_keys(detail['loc']))}"
+            )
+        case _:
+            return f"{key}: got {detail['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the study's section at this location allows."""
+    model: type[BaseModel] = Study
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)

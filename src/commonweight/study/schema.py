@@ -1,0 +1,82 @@
+"""The study: what a YAML file says, checked. `paper/` turns it into experiments; nothing here knows a table or figure."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from commonweight.errors import nearest
+from commonweight.net import Precision, primitive_names
+from commonweight.study.data import data_names
+from commonweight.study.jobs import AugmentSpec, Count, Index, NetSpec, PrecisionName, SpaceSpec, Spec, TrainingSpec
+
+MOST_CHILDREN = 4096
+
+
+class DataSpec(Spec):
+    """`data`: which images, how many, how large. Counts left out mean all there are."""
+
+    name: str
+    path: str | None = None
+    resize: Count | None = None
+    train_images: Count | None = None
+    sweep_images: Annotated[Count | None, Field(description="validation images that sweeps use")] = None
+    judge_images: Annotated[Count | None, Field(description="validation images that ground truth is judged on")] = None
+    augment: AugmentSpec = AugmentSpec()
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in data_names():
+            raise ValueError(f"known are {', '.join(data_names())}{nearest(name, data_names())}")
+        return name
+
+
+class ExperimentsSpec(Spec):
+    """`experiments`: how often each experiment of the paper is repeated."""
+
+    instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
+    ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
+    last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
+    sweep_precision: Annotated[
+        PrecisionName, Field(description="arithmetic of sweeps; judgements are always in float32")
+    ] = Precision.FLOAT32
+    stack: Annotated[Count, Field(description="largest number of copies that one job trains as one network")] = 10
+
+
+class Study(Spec):
+    """A whole study; `load_study` makes one from YAML. Raises pydantic's ValidationError for impossible values."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    about: str = ""
+    seed: Index = 1
+    data: DataSpec
+    space: SpaceSpec = SpaceSpec()
+    net: NetSpec = NetSpec()
+    training: TrainingSpec = TrainingSpec()
+    experiments: ExperimentsSpec = ExperimentsSpec()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        unknown = [name for name in self.space.primitives if name not in primitive_names()]
+        if unknown:
+            known = ", ".join(primitive_names())
+            raise ValueError(
+                f"space.primitives: {unknown[0]!r}; known are {known}{nearest(unknown[0], primitive_names())}"
+            )
+        if len(set(self.space.primitives)) != len(self.space.primitives):
+            raise ValueError(f"space.primitives: {list(self.space.primitives)} names one twice; each may stand once")
+        edges = self.space.nodes * (self.space.nodes + 1) // 2
+        children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters
+        if not 3 <= children <= MOST_CHILDREN:
+            raise ValueError(
+                f"space: nodes {self.space.nodes} and primitives {list(self.space.primitives)} make {children} children; "
+                f"a study trains and ranks every one of them, so 3 … {MOST_CHILDREN}"
+            )
+        if self.training.lr_min > self.training.lr:
+            raise ValueError(f"training.lr_min: {self.training.lr_min}; at most training.lr = {self.training.lr}")
+        if self.experiments.last_epochs > self.training.epochs:
+            raise ValueError(
+                f"experiments.last_epochs: {self.experiments.last_epochs}; "
+                f"at most training.epochs = {self.training.epochs}"
+            )
+        return self

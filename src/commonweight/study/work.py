@@ -1,0 +1,190 @@
+"""Doing one job: from its description and the images to its result, in this process."""
+
+import platform
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from commonweight.errors import DataError, StudyError, UsageError
+from commonweight.net import Engine, EngineChoice, NetShape, Precision, SuperNet, choose_engine
+from commonweight.ranking import tau
+from commonweight.sharing import SharingPlan
+from commonweight.study.data import RawImages, load_raw, subset
+from commonweight.study.jobs import AugmentSpec, Count, Job, Spec
+from commonweight.study.schema import DataSpec
+from commonweight.study.store import Record, Result
+from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
+
+AGREEMENT = "tau of the last sweep with the same in float32"
+"""Beside a record whose sweeps are not in float32: one number for each copy."""
+
+
+class Runtime(Spec):
+    """How work is done: the device and the threads of one process. Never part of a job's identity.
+
+    The same job gives the same bits on the same machine with the same number of threads.
+    """
+
+    device: str = "cpu"
+    threads: Count = 1
+    engine: Annotated[EngineChoice, Field(strict=False)] = EngineChoice.AUTO
+
+    @contextmanager
+    def threaded(self) -> Iterator[None]:
+        """PyTorch uses this many threads inside, and as many as before afterwards."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def resolve_device(word: str) -> str:
+    """The torch device of `auto`, `cpu`, `cuda` or `cuda:n`; raises `UsageError` when this machine lacks it."""
+    if word == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(word)
+    except RuntimeError:
+        raise UsageError(f"device {word!r}; expected auto, cpu, cuda or cuda:n") from None
+    count = torch.cuda.device_count()
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
+        raise UsageError(
+            f"device {word!r}; expected auto, cpu, cuda or cuda:n, and this machine has {count} CUDA devices"
+        )
+    return word
+
+
+def study_images(data: DataSpec) -> RawImages:
+    """The images that a study's `data` section describes; every prefix of them is balanced over the classes.
+
+    Raises `StudyError` when the section asks for more than there is, `DataError` when the images cannot be read.
+    """
+    raw = load_raw(data.name, None if data.path is None else Path(data.path).expanduser())
+    available = {
+        "train_images": len(raw.train_images),
+        "sweep_images": len(raw.validation_images),
+        "judge_images": len(raw.validation_images),
+        "resize": min(raw.train_images.shape[2:]),
+    }
+    for key, most in available.items():
+        asked = getattr(data, key)
+        if asked is not None and asked > most:
+            raise StudyError(f"data.{key}: got {asked}; data {data.name!r} allows 1 … {most}")
+    return subset(raw, data.train_images or len(raw.train_images), len(raw.validation_images), data.resize)
+
+
+@dataclass
+class Worker:
+    """Does jobs one after another and keeps the images of the last data set on the device."""
+
+    data: DataSpec
+    runtime: Runtime
+    _raw: RawImages | None = field(default=None, init=False)
+    _sets: dict[AugmentSpec, ImageSet] = field(default_factory=dict, init=False)
+
+    def images(self, augment: AugmentSpec, fingerprint: str | None = None) -> ImageSet:
+        """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
+        if self._raw is None:
+            self._raw = study_images(self.data)
+        raw = self._raw
+        if fingerprint not in (None, raw.fingerprint):
+            raise DataError(f"data {self.data.name!r} has changed since the study was planned; run the command again")
+        if augment not in self._sets:
+            self._sets[augment] = ImageSet(
+                raw.train_images,
+                raw.train_labels,
+                raw.validation_images,
+                raw.validation_labels,
+                raw.classes,
+                Augmentation(augment.padding, augment.flip),
+                self.runtime.device,
+            )
+        return self._sets[augment]
+
+    def do(self, job: Job) -> Generator[tuple[int, int], None, Result]:
+        """Train and validate as the job asks; yields (mini-batches trained, mini-batches in all), returns the result."""
+        with self.runtime.threaded():
+            return (yield from self._do(job))
+
+    def _do(self, job: Job) -> Generator[tuple[int, int], None, Result]:
+        started, clock = datetime.now(UTC), time.perf_counter()
+        images = self.images(job.images.augment, job.images.fingerprint)
+        engine = make_engine(job, images, self.runtime)
+        recipe = job.training.build()
+        course = Course(job.order, job.moments.build(), job.images.sweep_images, job.snapshots, job.moments.precision)
+        streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
+        swept: list[tuple[int, int, torch.Tensor]] = []
+        snapshots: dict[str, dict[str, np.ndarray]] = {}
+        position = 0
+        for event in train(engine, images, recipe, course, streams):
+            match event:
+                case Trained(step, child):
+                    position = engine.net.plan.position(child)
+                    yield step, job.mini_batches
+                case Swept(step, accuracy):
+                    swept.append((step, position, accuracy))
+                case Snapshot():
+                    snapshots[f"epoch-{event.epoch}"] = _arrays(event)
+        judged = None
+        if job.images.judge_images:
+            judged = engine.sweep(*images.validation(job.images.judge_images), engine.net.plan.children).cpu().numpy()
+        record = Record(
+            accuracy=torch.stack([accuracy for _, _, accuracy in swept], dim=1).cpu().numpy(),
+            step=np.array([step for step, _, _ in swept], dtype=np.int64),
+            trained=np.array([position for _, position, _ in swept], dtype=np.int64),
+            judged=judged,
+        )
+        how = self._how(engine, started, time.perf_counter() - clock)
+        if course.precision is not Precision.FLOAT32 and len(job.children) > 1:
+            exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
+            how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
+        return Result(record, snapshots, how)
+
+    def _how(self, engine: Engine, started: datetime, seconds: float) -> dict[str, object]:
+        return {
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "device": self.runtime.device,
+            "engine": engine.name,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "machine": platform.platform(),
+        }
+
+
+@dataclass
+class Workers:
+    """One `Worker` for each data section asked for, made when first needed."""
+
+    runtime: Runtime
+    _by_data: dict[DataSpec, Worker] = field(default_factory=dict, init=False)
+
+    def of(self, data: DataSpec) -> Worker:
+        return self._by_data.setdefault(data, Worker(data, self.runtime))
+
+
+def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan | None = None) -> Engine:
+    """The engine that trains the job, its net initialised, on the images' device; or that net under another plan."""
+    spec = job.net
+    shape = NetShape(
+        images.channels, images.classes, spec.channels, spec.stem_multiplier, spec.combine, spec.bn_momentum
+    )
+    net = SuperNet(plan or job.plan(), shape, job.seeds.init_streams()).to(images.device)
+    return choose_engine(net, runtime.engine)
+
+
+def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    weights = {f"weights/{name}": value.numpy() for name, value in snapshot.weights.items()}
+    momentum = {f"momentum/{name}": value.numpy() for name, value in snapshot.momentum.items()}
+    return weights | momentum

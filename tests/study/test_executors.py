@@ -1,0 +1,257 @@
+"""The executor's contract, one suite for all of them; then what only worker processes can go through."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tiny import PAIR, record_files, write_idx_folder
+
+from commonweight.errors import UsageError
+from commonweight.sharing import similar, singletons
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, process
+from commonweight.study.experiments import Member, settle
+from commonweight.study.jobs import Job
+from commonweight.study.load import load_study
+from commonweight.study.store import Store
+from commonweight.study.work import Runtime
+from commonweight.training import ChildOrder
+
+EXECUTORS = {"inline": Inline(), "local": Local(2)}
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request):
+    return EXECUTORS[request.param]
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    folder = write_idx_folder(tmp_path_factory.mktemp("images"), validation=120)
+    sets = {"data": {"name": "idx", "path": str(folder)}, "space.primitives": PAIR}
+    return settle(load_study("smoke", sets | {"training.batch": 16, "net.cells": 1, "net.channels": 2}))
+
+
+def jobs_of(setting):
+    """Eight different jobs: each half of the children in two shuffled orders, two copies; and four children alone."""
+    members = [Member(init, order) for order in (0, 1) for init in (0, 1)]
+    halves = setting.experiment("x", "X", similar(setting.children, 2), ChildOrder.SHUFFLED, members)
+    alone = setting.experiment("y", "Y", singletons(setting.children), ChildOrder.FIXED, [Member(0)], judged=True)
+    return [*halves.jobs, *alone.jobs[:4]]
+
+
+def change(job, section, **values):
+    content = job.model_dump(mode="json")
+    content[section] |= values
+    return Job.model_validate(content)
+
+
+def endless(job):
+    """The job made so long that no test sees its end."""
+    return change(change(job, "training", epochs=100_000), "moments", every_epoch=False)
+
+
+def tasks_of(setting, out, jobs=None):
+    return [Task(job, setting.study.data, Path(out)) for job in jobs or jobs_of(setting)]
+
+
+def processes():
+    """Ids of the processes that this one has started and that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # it has just ended
+        if int(parent) == os.getpid() and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    before = set(processes())
+    yield
+    assert set(processes()) <= before
+
+
+def check_story(tasks, events):
+    """Every job ends exactly once, after its start, with whatever it advanced between; and jobs begin in order."""
+    stories = {task.job.id: [event for event in events if event.job.id == task.job.id] for task in tasks}
+    assert sum(map(len, stories.values())) == len(events)
+    for story in stories.values():
+        assert isinstance(story[0], Started)
+        assert isinstance(story[-1], Finished | Failed)
+        assert all(isinstance(event, Advanced) for event in story[1:-1])
+        done = [event.done for event in story[1:-1]]
+        assert done == sorted(done)
+        assert all(0 < event.done <= event.total == event.job.mini_batches for event in story[1:-1])
+
+
+def started(events):
+    return [event.job.id for event in events if isinstance(event, Started)]
+
+
+def test_each_task_ends_once_after_its_start_and_is_stored_before_that_is_told(executor, setting, tmp_path):
+    tasks, events = tasks_of(setting, tmp_path), []
+    for event in executor.run(tasks):
+        events.append(event)
+        if isinstance(event, Finished):
+            Store(tmp_path).read(event.job)
+            assert event.seconds > 0
+    check_story(tasks, events)
+    assert all(not isinstance(event, Failed) for event in events)
+    assert sorted(Store(tmp_path).ids()) == sorted(task.job.id for task in tasks)
+
+
+def test_a_failing_job_leaves_the_others_alone(executor, setting, tmp_path):
+    jobs = jobs_of(setting)
+    stranger = change(jobs[0], "images", fingerprint="0" * 64)  # as if the images had changed
+    greedy = change(jobs[1], "images", sweep_images=121)  # one more than there are
+    mixed = [stranger, jobs[2], greedy, *jobs[3:6]]
+    tasks = tasks_of(setting, tmp_path, mixed)
+    events = list(executor.run(tasks))
+    check_story(tasks, events)
+    failed = {event.job.id: event for event in events if isinstance(event, Failed)}
+    assert failed.keys() == {stranger.id, greedy.id}
+    assert failed[stranger.id].reason.startswith("DataError: data 'idx' has changed since the study was planned")
+    assert failed[greedy.id].reason.startswith("UsageError: 121 validation images asked for")
+    for event in failed.values():
+        assert "\n" not in event.reason
+        assert event.trace.startswith("Traceback")
+        assert event.trace.rstrip().endswith(event.reason)
+    assert set(Store(tmp_path).ids()) == {task.job.id for task in tasks} - failed.keys()
+
+
+def test_tasks_begin_in_the_order_given(executor, setting, tmp_path):
+    tasks = tasks_of(setting, tmp_path)[::-1]
+    wanted = [task.job.id for task in tasks]
+    order = [wanted.index(job_id) for job_id in started(executor.run(tasks))]
+    assert sorted(order) == list(range(8))
+    workers = 1 if isinstance(executor, Inline) else executor.workers
+    for place, number in enumerate(
+        order
+    ):  # what stands before it has begun, or is another worker's that still wakes up
+        assert len(set(range(number)) - set(order[:place])) < workers
+
+
+def test_closing_keeps_what_is_finished_and_nothing_of_the_rest(executor, setting, tmp_path):
+    jobs = jobs_of(setting)
+    tasks = tasks_of(setting, tmp_path, [jobs[0], endless(jobs[1]), endless(jobs[2]), jobs[3]])
+    events = executor.run(tasks)
+    for event in events:
+        if isinstance(event, Finished):
+            break
+    events.close()
+    assert list(Store(tmp_path).ids()) == [jobs[0].id]
+    Store(tmp_path).verify(jobs[0].id)
+    assert [path.name for path in Store(tmp_path).jobs.iterdir()] == [jobs[0].id]
+
+
+def test_an_interrupt_passes_through_and_nothing_goes_on(executor, setting, tmp_path):
+    jobs = jobs_of(setting)
+    tasks = tasks_of(setting, tmp_path, [jobs[0], endless(jobs[1]), endless(jobs[2])])
+    ended, ctrl_c = [], threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        for event in executor.run(tasks):
+            assert not isinstance(event, Failed)  # an interrupt is no failure of a job
+            if isinstance(event, Finished):
+                ended.append(event)
+            if isinstance(event, Advanced) and event.job.id != jobs[0].id and ended and not ctrl_c.ident:
+                ctrl_c.start()
+    assert [event.job.id for event in ended] == [jobs[0].id]
+    assert list(Store(tmp_path).ids()) == [jobs[0].id]
+
+
+def test_no_tasks(executor):
+    assert list(executor.run([])) == []
+
+
+def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(setting, tmp_path):
+    runs = {
+        "inline": (Inline(), 1),
+        "inline reversed": (Inline(), -1),
+        "local": (Local(2), 1),
+        "local reversed": (Local(1), -1),
+    }
+    files = {}
+    for name, (executor, step) in runs.items():
+        events = list(executor.run(tasks_of(setting, tmp_path / name)[::step]))
+        assert not [event for event in events if isinstance(event, Failed)]
+        files[name] = record_files(Store(tmp_path / name))
+    assert len(files["inline"]) == 8
+    assert len(set(files["inline"].values())) > 4  # two children may have learnt nothing alike
+    for name in runs:
+        assert files[name] == files["inline"]
+
+
+# Worker processes
+
+
+def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
+    jobs = jobs_of(setting)
+    tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:4]])
+    before, events = set(processes()), []
+    for event in Local(1).run(tasks):
+        events.append(event)
+        if isinstance(event, Advanced) and event.job.id == tasks[0].job.id:
+            (worker,) = set(processes()) - before
+            os.kill(worker, signal.SIGKILL)
+    check_story(tasks, events)
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    assert failed.job.id == tasks[0].job.id
+    assert failed.reason == "its worker process was killed by signal 9"
+    assert set(Store(tmp_path).ids()) == {job.id for job in jobs[1:4]}
+
+
+@pytest.mark.parametrize(
+    ("script", "reasons"),
+    [
+        ("echo no such library >&2; exit 7", ("ended with exit code 7", "no such library\n")),
+        ("kill -11 $$", ("was killed by signal 11", "the process wrote nothing to standard error")),
+        ("printf '[\"Started\", '; exit 1", ("ended with exit code 1", "the process wrote nothing to standard error")),
+    ],
+)
+def test_a_worker_that_dies_before_it_says_anything(setting, tmp_path, monkeypatch, script, reasons):
+    """Each job has its `Started` all the same, so that who watches need not know."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    tasks = tasks_of(setting, tmp_path)
+    events = list(Local(2).run(tasks))
+    check_story(tasks, events)
+    ends = [event for event in events if isinstance(event, Failed)]
+    assert len(ends) == len(tasks)
+    assert {event.reason for event in ends} == {f"its worker process {reasons[0]}"}
+    assert {event.trace for event in ends} == {reasons[1]}
+
+
+def test_never_more_processes_than_tasks(setting, tmp_path):
+    before, seen = set(processes()), set()
+    for _ in Local(5).run(tasks_of(setting, tmp_path, jobs_of(setting)[:1])):
+        seen |= set(processes()) - before
+    assert len(seen) == 1
+
+
+def test_workers_have_the_runtimes_threads(setting, tmp_path):
+    job = jobs_of(setting)[0]
+    list(Local(1, Runtime(threads=2)).run(tasks_of(setting, tmp_path, [job])))
+    assert Store(tmp_path).how(job.id)["threads"] == 2
+
+
+def test_no_workers_is_refused():
+    with pytest.raises(UsageError, match="0 workers; expected at least 1"):
+        Local(0)
+
+
+def test_tasks_and_events_cross_the_pipe_as_one_line(setting):
+    task = tasks_of(setting, "some/where ünï")[0]
+    assert process.decode_task(process.encode_task(task)) == task
+    job = task.job
+    for event in (Started(job), Advanced(job, 3, 9), Finished(job, 1.5), Failed(job, "why: 'ü'", "line 1\nline 2\n")):
+        line = process.encode_event(event)
+        assert "\n" not in line
+        assert process.decode_event(line, job) == event

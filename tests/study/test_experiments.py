@@ -1,0 +1,176 @@
+"""Experiments as jobs, and back: a hand-made store whose every accuracy says where it belongs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import tiny_study, write_idx_folder
+
+from commonweight.errors import ResultMissing, StoreError, StudyError
+from commonweight.paper.experiments import EXPERIMENTS
+from commonweight.sharing import at_random, similar, singletons
+from commonweight.study.experiments import Member, Setting, settle
+from commonweight.study.store import Record, Result, Store
+from commonweight.training import ChildOrder
+
+
+def setting(**overrides):
+    """A setting without images: 128 of them for training."""
+    return Setting(tiny_study(**overrides), "f" * 64, (7, 7), 128, 20, 30)
+
+
+def value(child_index, init, order, moment, judged=False):
+    """An accuracy that names its place: no two places have the same."""
+    return (child_index * 1000 + init * 100 + order * 10 + moment * 2 + judged) / 10**5
+
+
+def fill(store, experiment, index):
+    """Records for all jobs of the experiment; `index` gives the place of a child's name."""
+    for job in experiment.jobs:
+        accuracy = np.array(
+            [
+                [[value(index[name], init, job.seeds.order, moment) for name in job.children] for moment in (0, 1)]
+                for init in job.seeds.init
+            ]
+        )
+        judged = None
+        if job.images.judge_images:
+            judged = np.array(
+                [[value(index[n], init, job.seeds.order, 1, True) for n in job.children] for init in job.seeds.init]
+            )
+        store.write(job, Result(Record(accuracy, np.array([2, 4]), np.array([0, 0]), judged)))
+
+
+def indexes(some):
+    return {child.name: child.index for child in some.children}
+
+
+PARTITIONS = {
+    "together": lambda children: (children,),
+    "random 3": lambda children: at_random(children, 3, np.random.default_rng(5)),
+    "similar 4": lambda children: similar(children, 4),
+    "alone": singletons,
+}
+MEMBERS = {
+    "seeds": [Member(init) for init in (0, 1, 2, 3, 4)],
+    "orders": [Member(0, order) for order in (0, 1, 2)],
+    "both": [Member(1, 1), Member(0, 0), Member(2, 1), Member(1, 0), Member(0, 1)],
+}
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+@pytest.mark.parametrize("members", MEMBERS)
+@pytest.mark.parametrize("stack", [1, 2, 10])
+@pytest.mark.parametrize("judged", [False, True])
+def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path, partition, members, stack, judged):
+    some, group = setting(experiments__stack=stack), MEMBERS[members]
+    experiment = some.experiment("x", "X", PARTITIONS[partition](some.children), ChildOrder.FIXED, group, judged)
+    for member, parts in zip(group, experiment.instances, strict=True):
+        names = [name for part in parts for name in part.job.children]
+        assert sorted(names) == [child.name for child in some.children]
+        for part in parts:
+            assert part.job.seeds.init[part.copy] == member.init
+            assert part.job.seeds.order == (member.order if len(part.job.children) > 1 else 0)
+            assert part.job.copies <= stack
+            assert part.job.images.judge_images == (30 if judged else None)
+    fill(Store(tmp_path), experiment, indexes(some))
+    measured = experiment.read(Store(tmp_path))
+    assert measured.step.tolist() == [2, 4]
+    order_counts = partition != "alone"
+    expected = [
+        [[value(child, m.init, m.order * order_counts, moment) for child in range(8)] for moment in (0, 1)]
+        for m in group
+    ]
+    assert np.array_equal(measured.accuracy, expected)
+    if judged:
+        expected = [[value(child, m.init, m.order * order_counts, 1, True) for child in range(8)] for m in group]
+        assert np.array_equal(measured.judged, expected)
+    else:
+        assert measured.judged is None
+
+
+@pytest.mark.parametrize(("stack", "jobs"), [(1, 5), (2, 3), (3, 2), (4, 2), (5, 1), (99, 1)])
+def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
+    some = setting(experiments__stack=stack, experiments__instances=5, experiments__ground_truth_seeds=5)
+    built = {name: build(some) for name, build in EXPERIMENTS.items()}
+    assert len(built["seeds"].jobs) == jobs
+    assert len(built["ground-truth"].jobs) == 8 * jobs
+    assert len(built["orders"].jobs) == len(built["orders-shuffled"].jobs) == 5  # each order is its own job
+    for name in ("seeds", "ground-truth"):
+        inits = [init for job in built[name].jobs for init in job.seeds.init]
+        assert sorted(inits) == sorted(list(range(5)) * (len(inits) // 5))
+
+
+def test_what_two_experiments_share_is_one_job():
+    some = setting(experiments__stack=1, experiments__instances=3)
+    built = {name: build(some) for name, build in EXPERIMENTS.items()}
+    seeds, orders, shuffled = ({job.id for job in built[name].jobs} for name in ("seeds", "orders", "orders-shuffled"))
+    assert len(seeds) == len(orders) == len(shuffled) == 3
+    assert len(seeds & orders) == 1  # the first instance of each: the same initialisation and the same fixed order
+    assert built["seeds"].instances[0] == built["orders"].instances[0]
+    assert not shuffled & (seeds | orders)
+
+
+def test_a_child_alone_is_one_job_under_every_order():
+    some = setting()
+    groups = singletons(some.children)
+    members = [Member(0, order) for order in (0, 1)]
+    fixed, shuffled = (
+        some.experiment("x", "X", groups, order, members) for order in (ChildOrder.FIXED, ChildOrder.SHUFFLED)
+    )
+    assert [job.id for job in fixed.jobs] == [job.id for job in shuffled.jobs]
+    assert len(fixed.jobs) == 8
+    assert fixed.instances[0] == fixed.instances[1]
+
+
+def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
+    """Names are 1 … 10 there: as text, 10 would come before 2."""
+    primitives = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"]
+    primitives += ["dil_conv_3x3", "dil_conv_5x5", "conv_1x1", "conv_3x3"]
+    some = setting(space__nodes=1, space__primitives=primitives)
+    experiment = some.experiment("x", "X", similar(some.children, 2), ChildOrder.FIXED, [Member(0)], judged=True)
+    fill(Store(tmp_path), experiment, indexes(some))
+    measured = experiment.read(Store(tmp_path))
+    assert measured.accuracy[0, 1].tolist() == [value(child, 0, 0, 1) for child in range(10)]
+    assert measured.judged[0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
+
+
+def test_missing_and_disagreeing_jobs(tmp_path):
+    some, store = setting(), Store(tmp_path)
+    experiment = some.experiment("x", "X", similar(some.children, 2), ChildOrder.FIXED, [Member(0)])
+    with pytest.raises(ResultMissing, match=r"job [0-9a-f]{16} .* has no result"):
+        experiment.read(store)
+    fill(store, experiment, indexes(some))
+    last = experiment.jobs[-1]
+    store.write(last, Result(replace(store.read(last), step=np.array([1, 4]))))
+    with pytest.raises(StoreError, match="experiment x: its jobs were swept at different moments"):
+        experiment.read(store)
+
+
+def test_settle_settles_what_none_means(tmp_path):
+    path = str(write_idx_folder(tmp_path, train=60, validation=24))
+    data = {"name": "idx", "path": path, "train_images": 50}
+    found = settle(tiny_study(data=data))
+    assert (found.train_images, found.sweep_images, found.judge_images) == (50, 24, 24)
+    assert found.image_size == (7, 7)
+    found = settle(tiny_study(data=data | {"sweep_images": 5, "judge_images": 6, "resize": 3}))
+    assert (found.sweep_images, found.judge_images, found.image_size) == (5, 6, (3, 3))
+    assert (
+        len({settle(tiny_study(data=data | more)).fingerprint for more in ({}, {"resize": 3}, {"train_images": 49})})
+        == 3
+    )
+    with pytest.raises(StudyError, match="61"):
+        settle(tiny_study(data=data | {"train_images": 61}))
+
+
+def test_the_jobs_say_what_the_study_says():
+    some = setting(training__epochs=5, seed=9, data__augment={"padding": 2, "flip": True}, net__combine="sum")
+    for build in EXPERIMENTS.values():
+        for job in build(some).jobs:
+            assert (job.space, job.net) == (some.study.space, some.study.net)
+            assert job.training == some.study.training
+            assert job.seeds.study == 9
+            assert job.images.augment == some.study.data.augment
+            assert (job.images.fingerprint, job.images.train_images, job.images.sweep_images) == ("f" * 64, 128, 20)
+            assert job.sweeps == 5
+            assert (job.seeds.data, job.seeds.augment) == (0, 0)

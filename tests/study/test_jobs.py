@@ -1,0 +1,176 @@
+"""A job's identity: everything that decides its numbers changes it, and nothing else does."""
+
+import copy
+
+import pytest
+from tiny import make_job
+
+from commonweight.sharing import share_all, share_none, share_prefix
+from commonweight.study import jobs
+from commonweight.study.jobs import Job, SharingSpec
+from commonweight.study.work import Runtime
+from commonweight.training import ChildOrder, Inactive
+
+OTHER = {
+    "images.fingerprint": "e" * 64,
+    "images.train_images": 101,
+    "images.augment.padding": 2,
+    "images.augment.flip": False,
+    "images.sweep_images": 21,
+    "images.judge_images": None,
+    "space.nodes": 3,
+    "space.primitives": ["sep_conv_3x3", "max_pool_3x3"],
+    "net.cells": 2,
+    "net.channels": 3,
+    "net.stem_multiplier": 2,
+    "net.combine": "sum",
+    "net.bn_momentum": 0.1,
+    "training.epochs": 4,
+    "training.batch": 63,
+    "training.lr": 0.026,
+    "training.lr_min": 0.0,
+    "training.momentum": 0.0,
+    "training.weight_decay": 0.0,
+    "training.inactive": "coast",
+    "children": ["111", "112"],
+    "sharing.kind": "none",
+    "sharing.k": 1,
+    "order": "shuffled",
+    "seeds.study": 2,
+    "seeds.init": [1],
+    "seeds.order": 1,
+    "seeds.data": 1,
+    "seeds.augment": 1,
+    "moments.every_epoch": False,
+    "moments.last_batches": 1,
+    "moments.precision": "bfloat16",
+    "snapshots": [1],
+}
+"""Another value for every field of a job."""
+
+
+def leaves(content, before=""):
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def changed(job, path, value):
+    content = copy.deepcopy(job.model_dump(mode="json"))
+    *parents, last = path.split(".")
+    section = content
+    for parent in parents:
+        section = section[parent]
+    section[last] = value
+    return Job.model_validate(content)
+
+
+def test_every_field_changes_the_identity():
+    job = make_job()
+    assert {path for path, _ in leaves(job.model_dump(mode="json"))} == set(OTHER)  # none is forgotten here
+    ids = {path: changed(job, path, value).id for path, value in OTHER.items()}
+    assert len({job.id, *ids.values()}) == 1 + len(OTHER)
+
+
+def test_identity_is_pinned():
+    """A changed literal means that every stored result is trained again: raise `NUMERICS` or put the old content back."""
+    assert make_job().id == "ed0d35276fd5a0bc"
+
+
+def test_identity_changes_with_the_numerics_version(monkeypatch):
+    before = make_job().id
+    monkeypatch.setattr(jobs, "NUMERICS", jobs.NUMERICS + 1)
+    assert make_job().id != before
+
+
+def test_how_a_job_runs_is_no_part_of_it():
+    assert not set(Runtime.model_fields) & {key.rpartition(".")[2] for key, _ in leaves(make_job().model_dump())}
+
+
+def test_identity_survives_json_and_the_order_of_keys():
+    job = make_job(init=(3, 4))
+    assert Job.model_validate_json(job.model_dump_json()).id == job.id
+    shuffled = dict(reversed(list(job.model_dump(mode="json").items())))
+    assert Job.model_validate(shuffled).id == job.id
+    assert job == Job.model_validate(shuffled)
+
+
+def test_children_in_another_order_are_another_job():
+    assert make_job(("111", "112")).id != make_job(("112", "111")).id  # position in `children` is part of the numbers
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_child_alone_has_no_order_no_sharing_and_no_inactive_weights(asked_before):
+    plain = make_job(["112"])
+    for path, value in {
+        "order": "shuffled",
+        "seeds.order": 5,
+        "sharing.kind": "none",
+        "training.inactive": "coast",
+    }.items():
+        other = changed(plain, path, value)
+        assert not asked_before or other.id != plain.id
+        assert other.normalised() == plain
+        assert other.normalised().id == plain.id
+
+
+@pytest.mark.parametrize("path", ["seeds.init", "seeds.data", "seeds.augment", "seeds.study", "net.cells", "children"])
+def test_the_rest_of_a_child_alone_still_counts(path):
+    plain = make_job(["112"])
+    assert changed(plain, path, OTHER[path]).normalised().id != plain.id
+
+
+def test_several_children_are_normal_as_they_are():
+    job = make_job(order="shuffled", sharing={"kind": "prefix", "k": 1})
+    assert job.normalised() is job
+
+
+def test_the_four_streams_are_apart_and_move_one_at_a_time():
+    def numbers(seeds):
+        streams = [*seeds.init_streams(), *(seeds.stream(purpose) for purpose in ("order", "data", "augment"))]
+        return [stream.generator().random() for stream in streams]
+
+    base = make_job(init=(0, 1)).seeds
+    before = numbers(base)
+    assert len(set(before)) == 5  # two copies and three streams, all different
+    for place, (name, value) in enumerate(
+        [("init", (7, 1)), ("init", (0, 7)), ("order", 7), ("data", 7), ("augment", 7)]
+    ):
+        after = numbers(base.model_copy(update={name: value}))
+        assert [a == b for a, b in zip(after, before, strict=True)] == [spot != place for spot in range(5)]
+    other_study = numbers(base.model_copy(update={"study": 2}))
+    assert not set(other_study) & set(before)
+
+
+def test_sizes_by_hand():
+    job = make_job(init=(0, 1), moments={"every_epoch": True, "last_batches": 3})
+    assert job.copies == 2
+    assert job.mini_batches == 6  # 3 epochs of 64 + 36 images
+    assert job.sweeps == 4  # after mini-batches 2, 4 and 6, and 4, 5, 6
+    assert job.validations == 3 * (4 * 20 + 30)
+    unjudged = make_job(images=job.images.model_copy(update={"judge_images": None}))
+    assert unjudged.validations == 3 * 3 * 20
+
+
+def test_sharing_plans():
+    children = tuple(make_job().space.build().child(name) for name in ("111", "112", "221"))
+    assert make_job().plan() == share_all(children, 1)
+    assert make_job(sharing={"kind": "none"}).plan() == share_none(children, 1)
+    for k in (0, 1):
+        assert make_job(sharing={"kind": "prefix", "k": k}).plan() == share_prefix(children, 1, k)
+    assert SharingSpec(kind="prefix").build(children, 1) == share_prefix(children, 1, 0)
+
+
+def test_enums_come_from_words_and_stay_objects():
+    job = make_job(order="uniform", training={"epochs": 1, "inactive": "coast"})
+    assert job.order is ChildOrder.UNIFORM
+    assert job.training.build().inactive is Inactive.COAST
+
+
+def test_labels():
+    assert make_job(["112"], init=(0, 1)).label == "child 112, 2 copies"
+    assert make_job(order="shuffled", seeds={"study": 1, "init": [0], "order": 4}).label == (
+        "3 children, all, shuffled order 4, 1 copy"
+    )

@@ -1,0 +1,150 @@
+"""From files and `--set` words to studies. What a value may be is tested in `test_schema`."""
+
+import json
+
+import pytest
+from tiny import TINY, tiny_study
+
+from commonweight.errors import StudyError
+from commonweight.study.load import dump_study, load_study, shipped_studies
+
+GOOD = "name: mine\ndata: {name: fashion14}\n"
+
+
+def write(folder, text):
+    path = folder / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["paper", "quick", "small", "smoke"])
+def test_shipped_studies_load(name):
+    study = load_study(name)
+    assert study.name == name
+    assert study.about
+    assert len(study.space.build()) == 64
+
+
+def test_the_shipped_studies():
+    assert shipped_studies() == ("paper", "quick", "small", "smoke")
+
+
+def test_the_paper_study_has_the_papers_settings():
+    study = load_study("paper")
+    assert study.data.name == "cifar10"
+    assert (study.data.train_images, study.data.sweep_images, study.data.judge_images) == (None, None, None)
+    assert study.data.augment.model_dump() == {"padding": 4, "flip": True}
+    assert (study.training.epochs, study.training.batch, study.experiments.instances) == (200, 256, 10)
+
+
+@pytest.mark.parametrize("name", ["paper", "quick", "small", "smoke"])
+def test_what_is_dumped_loads_as_the_same_study(tmp_path, name):
+    study = load_study(name, {"training.lr_min": 1e-07, "about": "ünï: 'codé' # and more"})
+    assert load_study(write(tmp_path, dump_study(study))) == study
+    assert load_study(write(tmp_path, study.model_dump_json(indent=1))) == study  # study.json, where 1e-07 has no dot
+
+
+def test_a_dumped_study_says_everything():
+    dumped = dump_study(load_study("smoke"))
+    for section, keys in json.loads(load_study("smoke").model_dump_json()).items():
+        assert f"{section}:" in dumped
+        for key in keys if isinstance(keys, dict) else ():
+            assert f"{key}:" in dumped
+
+
+def test_a_file_and_its_path_as_text(tmp_path):
+    path = write(tmp_path, GOOD)
+    assert load_study(path) == load_study(str(path))
+    assert load_study(path).name == "mine"
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "1.e-3", "0.001", "1.0e-3", ".1e-2", "+1e-3"])
+def test_numbers_as_people_write_them(text):
+    assert load_study("smoke", [f"training.weight_decay={text}"]).training.weight_decay == 0.001
+
+
+def test_overrides_as_words_and_as_a_mapping():
+    words = [f"{key}={json.dumps(value)}" for key, value in TINY.items()]
+    assert load_study("smoke", words) == load_study("smoke", TINY) == tiny_study()
+    assert load_study("smoke", ["data.augment={padding: 2}"]).data.augment.padding == 2
+    assert load_study("smoke", ["data.augment.padding=2"]).data.augment.padding == 2  # a section the file leaves out
+    assert load_study("smoke", ["space.primitives=[sep_conv_3x3, none]"]).space.primitives == ("sep_conv_3x3", "none")
+    assert load_study("smoke", ["about=a=b"]).about == "a=b"
+    assert load_study("smoke", ["training.lr = 0.5"]).training.lr == 0.5
+    assert load_study("smoke", ["training.epochs=3", "training.epochs=4"]).training.epochs == 4  # the last one counts
+    assert load_study("smoke", iter(["training.epochs=3"])).training.epochs == 3
+    assert load_study("smoke") == load_study("smoke", [])
+
+
+def test_overrides_do_not_stick():
+    load_study("smoke", {"training.epochs": 7})
+    assert load_study("smoke").training.epochs == 3
+
+
+WORDS = {
+    "training.epochs": r"--set 'training\.epochs': expected key=value, for example training\.epochs=3",
+    "=3": r"--set '=3': expected key=value",
+    "": r"--set '': expected key=value",
+    "training.epochs=[": r"--set 'training\.epochs=\[': the value is not valid YAML",
+    "data.augment={padding: 1, padding: 2}": r"--set 'data\.augment=.*the value is not valid YAML",
+    "name.x=1": r"--set name\.x: 'name' is a value, not a section",
+    "training.epochs=": r"training\.epochs: got None; .*valid integer",
+    "training..epochs=3": r"unknown key 'training\.'; allowed here are epochs",
+    "epochs=3": r"unknown key 'epochs'; allowed here are name, about, seed",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_mistakes_in_set(word):
+    with pytest.raises(StudyError, match=WORDS[word]) as caught:
+        load_study("smoke", [word])
+    assert "\n" not in str(caught.value)
+
+
+BAD = {
+    "unclosed": ("name: [a\ndata: 3\n", r"line 2: not valid YAML: "),
+    "tab": ("name: a\n\tdata: 3\n", r"line 2: not valid YAML: "),
+    "control character": ("name: \x01\n", r"not valid YAML: unreadable"),
+    "python object": ("name: !!python/object/apply:os.getcwd []\n", r"line 1: not valid YAML: could not determine"),
+    "key twice": ("name: a\nseed: 1\nname: b\n", r"line 3: not valid YAML: key 'name' stands twice"),
+    "key twice inside": (
+        "name: a\ndata:\n  name: idx\n  name: idx\n",
+        r"line 4: not valid YAML: key 'name' stands twice",
+    ),
+    "list as a key": ("? [a, b]\n: c\n", r"line 1: not valid YAML: found unhashable key"),
+    "two documents": ("name: a\n---\nname: b\n", r"line 2: not valid YAML: "),
+    "empty": ("", r"expected a mapping of keys such as 'name' and 'data', got NoneType"),
+    "only a word": ("smoke", r"expected a mapping .*, got str"),
+    "list": ("- name: a\n", r"expected a mapping .*, got list"),
+    "no name": ("data: {name: fashion14}\n", r"missing key 'name'"),
+    "no data": ("name: a\n", r"missing key 'data'"),
+    "no name of data": ("name: a\ndata: {}\n", r"missing key 'data\.name'"),
+    "number as a key": (GOOD + "1: 2\n", r"1: got 1; keys should be strings"),
+    "unknown key": (GOOD + "trainning: {}\n", r"unknown key 'trainning'; .*did you mean 'training'\?"),
+    "wrong type": (GOOD + "seed: one\n", r"seed: got 'one'; .*valid integer"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_one_line_with_the_path(tmp_path, name):
+    text, message = BAD[name]
+    path = write(tmp_path, text)
+    with pytest.raises(StudyError, match=message) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "study.yaml").write_bytes(b"name: \xff\xfe\n")
+    with pytest.raises(StudyError, match=r"study\.yaml: cannot be read as UTF-8 text"):
+        load_study(tmp_path / "study.yaml")
+
+
+def test_a_missing_file_is_answered_with_the_shipped_studies(tmp_path):
+    with pytest.raises(StudyError, match=r"no study 'smok': .*\(paper, quick, small, smoke\); did you mean 'smoke'\?"):
+        load_study("smok")
+    with pytest.raises(StudyError, match=r"no study '.*absent\.yaml': neither a file nor a shipped study"):
+        load_study(tmp_path / "absent.yaml")
+    with pytest.raises(StudyError, match="neither a file"):
+        load_study(tmp_path)

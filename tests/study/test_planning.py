@@ -1,0 +1,107 @@
+"""What is there, what is missing, and what the rest will cost."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import flip_accuracy, make_job, make_record, tiny_study
+
+from commonweight.paper import artefacts, needed
+from commonweight.study.executors import Finished, Inline, Task
+from commonweight.study.experiments import settle
+from commonweight.study.planning import estimate, image_passes, makespan, plan, record_bytes
+from commonweight.study.store import Result, Store
+from commonweight.study.work import Runtime, Worker
+
+
+@pytest.fixture(scope="module")
+def setting():
+    return settle(tiny_study(experiments__instances=3, experiments__stack=1))
+
+
+def test_every_job_stands_once_over_all_targets(setting, tmp_path):
+    experiments = needed(artefacts(), setting)
+    made = plan(experiments.values(), Store(tmp_path))
+    ids = [job.id for job in made.jobs]
+    assert len(ids) == len(set(ids)) == (3 + 3 - 1) + 3 + 8 * 2  # seeds and orders share one; two seeds of 8 children
+    assert set(ids) == {job.id for experiment in experiments.values() for job in experiment.jobs}
+    assert made.missing == made.jobs
+    assert made.done == ()
+    assert made.damaged == {}
+    again = plan([*experiments.values(), *experiments.values()], Store(tmp_path))
+    assert [job.id for job in again.jobs] == ids
+
+
+def test_done_missing_and_damaged(setting, tmp_path):
+    experiments, store = needed(artefacts(["table-1"]), setting), Store(tmp_path)
+    jobs = plan(experiments.values(), store).jobs
+    for job in jobs[:7]:
+        store.write(job, Result(make_record(job)))
+    stranger = make_job()
+    store.write(stranger, Result(make_record(stranger)))  # what nobody asks for is in nobody's way
+    flip_accuracy(store, jobs[0].id)
+    (store.folder(jobs[1].id) / "done.json").unlink()
+    made = plan(experiments.values(), store)
+    assert {job.id for job in made.done} == {job.id for job in jobs[2:7]}
+    assert {job.id for job in made.missing} == {job.id for job in (*jobs[:2], *jobs[7:])}
+    assert made.damaged.keys() == {jobs[0].id, jobs[1].id}
+    assert "does not agree with its checksum" in made.damaged[jobs[0].id]
+    assert "done.json is missing" in made.damaged[jobs[1].id]
+    costs = [image_passes(job) for job in made.missing]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_image_passes_by_hand():
+    job = make_job(init=(0, 1))  # 3 epochs of 100 images; 3 sweeps of 20 and a judgement of 30, for 3 children
+    assert image_passes(job) == pytest.approx(2 * (3 * 100 + 3 * (3 * 20 + 30) / 3))
+
+
+def slow_makespan(seconds, workers):
+    """Time step by step: whoever is free takes the next job."""
+    busy_until = [0] * workers
+    for job in seconds:
+        first = min(range(workers), key=lambda worker: busy_until[worker])
+        busy_until[first] += job
+    return max(busy_until)
+
+
+@given(st.lists(st.integers(0, 20), max_size=12), st.integers(1, 5))
+def test_makespan(seconds, workers):
+    assert makespan(seconds, workers) == slow_makespan(seconds, workers)
+
+
+def test_makespan_by_hand():
+    assert makespan([], 3) == 0
+    assert makespan([4, 3, 2, 1], 2) == 5
+    assert makespan([1, 2, 3, 4], 2) == 6
+    assert makespan([1, 2, 3], 1) == makespan([1, 2, 3], 0) == 6  # no workers: this process
+    assert min(makespan(order, 2) for order in itertools.permutations([4, 3, 2, 1])) == 5
+
+
+def test_estimate_is_positive_and_grows_with_the_work(setting):
+    jobs = plan(needed(artefacts(), setting).values(), Store("nowhere")).missing
+    seconds = estimate(jobs, Worker(setting.study.data, Runtime()))
+    assert len(seconds) == len(jobs)
+    assert all(0 < each < 60 for each in seconds)
+    longer = [
+        job.model_copy(update={"training": job.training.model_copy(update={"epochs": 20})}).normalised()
+        for job in (jobs[0], jobs[-1])
+    ]
+    assert {len(job.children) for job in longer} == {1, 8}
+    short, long = (estimate(some, Worker(setting.study.data, Runtime())) for some in ((jobs[0], jobs[-1]), longer))
+    assert all(a < b for a, b in zip(short, long, strict=True))
+    assert estimate([], Worker(setting.study.data, Runtime())) == []
+
+
+def test_record_bytes_is_within_a_fifth_of_the_files(tmp_path):
+    for overrides in ({}, {"training__epochs": 30, "experiments__stack": 1}):
+        setting = settle(tiny_study(space__primitives=["skip_connect", "max_pool_3x3", "conv_1x1"], **overrides))
+        experiments, store = needed(artefacts(["table-1"]), setting), Store(tmp_path)
+        jobs = plan(experiments.values(), store).missing
+        some = {(len(job.children), job.copies): job for job in jobs}.values()
+        for event in Inline().run([Task(job, setting.study.data, tmp_path) for job in some]):
+            if isinstance(event, Finished):
+                size = sum(path.stat().st_size for path in store.folder(event.job.id).iterdir())
+                assert record_bytes(event.job) == pytest.approx(size, rel=0.2)
+        assert {job.id for job in some} <= set(store.ids())

@@ -1,0 +1,123 @@
+"""What a study allows, and the values that it refuses; each refusal in one line that names key, value and remedy."""
+
+import pytest
+from pydantic import ValidationError
+from tiny import PAIR, tiny_study
+
+from commonweight.errors import StudyError
+from commonweight.net import primitive_names
+from commonweight.study.schema import DataSpec, Study
+
+IMPOSSIBLE = [
+    ("training.epochs", 0, r"training\.epochs: got 0; .*greater than or equal to 1"),
+    ("training.epochs", 2.5, r"training\.epochs: got 2\.5; .*valid integer"),
+    ("training.epochs", True, r"training\.epochs: got True; .*valid integer"),
+    ("training.epochs", "3", r"training\.epochs: got '3'; .*valid integer"),
+    ("training.epochs", None, r"training\.epochs: got None; .*valid integer"),
+    ("training.batch", 1, r"training\.batch: got 1; .*greater than or equal to 2"),
+    ("training.lr", 0, r"training\.lr: got 0; .*greater than 0"),
+    ("training.lr", "fast", r"training\.lr: got 'fast'; .*valid number"),
+    ("training.lr", float("inf"), r"training\.lr: got inf; .*finite"),
+    ("training.lr_min", -1, r"training\.lr_min: got -1; .*greater than or equal to 0"),
+    ("training.lr_min", 1.0, r"training\.lr_min: 1\.0; at most training\.lr = 0\.025"),
+    ("training.momentum", 1, r"training\.momentum: got 1; .*less than 1"),
+    ("training.momentum", float("nan"), r"training\.momentum: got nan; .*less than 1"),
+    ("training.weight_decay", float("nan"), r"training\.weight_decay: got nan"),
+    ("training.inactive", "frozen", r"training\.inactive: got 'frozen'; .*'freeze' or 'coast'"),
+    ("net.combine", "add", r"net\.combine: got 'add'; .*'concat' or 'sum'"),
+    ("net.bn_momentum", 1.5, r"net\.bn_momentum: got 1\.5; .*less than or equal to 1"),
+    ("net.cells", 0, r"net\.cells: got 0; .*greater than or equal to 1"),
+    ("space.nodes", 0, r"space\.nodes: got 0; .*greater than or equal to 1"),
+    ("space.primitives", "sep_conv_3x3", r"space\.primitives: got 'sep_conv_3x3'; input should be a list"),
+    ("space.primitives", [3, 4], r"space\.primitives\.0: got 3; .*valid string"),
+    ("space.primitives", [], r"space\.primitives: got \[\]; .*at least 1"),
+    ("space.primitives", ["sep_conv_3x3"] * 2, r"space\.primitives: .*names one twice; each may stand once"),
+    (
+        "space.primitives",
+        ["sep_conv3x3", *PAIR],
+        (r"space\.primitives: 'sep_conv3x3'; known are .*max_pool_3x3.*; did you mean 'sep_conv_3x3'\?"),
+    ),
+    ("space.primitives", ["zzz", *PAIR], r"space\.primitives: 'zzz'; known are [a-z0-9_, ]*$"),
+    ("space.primitives", ["conv_1x1"], r"space: .*make 1 children; a study .* 3 … 4096"),
+    ("space", {"nodes": 4, "primitives": [*PAIR, "none"]}, r"space: nodes 4 and .*make 59049 children; .* 3 … 4096"),
+    ("space", {"nodes": 99}, r"space: nodes 99 and .*; .* 3 … 4096"),
+    ("space", {"nodes": 1, "primitives": PAIR}, r"space: nodes 1 and .*make 2 children; a study .* 3 … 4096"),
+    ("data", 3, r"data: got 3; input should be a section with keys name, path, resize"),
+    (
+        "data.name",
+        "fashion41",
+        r"data\.name: got 'fashion41'; known are fashion14, idx, cifar10; did you mean 'fashion14'",
+    ),
+    ("data.path", 3, r"data\.path: got 3; .*valid string"),
+    ("data.train_images", 0, r"data\.train_images: got 0; .*greater than or equal to 1"),
+    ("data.augment.flip", "yes", r"data\.augment\.flip: got 'yes'; .*valid boolean"),
+    ("data.augment.padding", -1, r"data\.augment\.padding: got -1; .*greater than or equal to 0"),
+    ("experiments.instances", 1, r"experiments\.instances: got 1; .*greater than or equal to 2"),
+    ("experiments.ground_truth_seeds", 1, r"ground_truth_seeds: got 1; .*greater than or equal to 2"),
+    ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
+    ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
+    ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),
+    ("seed", -1, r"seed: got -1; .*greater than or equal to 0"),
+    ("name", "a/b", r"name: got 'a/b'; .*match pattern"),
+    ("name", "..", r"name: got '\.\.'; .*match pattern"),
+    ("name", "quick\n", r"name: got 'quick\\n'; .*match pattern"),
+    ("about", 1, r"about: got 1; .*valid string"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), IMPOSSIBLE)
+def test_impossible_values(key, value, message):
+    with pytest.raises(StudyError, match=message) as caught:
+        tiny_study(**{key.replace(".", "__"): value})
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("study smoke: ")
+
+
+UNKNOWN = {
+    "trainning": r"unknown key 'trainning'; allowed here are name, about, seed, data, .*; did you mean 'training'\?",
+    "training.epoch": r"unknown key 'training\.epoch'; allowed here are epochs, batch, .*; did you mean 'epochs'\?",
+    "data.augment.flips": r"'data\.augment\.flips'; allowed here are padding, flip; did you mean 'flip'\?",
+    "experiments.zzz": r"'experiments\.zzz'; allowed here are instances, .*, stack$",
+}
+
+
+@pytest.mark.parametrize("key", UNKNOWN)
+def test_unknown_keys_are_answered_with_the_known_ones(key):
+    with pytest.raises(StudyError, match=UNKNOWN[key]):
+        tiny_study(**{key.replace(".", "__"): 1})
+
+
+def test_boundary_values_are_allowed():
+    study = tiny_study(
+        training__epochs=1 + 1,
+        training__lr=1,  # an integer is a number
+        training__lr_min=1.0,
+        training__momentum=0,
+        training__weight_decay=0,
+        net__bn_momentum=1,
+        experiments__last_epochs=2,
+        experiments__stack=1,
+        space__nodes=1,
+        space__primitives=[*PAIR, "none"],
+        seed=0,
+    )
+    assert study.training.build().lr_at(0) == 1.0
+    assert len(study.space.build()) == 3
+
+
+def test_every_primitive_of_the_net_is_allowed():
+    assert tiny_study(space__primitives=list(primitive_names())).space.primitives == primitive_names()
+
+
+def test_a_study_is_a_frozen_value():
+    study = tiny_study()
+    assert study == tiny_study()
+    assert hash(study) == hash(tiny_study())
+    with pytest.raises(ValidationError, match="frozen"):
+        study.seed = 2
+
+
+def test_the_least_that_a_study_must_say():
+    assert Study(name="x", data=DataSpec(name="fashion14")).training.epochs == 200  # the paper's settings by default
+    with pytest.raises(ValidationError, match="data"):
+        Study.model_validate({"name": "x"})

@@ -1,0 +1,214 @@
+"""Results on disk: whole or not there, and no damage goes unseen."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from tiny import flip_accuracy, make_job, make_record
+
+from commonweight.errors import ResultMissing, StoreError
+from commonweight.study import store as store_module
+from commonweight.study.store import RECORD, Record, Result, Store, write_whole
+
+JOB = make_job(init=(0, 1))
+SNAPSHOTS = {"epoch-1": {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "momentum/a": np.ones(2, "f4")}}
+RESULT = Result(make_record(JOB), SNAPSHOTS, {"seconds": 1.5, "device": "cpu"})
+FILES = {"job.json", "how.json", RECORD, "snapshot-epoch-1.safetensors", "done.json"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path)
+    store.write(JOB, RESULT)
+    return store
+
+
+def same(a, b):
+    """Whether two records hold the same bits."""
+    a, b = a.arrays(), b.arrays()
+    return a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and np.array_equal(a[k], b[k]) for k in a)
+
+
+def test_round_trip(store):
+    assert store.has(JOB)
+    assert same(store.read(JOB), RESULT.record)
+    snapshot = store.read_snapshot(JOB, "epoch-1")
+    assert snapshot.keys() == SNAPSHOTS["epoch-1"].keys()
+    assert all(np.array_equal(snapshot[name], array) for name, array in SNAPSHOTS["epoch-1"].items())
+    assert store.how(JOB.id) == RESULT.how
+    assert store.job(JOB.id) == JOB
+    assert list(store.ids()) == [JOB.id]
+
+
+def test_a_record_without_judgement_and_with_odd_memory(tmp_path):
+    job = make_job(images=JOB.images.model_copy(update={"judge_images": None}))
+    record = make_record(job)
+    turned = Record(np.asfortranarray(record.accuracy), record.step[::-1][::-1], record.trained)
+    store = Store(tmp_path)
+    store.write(job, Result(turned))
+    assert store.read(job).judged is None
+    assert same(store.read(job), record)
+
+
+def test_only_plain_formats_are_written(store):
+    folder = store.folder(JOB.id)
+    assert {path.name for path in folder.iterdir()} == FILES
+    for path in folder.iterdir():  # each is read by a parser that cannot run code
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        else:
+            safetensors.numpy.load_file(path)
+
+
+def test_what_is_not_there(tmp_path, store):
+    empty, other = Store(tmp_path / "empty"), make_job(["111"])
+    assert not empty.has(JOB)
+    assert list(empty.ids()) == []
+    assert not store.has(other)
+    with pytest.raises(
+        ResultMissing, match=rf"job {other.id} \(child 111, 1 copy\) has no result below .*; run the study"
+    ):
+        store.read(other)
+    with pytest.raises(ResultMissing, match=r"has no snapshot 'epoch-2'"):
+        store.read_snapshot(JOB, "epoch-2")
+    with pytest.raises(ResultMissing, match=r"has no snapshot 'epoch-1'"):
+        empty.read_snapshot(JOB, "epoch-1")
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_damage(store, name):
+    (store.folder(JOB.id) / name).unlink()
+    with pytest.raises(StoreError, match=rf"job {JOB.id}: {name} is missing"):
+        store.has(JOB)
+    for read in (store.read, lambda job: store.read_snapshot(job, "epoch-1")):
+        with pytest.raises(StoreError, match="missing"):
+            read(JOB)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_file_cut_anywhere_is_damage(store, name):
+    path = store.folder(JOB.id) / name
+    content = path.read_bytes()
+    for length in range(len(content) - (name == "done.json")):  # the last byte of done.json ends a line, no more
+        path.write_bytes(content[:length])
+        with pytest.raises(StoreError, match=f"job {JOB.id}: {name} "):
+            store.verify(JOB.id)
+    path.write_bytes(content)
+    store.verify(JOB.id)
+
+
+@pytest.mark.parametrize("name", sorted(FILES - {"done.json"}))
+def test_every_flipped_bit_is_damage(store, name):
+    path = store.folder(JOB.id) / name
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        with pytest.raises(StoreError, match=rf"{name} does not agree with its checksum"):
+            store.verify(JOB.id)
+
+
+def test_a_flipped_bit_in_the_checksums_never_lets_damage_through(store):
+    path = store.folder(JOB.id) / "done.json"
+    content = path.read_bytes()
+    flip_accuracy(store, JOB.id)
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        with pytest.raises(StoreError):
+            store.verify(JOB.id)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{}", '{"files": []}', '{"files": {"job.json": {}}}', "\x00", '{"files"']
+)
+def test_a_done_that_says_nothing_is_damage(store, text):
+    (store.folder(JOB.id) / "done.json").write_text(text)
+    with pytest.raises(StoreError, match=r"done\.json is missing or unreadable, so the result is not whole"):
+        store.has(JOB)
+
+
+def test_an_empty_folder_is_damage(store):
+    shutil.rmtree(store.folder(JOB.id))
+    store.folder(JOB.id).mkdir()
+    with pytest.raises(StoreError, match="not whole"):
+        store.has(JOB)
+
+
+def test_damage_is_replaced(store):
+    flip_accuracy(store, JOB.id)
+    (store.folder(JOB.id) / "stray.txt").touch()
+    with pytest.raises(StoreError, match=f"{RECORD} does not agree"):
+        store.has(JOB)
+    store.write(JOB, Result(RESULT.record))
+    assert same(store.read(JOB), RESULT.record)
+    assert {path.name for path in store.folder(JOB.id).iterdir()} == FILES - {"snapshot-epoch-1.safetensors"}
+
+
+@pytest.mark.parametrize("writes", range(len(FILES) + 1))
+@pytest.mark.parametrize("death", [KeyboardInterrupt, OSError])
+def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, monkeypatch, writes, death):
+    store, write = Store(tmp_path), store_module._write_durably
+    done = []
+
+    def dying(path, content):
+        if len(done) == writes:
+            path.write_bytes(content[: len(content) // 2])
+            raise death("no space left")
+        write(path, content)
+        done.append(path.name)
+
+    monkeypatch.setattr(store_module, "_write_durably", dying)
+    if writes < len(FILES):
+        with pytest.raises(death):
+            store.write(JOB, RESULT)
+        assert not store.has(JOB)
+        assert list(store.ids()) == []
+    else:
+        store.write(JOB, RESULT)
+        assert done[-1] == "done.json"
+    monkeypatch.undo()
+    store.write(JOB, RESULT)
+    assert same(store.read(JOB), RESULT.record)
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]  # the half-written one is gone
+
+
+BAD_RECORDS = {
+    "moments": (
+        lambda r: Record(r.accuracy[:, 1:], r.step[1:], r.trained[1:], r.judged),
+        r"shapes .*the job asked for",
+    ),
+    "children": (lambda r: Record(r.accuracy[..., 1:], r.step, r.trained, r.judged), r"shapes .*the job asked for"),
+    "copies": (lambda r: Record(r.accuracy[:1], r.step, r.trained, r.judged), r"shapes .*the job asked for"),
+    "no judgement": (lambda r: Record(r.accuracy, r.step, r.trained), r"shapes .*the job asked for"),
+    "trained": (lambda r: Record(r.accuracy, r.step, r.trained[1:], r.judged), r"shapes .*the job asked for"),
+    "percent": (lambda r: Record(r.accuracy * 100, r.step, r.trained, r.judged), r"outside \[0, 1\]"),
+    "nan": (lambda r: Record(r.accuracy, r.step, r.trained, r.judged * np.nan), r"outside \[0, 1\]"),
+    "negative": (lambda r: Record(r.accuracy, r.step, r.trained, r.judged - 1), r"outside \[0, 1\]"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_RECORDS)
+def test_a_record_that_the_job_did_not_ask_for_is_not_stored(tmp_path, name):
+    change, message = BAD_RECORDS[name]
+    store = Store(tmp_path)
+    with pytest.raises(StoreError, match=rf"job {JOB.id}: .*{message}"):
+        store.write(JOB, Result(change(RESULT.record)))
+    assert not store.has(JOB)
+    RESULT.record.check(JOB)
+
+
+def test_write_whole(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "down" / "file.txt"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+
+    def dying(path, content):
+        path.write_bytes(content[:1])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(store_module, "_write_durably", dying)
+    with pytest.raises(OSError, match="no space"):
+        write_whole(path, b"three")
+    assert path.read_bytes() == b"two"

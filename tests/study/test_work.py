@@ -1,0 +1,154 @@
+"""One job done in this process."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_study, write_idx_folder
+
+from commonweight.errors import DataError, StudyError, UsageError
+from commonweight.sharing import similar
+from commonweight.study.experiments import Member, settle
+from commonweight.study.jobs import Job
+from commonweight.study.schema import DataSpec
+from commonweight.study.store import Store
+from commonweight.study.work import Runtime, Worker, Workers, make_engine, resolve_device, study_images
+from commonweight.training import ChildOrder
+
+
+def job_of(setting, **fields):
+    """The first half of the children in two copies, judged; fields replace the job's."""
+    groups = similar(setting.children, 2)
+    job = setting.experiment("x", "X", groups, ChildOrder.SHUFFLED, [Member(0), Member(1)], judged=True).jobs[0]
+    return Job.model_validate(job.model_dump(mode="json") | fields)
+
+
+def do(worker, job):
+    """The steps and the result of a job."""
+    steps, work = [], worker.do(job)
+    while True:
+        try:
+            steps.append(next(work))
+        except StopIteration as end:
+            return steps, end.value
+
+
+@pytest.fixture(scope="module")
+def setting():
+    return settle(tiny_study())
+
+
+def test_a_job_tells_every_mini_batch_and_gives_what_was_asked(setting):
+    job = job_of(setting, moments={"every_epoch": True, "last_batches": 2})
+    steps, result = do(Worker(setting.study.data, Runtime()), job)
+    assert steps == [(step, 4) for step in (1, 2, 3, 4)]  # 2 epochs of 128 images in batches of 64
+    result.record.check(job)
+    assert result.record.step.tolist() == [2, 3, 4]
+    visited = ChildOrder.SHUFFLED.visits(4, 4, job.seeds.stream("order"))
+    assert result.record.trained.tolist() == visited[[1, 2, 3]].tolist()
+    assert result.how["device"] == "cpu"
+    assert result.how["threads"] == 1
+    assert result.how["seconds"] > 0
+    assert result.how["torch"] == torch.__version__
+
+
+def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setting):
+    job = job_of(setting, snapshots=[2])
+    worker = Worker(setting.study.data, Runtime())
+    result = do(worker, job)[1]
+    images = worker.images(job.images.augment)
+    engine = make_engine(job, images, Runtime())
+    arrays = result.snapshots["epoch-2"]
+    engine.net.load_state_dict(
+        {
+            name.removeprefix("weights/"): torch.from_numpy(a)
+            for name, a in arrays.items()
+            if name.startswith("weights/")
+        }
+    )
+    for measured, count in ((result.record.judged, 30), (result.record.accuracy[:, -1], 20)):
+        assert np.array_equal(measured, engine.sweep(*images.validation(count), engine.net.plan.children).numpy())
+    assert {name.partition("/")[0] for name in arrays} == {"weights", "momentum"}
+
+
+def test_snapshots_are_stored_and_read_back(setting, tmp_path):
+    job, store = job_of(setting, snapshots=[1, 2]), Store(tmp_path)
+    result = do(Worker(setting.study.data, Runtime()), job)[1]
+    assert set(result.snapshots) == {"epoch-1", "epoch-2"}
+    store.write(job, result)
+    for name, arrays in result.snapshots.items():
+        read = store.read_snapshot(job, name)
+        assert read.keys() == arrays.keys()
+        assert all(np.array_equal(read[key], array) and read[key].dtype == array.dtype for key, array in arrays.items())
+    first, second = (store.read_snapshot(job, name) for name in ("epoch-1", "epoch-2"))
+    assert any(not np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_the_same_job_gives_the_same_bits_and_another_initialisation_others(setting):
+    job = job_of(setting)
+    one, two = (do(Worker(setting.study.data, Runtime()), job)[1].record for _ in range(2))
+    assert all(np.array_equal(one.arrays()[name], two.arrays()[name]) for name in one.arrays())
+    assert not np.array_equal(one.accuracy[0], one.accuracy[1])  # the copies
+
+
+@pytest.mark.parametrize("ends", ["done", "closed", "failed"])
+def test_threads_are_as_many_as_asked_and_put_back(setting, ends):
+    before = torch.get_num_threads()
+    assert before == 1  # tests/conftest.py
+    job = job_of(setting, **({"snapshots": [3]} if ends == "failed" else {}))  # after the last epoch: refused
+    work = Worker(setting.study.data, Runtime(threads=2)).do(job)
+    if ends == "failed":
+        with pytest.raises(UsageError, match="snapshot after epoch 3"):
+            next(work)
+    else:
+        next(work)
+        assert torch.get_num_threads() == 2
+        work.close() if ends == "closed" else list(work)
+    assert torch.get_num_threads() == before
+
+
+def test_device_words():
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    for word in ("gpu", "", "cuda:x", "cuda:-1", "mps", "meta", "cuda:99", "CPU"):
+        with pytest.raises(UsageError, match=rf"device '{word}'; expected auto, cpu, cuda or cuda:n"):
+            resolve_device(word)
+
+
+@pytest.mark.parametrize(
+    ("there", "word", "good"), [(0, "cuda", False), (1, "cuda", True), (2, "cuda:1", True), (2, "cuda:2", False)]
+)
+def test_cuda_words_against_what_the_machine_has(monkeypatch, there, word, good):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    if good:
+        assert resolve_device(word) == word
+    else:
+        with pytest.raises(UsageError, match=f"this machine has {there} CUDA devices"):
+            resolve_device(word)
+
+
+@pytest.mark.parametrize("key", ["sweep_images", "judge_images"])
+def test_more_validation_images_than_there_are(tmp_path, key):
+    write_idx_folder(tmp_path, validation=24)
+    data = {"name": "idx", "path": str(tmp_path)}
+    study_images(DataSpec(**data, **{key: 24}))
+    with pytest.raises(StudyError, match=rf"data\.{key}: got 25; data 'idx' allows 1 … 24"):
+        study_images(DataSpec(**data, **{key: 25}))
+
+
+def test_images_that_changed_are_not_used(tmp_path):
+    write_idx_folder(tmp_path)
+    data = {"name": "idx", "path": str(tmp_path)}
+    setting = settle(tiny_study(data=data))
+    write_idx_folder(tmp_path, seed=1)
+    with pytest.raises(DataError, match="data 'idx' has changed since the study was planned; run the command again"):
+        next(Worker(setting.study.data, Runtime()).do(job_of(setting)))
+
+
+def test_a_worker_reads_its_images_once_and_workers_keep_one_for_each_data(setting, tmp_path):
+    workers = Workers(Runtime())
+    worker = workers.of(setting.study.data)
+    job = job_of(setting)
+    assert worker.images(job.images.augment) is worker.images(job.images.augment, setting.fingerprint)
+    assert workers.of(DataSpec(**dict(setting.study.data))) is worker
+    write_idx_folder(tmp_path)
+    assert workers.of(DataSpec(name="idx", path=str(tmp_path))) is not worker
