@@ -1,0 +1,255 @@
+"""Tables 1 and 2 and Figure 2 from made-up records, against SciPy and plain Python; and the paper's own numbers."""
+
+import math
+import re
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+from tiny import tiny_study
+
+from commonweight.paper import published
+from commonweight.paper.evidence import Evidence
+from commonweight.paper.stability import TITLES, figure_2, table_1, table_2
+from commonweight.paper.tables import mean_std
+from commonweight.seeds import Stream
+from commonweight.study.experiments import Measured
+
+TEXT = Path(__file__).parents[3] / "shared" / "deeper-insights.txt"
+EPOCHS, LAST, PER_EPOCH = 5, 3, 4
+
+
+def accuracies(rng, *shape):
+    """Fractions of 20 images, so that there are ties, around a child's own quality, so that ranks agree somewhat."""
+    return np.clip(np.round(10 + np.arange(8) / 2 + rng.normal(0, 2, (*shape, 8))), 0, 20) / 20
+
+
+def make(instances=4, seeds=3, seed=0, extra_moments=True):
+    """Evidence of 8 children, with moments between the epochs too."""
+    rng = np.random.default_rng(seed)
+    step = np.arange(1, EPOCHS * PER_EPOCH + 1) if extra_moments else np.arange(1, EPOCHS + 1) * PER_EPOCH
+    study = tiny_study(
+        training__epochs=EPOCHS,
+        experiments={"instances": instances, "ground_truth_seeds": seeds, "last_epochs": LAST},
+    )
+    measured = {
+        name: Measured(accuracies(rng, instances, len(step)), step, None)
+        for name in ("seeds", "orders", "orders-shuffled")
+    }
+    measured["ground-truth"] = Measured(accuracies(rng, seeds, len(step)), step, accuracies(rng, seeds))
+    return Evidence(study, measured)
+
+
+def after_epoch(measured, epoch):
+    """Accuracies [instance, child] after that many epochs."""
+    return measured.accuracy[:, measured.step.tolist().index(epoch * PER_EPOCH)]
+
+
+def taus(rows):
+    return [kendalltau(a, b).statistic for a, b in combinations(rows, 2)]
+
+
+def ranks_of(evidence):
+    """The ranks behind each row, by a second way."""
+    rows = {name: after_epoch(evidence.measured[name], EPOCHS) for name in ("seeds", "orders", "orders-shuffled")}
+    rows["ground-truth"] = evidence.measured["ground-truth"].judged
+    shuffled = evidence.measured["orders-shuffled"]
+    tails = [
+        [after_epoch(shuffled, epoch)[i] for epoch in range(EPOCHS - LAST + 1, EPOCHS + 1)]
+        for i in range(len(shuffled.accuracy))
+    ]
+    spread = [np.mean(taus(tail)) for tail in tails]
+    lower_median = sorted(spread)[(len(spread) - 1) // 2]
+    rows["epochs"] = np.array(tails[spread.index(lower_median)])
+    return rows, spread.index(lower_median)
+
+
+def row_of(table, name):
+    (row,) = [row for row in table.rows if row.name == TITLES[name]]
+    return row
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("instances", [2, 3, 4, 5])
+def test_table_1_against_scipy(seed, instances):
+    evidence = make(instances, seed=seed)
+    table = table_1(evidence)
+    rows, median = ranks_of(evidence)
+    assert evidence.median_instance == median
+    for name, ranks in rows.items():
+        row, expected = row_of(table, name), taus(ranks)
+        assert row.ranks == len(ranks)
+        values = [number.value for number in row.numbers[::2]]
+        assert values == pytest.approx([np.mean(expected), max(expected), min(expected)], abs=1e-12)
+        assert tuple(number.value for number in row.numbers[1::2]) == published.TABLE_1[name]
+    assert f"of instance {median} of the shuffled orders" in table.notes[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_random_row_is_of_independent_permutations(seed):
+    evidence = make(seed=seed)
+    row = row_of(table_1(evidence), "random")
+    rng = Stream(evidence.study.seed).fork("report", "random ranks").generator()
+    expected = taus([rng.permutation(8) for _ in range(4)])
+    assert row.ranks == 4
+    values = [number.value for number in row.numbers[::2]]
+    assert values == pytest.approx(
+        [np.mean(expected), max(expected), min(expected)], abs=0.8
+    )  # another draw, as likely
+    again = row_of(table_1(evidence), "random")
+    assert again == row  # every report of a study has the same
+
+
+def plain_rank(values):
+    """Rank of each child, best = 1, ties to the lower index, one child after the other."""
+    return [1 + sum(b > a or (b == a and j < i) for j, b in enumerate(values)) for i, a in enumerate(values)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_table_2_against_scipy(seed):
+    evidence = make(seed=seed)
+    table = table_2(evidence)
+    truth = evidence.measured["ground-truth"].judged.mean(axis=0)
+    true_rank = plain_rank(truth)
+    rows, _ = ranks_of(evidence)
+    assert [row.name for row in table.rows] == [TITLES[name] for name in rows]
+    for name, ranks in rows.items():
+        statistics = {
+            0: [kendalltau(rank, truth).statistic for rank in ranks],
+            2: [true_rank[plain_rank(rank).index(1)] for rank in ranks],
+            4: [min(t for t, r in zip(true_rank, plain_rank(rank), strict=True) if r <= 3) for rank in ranks],
+        }
+        row = row_of(table, name)
+        assert row.ranks == len(ranks)
+        for place, values in statistics.items():
+            mean = sum(values) / len(values)
+            std = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
+            assert row.numbers[place].value == pytest.approx(mean, abs=1e-12)
+            assert row.numbers[place].std == pytest.approx(std, abs=1e-12)
+        assert row.numbers[1::2] == published.TABLE_2[name]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_figure_2_against_scipy(seed):
+    evidence = make(seed=seed)
+    figure = figure_2(evidence)
+    assert [series.name for series in figure.series] == [
+        TITLES[n] for n in ("seeds", "orders-shuffled", "ground-truth")
+    ]
+    for series, name in zip(figure.series, ("seeds", "orders-shuffled", "ground-truth"), strict=True):
+        expected = [np.mean(taus(after_epoch(evidence.measured[name], e))) for e in range(1, EPOCHS + 1)]
+        assert series.at.tolist() == [1, 2, 3, 4, 5]
+        assert series.values == pytest.approx(expected, abs=1e-12)
+        assert series.ranks == len(evidence.measured[name].accuracy)
+
+
+def test_moments_between_epochs_change_nothing():
+    with_between = make()
+    only_epochs = Evidence(
+        with_between.study,
+        {
+            name: Measured(m.accuracy[:, PER_EPOCH - 1 :: PER_EPOCH], m.step[PER_EPOCH - 1 :: PER_EPOCH], m.judged)
+            for name, m in with_between.measured.items()
+        },
+    )
+    for compute in (table_1, table_2):
+        assert compute(only_epochs) == compute(with_between)
+
+
+def test_intervals_hold_the_value_and_are_where_they_mean_something():
+    evidence = make(instances=5)
+    for table in (table_1(evidence), table_2(evidence)):
+        for row in table.rows:
+            for number, column in zip(row.numbers, table.columns, strict=True):
+                no_interval = row.name == TITLES["epochs"] or column.paper or column.key in ("max_tau", "min_tau")
+                assert (number.interval is None) == no_interval
+                if not no_interval and column.key != "s_tau":  # S-Tau's bootstrap is no mean of the pairs
+                    assert number.interval.low <= number.value <= number.interval.high
+    for table in (table_1(make(instances=2, seeds=2)), table_2(make(instances=2, seeds=2))):
+        assert all(number.interval is None for row in table.rows for number in row.numbers)
+
+
+def test_the_same_evidence_gives_the_same_tables_and_the_seed_counts():
+    evidence = make()
+    assert table_1(evidence) == table_1(Evidence(evidence.study, evidence.measured))
+    other = Evidence(evidence.study.model_copy(update={"seed": 2}), evidence.measured)
+    assert row_of(table_1(other), "random") != row_of(table_1(evidence), "random")
+    assert row_of(table_1(other), "seeds").numbers[0].value == row_of(table_1(evidence), "seeds").numbers[0].value
+
+
+def test_a_rank_that_is_constant_makes_no_number_of_itself():
+    """All children alike (say, after one bad epoch) have no order: what stands on it is nan, the rest is not."""
+    evidence = make()
+    evidence.measured["seeds"].accuracy[0] = 0.1
+    assert math.isnan(row_of(table_1(evidence), "seeds").numbers[0].value)
+    assert math.isnan(row_of(table_2(evidence), "seeds").numbers[0].value)
+    assert not math.isnan(row_of(table_1(evidence), "orders").numbers[0].value)
+    assert np.isnan(figure_2(evidence).series[0].values).all()
+    flat = make()
+    flat.measured["orders-shuffled"].accuracy[:] = 0.1
+    assert math.isnan(row_of(table_1(flat), "epochs").numbers[0].value)
+
+
+def test_notes_tell_how_many_images_are_behind_a_number():
+    assert "3 initialisations, judged on 30 validation images; the other rows on 20." in table_1(make()).notes[1]
+    assert figure_2(make()).notes == (
+        "Every point is validated on 20 images, ground truth too; its row of Table 1 is judged on 30.",
+    )
+    evidence = make()
+    data = evidence.study.data.model_copy(update={"sweep_images": None, "judge_images": None})
+    same = Evidence(evidence.study.model_copy(update={"data": data}), evidence.measured)
+    assert figure_2(same).notes == ("Every point is validated on all images, ground truth too.",)
+    assert "judged on all validation images; the other rows on all." in table_1(same).notes[1]
+
+
+def test_mean_std_is_of_the_population():
+    number = mean_std([1, 2, 6], None)
+    assert (number.value, number.std) == (3, pytest.approx(math.sqrt(14 / 3)))
+
+
+# The paper's numbers
+
+needs_text = pytest.mark.skipif(not TEXT.is_file(), reason=f"the paper's text is not at {TEXT}")
+
+
+def printed(table):
+    """Rows of numbers below a table's caption in the paper's text, by their name."""
+    below = TEXT.read_text(encoding="utf-8").split(f"\nTable {table}: ")[1]
+    rows = {}
+    for line in below.splitlines()[1:9]:
+        name, _, rest = line.partition("\t")
+        if rest:
+            rows[name] = [float(number) for number in re.findall(r"-?\d+\.\d+", rest)]
+    return rows
+
+
+@needs_text
+def test_published_table_1_is_the_papers():
+    rows = printed(1)
+    assert {TITLES[name]: list(numbers) for name, numbers in published.TABLE_1.items()} == {
+        name: numbers for name, numbers in rows.items() if numbers
+    }
+
+
+@needs_text
+def test_published_table_2_is_the_papers():
+    ours = {
+        TITLES[name]: [part for number in numbers for part in (number.value, number.std)]
+        for name, numbers in published.TABLE_2.items()
+    }
+    assert ours == {name: numbers for name, numbers in printed(2).items() if numbers}
+
+
+@needs_text
+def test_published_settings_stand_in_the_text():
+    text = TEXT.read_text(encoding="utf-8")
+    assert published.SETTINGS["batch"] == "256"
+    for words in (
+        "momentum 0.9 and weight decay",
+        "0.025 and annealed down to 0.001",
+        "batch size is set to 256",
+        "200 epochs",
+    ):
+        assert words in text
