@@ -1,0 +1,8 @@
+"""Can a weight-sharing ranking of architectures be trusted, and what makes it better?"""
+
+from commonweight.api import Programme, programme, run
+from commonweight.errors import CommonweightError
+from commonweight.study.load import load_study
+
+__all__ = ["CommonweightError", "Programme", "load_study", "programme", "run"]
+__version__ = "0.1.0"

@@ -1,0 +1,362 @@
+"""The command line: words become objects, outcomes become exit codes."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from commonweight import api
+from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
+from commonweight.net import EngineChoice, find_library
+from commonweight.paper import ARTEFACTS, Curves, Table
+from commonweight.report import preface, to_data, to_markdown, to_rich
+from commonweight.report.progress import clock, watch
+from commonweight.study.executors import Executor, Inline, Local
+from commonweight.study.load import dump_study, load_study, shipped_studies
+from commonweight.study.planning import estimate, makespan, record_bytes
+from commonweight.study.store import Store
+from commonweight.study.work import Runtime, Worker, resolve_device
+
+DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class Guarded(TyperGroup):
+    """All commands; every error that a user can cause becomes one line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except CommonweightError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(exit_code(error)) from None
+        except BrokenPipeError:
+            raise  # who reads our results has seen enough; typer ends quietly
+        except OSError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(ERROR) from None
+
+
+def exit_code(error: CommonweightError) -> int:
+    """The exit code that tells a script what kind of error it was."""
+    match error:
+        case UsageError():
+            return USAGE
+        case JobFailed():
+            return JOBS_FAILED
+        case StoreError() if not isinstance(error, ResultMissing):
+            return DAMAGED
+        case _:
+            return ERROR
+
+
+app = typer.Typer(
+    cls=Guarded,
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Can a weight-sharing ranking of architectures be trusted, and what makes it better?",
+    epilog="Exit codes: 0 done, 1 error, 2 usage or study file, 3 some jobs failed, 4 damaged results, 130 interrupted.",
+)
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if show_version:
+        _print(version("commonweight"))
+        raise typer.Exit
+
+
+StudyWord = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, paper) or a YAML file.")
+]
+Targets = Annotated[
+    list[str] | None, typer.Argument(metavar="[TARGET]...", help=f"{', '.join(ARTEFACTS)}; default all.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; by default results/<study's name>.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=0, help="Worker processes; default: one per core, one on a GPU; 0: none.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]
+Engine = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+
+
+@app.command(epilog="Example: **commonweight run quick table-1 --set training.epochs=3 --out /tmp/q**")
+def run(
+    study: StudyWord,
+    target: Targets = None,
+    out: Out = None,
+    workers: Workers = None,
+    device: Device = "auto",
+    engine: Engine = EngineChoice.AUTO,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
+    runtime, processes = _runtime(device, engine, workers)
+    executor: Executor = Local(processes, runtime) if processes else Inline(runtime)
+    todo = work.plan()
+    for reason in todo.damaged.values():
+        _say(f"{reason}; training it again")
+    _say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
+    with _resumable(work.store.out), watch(todo, _errors()) as observe:
+        api.train_missing(work, todo, executor, observe)
+    if agreement := work.precision_agreement():
+        _say(
+            f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
+            f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+        )
+    made, files = work.report()
+    _print_all(made, preface(work.setting), as_json)
+    _say(f"report: {files[0]}")
+
+
+@app.command(epilog="Example: **commonweight plan quick table-1**")
+def plan(
+    study: StudyWord,
+    target: Targets = None,
+    out: Out = None,
+    workers: Workers = None,
+    device: Device = "auto",
+    engine: Engine = EngineChoice.AUTO,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Say which jobs the targets need, which exist, and what the rest will cost in time and disk."""
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
+    runtime, processes = _runtime(device, engine, workers)
+    todo = work.plan()
+    seconds = makespan(estimate(todo.missing, Worker(work.setting.study.data, runtime)), processes)
+    size = sum(map(record_bytes, todo.missing))
+    needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
+    if as_json:
+        _print_json(
+            {
+                "jobs": len(todo.jobs),
+                "done": len(todo.done),
+                "damaged": sorted(todo.damaged),
+                "missing": [job.id for job in todo.missing],
+                "seconds": round(seconds, 1),
+                "bytes": size,
+                "experiments": {name: [job.id for job in jobs] for name, jobs in needs.items()},
+                "targets": {artefact.name: artefact.experiments for artefact in work.targets},
+            }
+        )
+        return
+    for artefact in work.targets:
+        _print(f"{artefact.name}: {', '.join(artefact.experiments)}")
+    missing = {job.id for job in todo.missing}
+    for name, jobs in needs.items():
+        _print(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
+    _print(
+        f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
+        f"about {clock(seconds)} with {processes or 'no'} worker processes, about {size / 1e6:.1f} MB"
+    )
+
+
+@app.command(epilog="Example: **commonweight ls --out results**")
+def ls(
+    out: Annotated[Path, typer.Option("--out", help="Where results are.")] = Path("results"), as_json: Json = False
+) -> None:
+    """List the shipped studies, and the studies that have results below a folder."""
+    shipped = {name: load_study(name).about for name in shipped_studies()}
+    studies = [out / api.STUDY_FILE, *sorted(out.glob(f"*/{api.STUDY_FILE}"))]
+    found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
+    if as_json:
+        _print_json({"shipped": shipped, "results": found})
+        return
+    for name, about in shipped.items():
+        _print(f"{name}: {about}")
+    for folder, jobs in found.items():
+        _print(f"{folder}: {jobs} stored jobs")
+
+
+@app.command(epilog="Examples: **commonweight show quick**, **commonweight show table-1 --out results/quick**")
+def show(
+    thing: Annotated[str, typer.Argument(metavar="THING", help="A study, a target, or (the start of) a job's id.")],
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Show a study as it is resolved, or from the results in --out a target or a job."""
+    if thing in ARTEFACTS:
+        work = _stored(out, [thing])
+        _print_all(work.make(), preface(work.setting), as_json)
+        return
+    if out is not None:
+        _show_job(Store(out), thing, as_json)
+        return
+    study = load_study(thing)
+    if as_json:
+        _print_json(study.model_dump(mode="json"))
+    else:
+        _print(dump_study(study).rstrip())
+
+
+@app.command(epilog="Example: **commonweight info --json**")
+def info(as_json: Json = False) -> None:
+    """Say what this installation can use: versions, devices, and which engine runs and why."""
+    library, reason = find_library()
+    facts = {
+        "commonweight": version("commonweight"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cores": _cores(),
+        "CUDA devices": torch.cuda.device_count(),
+        "engine on a CPU": "native" if library else "reference",
+        "because": reason,
+    }
+    if as_json:
+        _print_json(facts)
+        return
+    for name, fact in facts.items():
+        _print(f"{name}: {fact}")
+
+
+@app.command(epilog="Example: **commonweight check --out results/quick**")
+def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results.")], as_json: Json = False) -> None:
+    """Verify the checksum of every stored file; exit code 4 if one does not agree."""
+    store = Store(out)
+    if not store.jobs.is_dir():
+        raise ResultMissing(f"no results in {out}: expected a folder {store.jobs}; name the folder given to run --out")
+    damaged, whole = {}, 0
+    for job_id in store.ids():
+        try:
+            store.verify(job_id)
+            whole += 1
+        except StoreError as error:
+            damaged[job_id] = str(error)
+    if as_json:
+        _print_json({"whole": whole, "damaged": damaged})
+    else:
+        for reason in damaged.values():
+            _print(reason)
+        _print(f"{whole} jobs whole, {len(damaged)} damaged")
+    if damaged:
+        raise typer.Exit(DAMAGED)
+
+
+@app.command(epilog="Example: **commonweight report --out results/quick**")
+def report(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    target: Targets = None,
+    as_json: Json = False,
+) -> None:
+    """Make tables, figures and the page again from stored records; nothing is trained."""
+    work = _stored(out, target or [])
+    made, files = work.report()
+    _print_all(made, preface(work.setting), as_json)
+    _say(f"report: {files[0]}")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _runtime(device: str, engine: EngineChoice, workers: int | None) -> tuple[Runtime, int]:
+    name = resolve_device(device)
+    return Runtime(device=name, engine=engine), (
+        1 if name.startswith("cuda") else _cores()
+    ) if workers is None else workers
+
+
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stored(out: Path | None, targets: list[str]) -> api.Programme:
+    if out is None:
+        raise UsageError("where are the results? name their folder with --out")
+    path = out / api.STUDY_FILE
+    if not path.is_file():
+        raise ResultMissing(f"no study in {out}: expected {path}; name the folder given to run --out")
+    return api.programme(load_study(path), targets, out)
+
+
+def _show_job(store: Store, word: str, as_json: bool) -> None:
+    ids = [job_id for job_id in store.ids() if job_id.startswith(word)]
+    if len(ids) != 1:
+        raise UsageError(f"{word!r} is the start of {len(ids)} job ids in {store.jobs}; expected exactly 1")
+    store.verify(ids[0])
+    job = store.job(ids[0])
+    record = store.read(job)
+    final = record.accuracy[:, -1] if record.judged is None else record.judged
+    content = {
+        "id": job.id,
+        "label": job.label,
+        "job": job.model_dump(mode="json"),
+        "how": store.how(job.id),
+        "final accuracy": dict(zip(job.children, final.mean(axis=0).round(4).tolist(), strict=True)),
+    }
+    if as_json:
+        _print_json(content)
+        return
+    _print(f"job {job.id}: {job.label}")
+    _print(f"how: {json.dumps(content['how'])}")
+    _print(f"what: {json.dumps(content['job'], ensure_ascii=False)}")
+    _print(f"accuracy at the end, mean over {job.copies} copies: {json.dumps(content['final accuracy'])}")
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say(f"interrupted; finished jobs are kept in {out}, the same command goes on from there")
+        raise
+
+
+def _print_all(made: list[Table | Curves], before: list[str], as_json: bool) -> None:
+    if as_json:
+        _print_json({item.name: to_data(item) for item in made})
+        return
+    console = Console()
+    for sentence in before:
+        console.print(Text(sentence + "\n"), soft_wrap=not console.is_terminal)
+    for item in made:
+        if isinstance(item, Table):
+            if console.is_terminal:
+                console.print(to_rich(item))
+            else:
+                print(to_markdown(item))
+
+
+def _print(text: str) -> None:
+    print(text)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def _say(text: str) -> None:
+    _errors().print(Text(text), soft_wrap=True)
+
+
+def _errors() -> Console:
+    return Console(stderr=True)
+
+
+if __name__ == "__main__":
+    main()

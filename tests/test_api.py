@@ -1,0 +1,247 @@
+"""A study from start to report through Python; and what interruption, damage and later targets do to it."""
+
+import csv
+import json
+
+import pytest
+from tiny import flip_accuracy, make_record, record_files, tiny_study
+
+import commonweight
+from commonweight import api
+from commonweight.errors import JobFailed, ResultMissing, StudyError, UsageError
+from commonweight.paper import Curves, Table
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started
+from commonweight.study.load import load_study
+from commonweight.study.store import Result, Store
+from commonweight.study.work import Runtime
+
+STUDY = tiny_study()
+JOBS = 1 + 2 + 2 + 8  # seeds in one stack, two orders, two shuffled orders, and eight children alone
+
+
+class Watcher:
+    """Remembers the events of a run, and interrupts it when so many jobs have ended."""
+
+    def __init__(self, interrupt_after=None):
+        self.events, self.interrupt_after = [], interrupt_after
+
+    def __call__(self, event):
+        self.events.append(event)
+        if len(self.finished) == self.interrupt_after:
+            raise KeyboardInterrupt
+
+    @property
+    def finished(self):
+        return [event.job.id for event in self.events if isinstance(event, Finished)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that nothing disturbed, and what it made."""
+    out = tmp_path_factory.mktemp("whole")
+    return out, commonweight.run(STUDY, out=out)
+
+
+def test_a_run_gives_every_target_and_writes_it(whole):
+    out, made = whole
+    assert [item.name for item in made] == ["table-1", "table-2", "figure-2"]
+    assert [type(item) for item in made] == [Table, Table, Curves]
+    assert load_study(out / "study.json") == STUDY
+    assert len(list(Store(out).ids())) == JOBS
+    with (out / "report/tables/table-1.csv").open(newline="") as file:
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    for row in made[0].rows:
+        assert float(rows[row.name]["s_tau"]) == pytest.approx(row.numbers[0].value, nan_ok=True)
+    assert (out / "report/index.html").is_file()
+    assert (out / "report/figures/figure-2.pdf").is_file()
+    assert not (out / "failed").exists()
+
+
+def test_the_public_names():
+    assert set(commonweight.__all__) == {"CommonweightError", "Programme", "load_study", "programme", "run"}
+    assert all(hasattr(commonweight, name) for name in commonweight.__all__)
+
+
+def test_the_same_study_again_elsewhere_is_the_same_bits(whole, tmp_path):
+    watcher = Watcher()
+    made = commonweight.run(STUDY, out=tmp_path, observe=watcher)
+    assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
+    assert made[:2] == whole[1][:2]
+    assert len(watcher.finished) == len(set(watcher.finished)) == JOBS
+    assert {type(event) for event in watcher.events} - {Advanced} == {Started, Finished}
+    for name in ("tables/table-1.md", "tables/table-2.csv", "figures/figure-2.svg", "figures/figure-2.pdf"):
+        assert (tmp_path / "report" / name).read_bytes() == (whole[0] / "report" / name).read_bytes()
+
+
+def test_two_processes_give_the_same_bits(whole, tmp_path):
+    commonweight.run(STUDY, ["table-2"], tmp_path, Local(2))
+    assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
+
+
+def test_the_same_run_again_trains_nothing(whole):
+    out, made = whole
+    before = {path: path.stat().st_mtime_ns for path in out.glob("jobs/*/*")}
+    watcher = Watcher()
+    again = commonweight.run(STUDY, out=out, observe=watcher, executor=Inline(Runtime(threads=2)))  # however it runs
+    assert watcher.events == []
+    assert again[:2] == made[:2]
+    assert {path: path.stat().st_mtime_ns for path in out.glob("jobs/*/*")} == before
+
+
+@pytest.mark.parametrize("jobs", [1, 7, JOBS])
+def test_interrupted_and_continued_is_the_same_bits_as_undisturbed(whole, tmp_path, jobs):
+    first, second = Watcher(interrupt_after=jobs), Watcher()
+    with pytest.raises(KeyboardInterrupt):
+        commonweight.run(STUDY, out=tmp_path, observe=first)
+    assert set(Store(tmp_path).ids()) == set(first.finished)
+    assert not (tmp_path / "report").exists()
+    made = commonweight.run(STUDY, out=tmp_path, observe=second)
+    assert len(first.finished) == jobs
+    assert not set(first.finished) & set(second.finished)
+    assert len(second.finished) == JOBS - jobs
+    assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
+    assert made[:2] == whole[1][:2]
+
+
+def test_an_interrupt_in_the_middle_of_a_job(whole, tmp_path):
+    """The job of which nothing is stored is trained again from its beginning."""
+
+    def interrupt(event):
+        if isinstance(event, Started) and len(list(Store(tmp_path).ids())) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        commonweight.run(STUDY, out=tmp_path, observe=interrupt)
+    assert len(list(Store(tmp_path).ids())) == 3
+    commonweight.run(STUDY, out=tmp_path)
+    assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
+
+
+def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
+    work = api.programme(STUDY, out=tmp_path)
+    for job in work.plan().jobs:
+        work.store.write(job, Result(make_record(job)))
+    unharmed = record_files(work.store)
+    damaged, half = work.plan().done[0], work.plan().done[5]
+    flip_accuracy(work.store, damaged.id)
+    (work.store.folder(half.id) / "done.json").unlink()
+    assert set(work.plan().damaged) == {damaged.id, half.id}
+    watcher = Watcher()
+    commonweight.run(STUDY, out=tmp_path, observe=watcher)
+    assert set(watcher.finished) == {damaged.id, half.id}
+    true = record_files(Store(whole[0]))
+    for job_id, content in record_files(work.store).items():
+        assert content == (true if job_id in {damaged.id, half.id} else unharmed)[job_id]
+
+
+def test_later_targets_train_only_what_is_missing(tmp_path):
+    first, second, third = Watcher(), Watcher(), Watcher()
+    made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)
+    assert [item.name for item in made] == ["figure-2"]
+    assert len(first.finished) == JOBS - 2
+    assert not (tmp_path / "report/tables").exists()
+    commonweight.run(STUDY, ["table-1"], tmp_path, observe=second)
+    assert len(second.finished) == 2
+    orders = api.programme(STUDY, ["table-1"], tmp_path).experiments["orders"]
+    assert set(second.finished) == {job.id for job in orders.jobs}
+    commonweight.run(STUDY, out=tmp_path, observe=third)
+    assert third.finished == []
+
+
+def test_more_instances_reuse_those_that_are_there(tmp_path):
+    few, more = (tiny_study(experiments__stack=1, experiments__instances=n) for n in (2, 3))
+    watcher = Watcher()
+    commonweight.run(few, ["table-1"], tmp_path)
+    before = set(Store(tmp_path).ids())
+    commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+    assert not before & set(watcher.finished)
+    assert len(watcher.finished) == 3  # one more of seeds, of orders and of shuffled orders
+    assert load_study(tmp_path / "study.json") == more
+
+
+def test_other_numbers_are_other_jobs_in_the_same_folder(whole):
+    out, _ = whole
+    for overrides in (
+        {"seed": 2},
+        {"training__lr": 0.02},
+        {"data__train_images": 127},
+        {"data__augment": {"flip": True}},
+    ):
+        assert api.programme(tiny_study(**overrides), out=out).plan().done == ()
+    same = tiny_study(name="other", about="words are no numbers", experiments__last_epochs=2)
+    assert len(api.programme(same, out=out).plan().done) == JOBS
+
+
+def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, monkeypatch):
+    work = api.programme(STUDY, out=tmp_path)
+    bad = work.experiments["orders"].jobs[1]
+    write = Store.write
+
+    def full(store, job, result):
+        if job.id == bad.id:
+            raise OSError(28, "No space left on device")
+        write(store, job, result)
+
+    monkeypatch.setattr(Store, "write", full)
+    watcher = Watcher()
+    with pytest.raises(JobFailed, match=rf"1 of {JOBS} jobs failed; the first: {bad.id} \(.*No space left") as caught:
+        commonweight.run(STUDY, out=tmp_path, observe=watcher)
+    trace = tmp_path / "failed" / f"{bad.id}.txt"
+    assert str(trace) in str(caught.value)
+    assert trace.read_text().startswith(f"{bad.label}\nOSError: ")
+    assert "Traceback" in trace.read_text()
+    assert len(watcher.finished) == JOBS - 1
+    assert [event.job.id for event in watcher.events if isinstance(event, Failed)] == [bad.id]
+    monkeypatch.undo()
+    again = Watcher()
+    commonweight.run(STUDY, out=tmp_path, observe=again)
+    assert again.finished == [bad.id]
+
+
+def test_a_report_needs_its_records(tmp_path):
+    work = api.programme(STUDY, ["table-1"], tmp_path)
+    with pytest.raises(ResultMissing, match="run the study to train it"):
+        work.make()
+    with pytest.raises(ResultMissing):
+        work.report()
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_folder_by_default_and_with_spaces(whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(api.programme(STUDY).store.out) == "results/tiny"
+    spaced = tmp_path / "my results"
+    (spaced / "jobs").parent.mkdir()
+    (spaced / "jobs").symlink_to(whole[0] / "jobs")
+    _, files = api.programme(STUDY, ["table-1"], spaced).report()
+    page = files[0].read_text(encoding="utf-8")
+    assert f"commonweight run &#39;{spaced}/study.json&#39; table-1 --out &#39;{spaced}&#39;" in page
+
+
+def test_mistakes_are_told_before_anything_is_made(tmp_path):
+    with pytest.raises(UsageError, match="unknown target 'table-3'"):
+        commonweight.run(STUDY, ["table-3"], tmp_path / "out")
+    with pytest.raises(StudyError, match=r"data\.judge_images: got 10001"):
+        commonweight.run(tiny_study(data__judge_images=10_001), out=tmp_path / "out")
+    with pytest.raises(StudyError, match="got 15"):
+        commonweight.run(tiny_study(data__resize=15), out=tmp_path / "out")
+    with pytest.raises(StudyError):
+        commonweight.load_study("nope")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_stored_study_is_whole_json(whole):
+    content = json.loads((whole[0] / "study.json").read_text(encoding="utf-8"))
+    assert content["training"]["batch"] == 64
+    assert content["experiments"]["stack"] == 10
+
+
+def test_sweeps_in_bfloat16_say_how_they_agree_with_float32(tmp_path):
+    study = tiny_study(experiments__sweep_precision="bfloat16", data__sweep_images=200)
+    commonweight.run(study, ["table-1"], tmp_path)
+    work = commonweight.programme(study, ["table-1"], tmp_path)
+    agreement = work.precision_agreement()
+    assert len(agreement) == 6  # two instances of three super-net experiments; a child alone has no rank
+    assert all(0 < value <= 1 for value in agreement)
+    exact = commonweight.programme(tiny_study(data__sweep_images=200), ["table-1"], tmp_path)
+    assert not {job.id for job in exact.plan().missing} & {job.id for job in work.plan().jobs}
