@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quick smoke test lint format clean
+.PHONY: quick smoke bench test lint format clean
 
 quick: $(READY)  ## train super-nets and ground truth on real images; Tables 1 and 2, Figure 2 (minutes)
 	$(BIN)/commonweight run quick --out results/quick
 
 smoke: $(READY)  ## everything once at the smallest size (seconds)
 	$(BIN)/commonweight run smoke --out results/smoke
+
+bench: $(READY)  ## race the engine against plain PyTorch; fills docs/engine.md (a quarter of an hour, on a quiet machine)
+	$(BIN)/python benchmarks/race.py --docs
+	$(BIN)/python benchmarks/kernels.py --docs
+	$(BIN)/python benchmarks/breakdown.py
+	$(BIN)/python benchmarks/scaling.py
 
 test: lint  ## lint, types, tests
 	$(BIN)/pytest
