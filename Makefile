@@ -12,7 +12,7 @@ quick: $(READY)  ## train super-nets and ground truth on real images; Tables 1 a
 smoke: $(READY)  ## everything once at the smallest size (seconds)
 	$(BIN)/commonweight run smoke --out results/smoke
 
-bench: $(READY)  ## race the engine against plain PyTorch; fills docs/engine.md (a quarter of an hour, on a quiet machine)
+bench: $(READY)  ## race the engine against plain PyTorch; fills docs/engine.md (18 minutes, on a quiet machine)
 	$(BIN)/python benchmarks/race.py --docs
 	$(BIN)/python benchmarks/kernels.py --docs
 	$(BIN)/python benchmarks/breakdown.py

@@ -23,7 +23,7 @@ STYLES = ("-", "--", "-.", ":")
 
 def draw(curves: Curves) -> Figure:
     """One axis, one line per series, told apart by colour, dash and marker."""
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for place, series in enumerate(curves.series):
@@ -41,7 +41,8 @@ def draw(curves: Curves) -> Figure:
     axes.set_title(curves.title, parse_math=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    legend = axes.legend()
+    # Below the axes: a legend inside would hide some curve.
+    legend = figure.legend(loc="outside lower center", ncols=min(3, len(curves.series)), frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
     return figure

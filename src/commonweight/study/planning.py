@@ -93,7 +93,15 @@ def makespan(seconds: Sequence[float], workers: int) -> float:
 
 def _kind(job: Job) -> tuple[object, ...]:
     """Jobs of one kind cost the same per mini-batch and per image, averaged over their children."""
-    return job.images.augment, job.space, job.net, job.training.batch, job.copies, min(2, len(job.children))
+    return (
+        job.images.augment,
+        job.space,
+        job.net,
+        job.training.batch,
+        job.copies,
+        job.moments.precision,
+        min(2, len(job.children)),
+    )
 
 
 def _calibrate(job: Job, images: ImageSet, runtime: Runtime) -> Rates:
@@ -113,7 +121,7 @@ def _calibrate(job: Job, images: ImageSet, runtime: Runtime) -> Rates:
 
     def validations() -> None:
         for group in groups:
-            swept.sweep(*some, group)
+            swept.sweep(*some, group, job.moments.precision)
 
     passes = sum(map(len, groups)) * len(some[0])
     return Rates(_timed(mini_batches, images.device) / len(spread), _timed(validations, images.device) / passes)

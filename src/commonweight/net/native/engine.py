@@ -56,6 +56,7 @@ class Native:
         self.library = library
         self._reference = Reference(net)
         self._gradients: dict[nn.Parameter, Tensor] = {}
+        self._known: dict[Child, bool] = {}
         self._memory: Memory | None = None
         self._programs: dict[Child, _Program | None] = {}
         self._sweeps: dict[tuple[int, tuple[Child, ...]], _Sweep] = {}
@@ -79,7 +80,7 @@ class Native:
     ) -> Tensor:
         if precision is not Precision.FLOAT32:
             return self._reference.sweep(images, labels, children, precision)
-        native = [runs_natively(self.net, child) for child in children]
+        native = [self._knows(child) for child in children]
         known = tuple(itertools.compress(children, native))
         others = [child for child, is_known in zip(children, native, strict=True) if not is_known]
         accuracy = torch.zeros(self.net.copies, len(children), dtype=torch.float64)
@@ -108,6 +109,11 @@ class Native:
                 self.library.run(program.steps, batch)
         return right.T.to(torch.float64) / len(images)
 
+    def _knows(self, child: Child) -> bool:
+        if child not in self._known:
+            self._known[child] = runs_natively(self.net, child)
+        return self._known[child]
+
     def _training(self, images: Tensor, child: Child) -> _Program | None:
         """The child's program, laid out when first needed; None when only PyTorch can run it."""
         blocks, pixels = -(-len(images) // LANES), images.shape[2] * images.shape[3]
@@ -115,7 +121,7 @@ class Native:
             self._memory, self._programs = Memory(blocks, pixels), {}
         if child not in self._programs:
             self._programs[child] = None
-            if runs_natively(self.net, child):
+            if self._knows(child):
                 layout = Training(self.net, self._memory, self._gradients, child)
                 reached = [(parameter, self._gradients[parameter]) for parameter in layout.reached]
                 self._programs[child] = _Program(packed(layout.steps), reached)

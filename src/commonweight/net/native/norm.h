@@ -74,6 +74,7 @@ struct Backward {
     Vec a, b, c;
 };
 
+// x̂ is recovered as (z − β) / γ, so a γ of exactly 0 gets no gradient; γ starts at 1 and only decays towards 0.
 // With x̂ = (z − β) / γ: d_y = γ/σ · (d_z − mean(d_z) − x̂ · mean(d_z · x̂)). Adds the gradients of γ and β.
 inline void backward_coefficients(const Vec* d_z, const Vec* z, int channels, const Run& run, const float* gamma,
                                   const float* beta, float* d_gamma, float* d_beta, const float* inverse,
