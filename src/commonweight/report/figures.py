@@ -42,7 +42,9 @@ def draw(curves: Curves) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     # Below the axes: a legend inside would hide some curve.
-    legend = figure.legend(loc="outside lower center", ncols=min(3, len(curves.series)), frameon=False)
+    legend = figure.legend(
+        loc="outside lower center", ncols=min(3, len(curves.series)), frameon=False, fontsize="small"
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     return figure

@@ -1,0 +1,46 @@
+"""What the README tells its reader to type works, on the smallest study."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from commonweight.cli import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    """Every `commonweight …` line of the README, its comment left off."""
+    lines = [line.partition("#")[0] for block in blocks("sh") for line in block.splitlines()]
+    return [line.strip() for line in lines if line.startswith("commonweight ")]
+
+
+def test_the_commands_run_in_the_order_in_which_they_stand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(commands()) >= 6
+    for line in commands():
+        words = shlex.split(line.replace("quick", "smoke").replace("/tmp/", f"{tmp_path}/"))[1:]
+        result = CliRunner().invoke(app, [*words, "--workers", "0"] if words[0] == "run" else words)
+        assert result.exit_code == 0, f"{line}: {result.stderr}"
+        assert result.stdout
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=f"block-{n}") for n, code in enumerate(blocks("python"))])
+def test_the_python_runs(code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_the_make_targets_exist():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\S+)", "\n".join(blocks("sh")), re.MULTILINE)
+    assert targets == ["quick", "test"]
+    assert all(f"\n{target}:" in makefile for target in targets)
