@@ -102,7 +102,8 @@ def test_too_few_instances_or_an_undefined_tau_give_no_interval():
     rng = np.random.default_rng(0)
     assert mean_interval([], rng) is None
     assert mean_interval([0.5], rng) is None
-    assert mean_interval([0.5, 0.6], rng) is not None
+    assert mean_interval([0.5, 0.6], rng) is None
+    assert mean_interval([0.5, 0.6, 0.7], rng) is not None
     assert mean_interval([0.5, np.nan, 0.6], rng) is None
     assert s_tau_interval([[1, 2, 3], [1, 3, 2]], rng) is None
     assert s_tau_interval([[1, 2, 3], [1, 3, 2], [3, 2, 1]], rng) is not None
