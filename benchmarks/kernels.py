@@ -6,7 +6,6 @@ at least: every activation that a step reads or writes, once. Prints Markdown, w
 """
 
 import argparse
-import ctypes
 import json
 import time
 from collections.abc import Sequence
@@ -71,18 +70,6 @@ def needs(step: Step, images: int, pixels: int) -> tuple[float, float]:
     return macs, 4.0 * p * planes
 
 
-def batch_of(images: torch.Tensor, labels: torch.Tensor) -> Batch:
-    """As the engine hands them to the native part; copy 0."""
-    return Batch(
-        images=images.data_ptr(),
-        strides=(ctypes.c_int64 * 4)(*images.stride()),
-        labels=labels.data_ptr(),
-        count=len(images),
-        height=images.shape[2],
-        width=images.shape[3],
-    )
-
-
 def timed_steps(library: Library, steps: Sequence[Step], batch: Batch, passes: int) -> list[float]:
     """Seconds of each step, the median over passes."""
     alone = [(Step * 1)(step) for step in steps]
@@ -122,7 +109,7 @@ def training(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     memory, mean = Memory(-(-len(images) // LANES), sizes.size**2), {}
     for child in CORNERS:
         steps = Training(net, memory, {}, child)
-        for kind, sums in by_kind(library, steps.steps, batch_of(images, labels), passes).items():
+        for kind, sums in by_kind(library, steps.steps, Batch.of(images, labels), passes).items():
             total = mean.setdefault(kind, Sums())
             for name, value in asdict(sums).items():
                 setattr(total, name, getattr(total, name) + value / len(CORNERS))
@@ -135,7 +122,7 @@ def sweeping(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     images, labels = sizes.images(blocks * LANES)
     net = sizes.net(SWEEP_CHILDREN)
     plan = Sweep(net, Memory(blocks, sizes.size**2), SWEEP_CHILDREN)
-    batch = batch_of(images, labels)
+    batch = Batch.of(images, labels)
     library.run(packed(plan.fold), batch)
     return by_kind(library, plan.steps, batch, passes)
 

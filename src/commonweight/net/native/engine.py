@@ -136,14 +136,7 @@ class Native:
                     f"the native engine needs {dtype} {list(expected)} on a CPU, got {tensor.dtype} "
                     f"{list(tensor.shape)} on {tensor.device}"
                 )
-        return Batch(
-            images=images.data_ptr(),
-            strides=(ctypes.c_int64 * 4)(*images.stride()),
-            labels=labels.data_ptr(),
-            count=len(images),
-            height=images.shape[2],
-            width=images.shape[3],
-        )
+        return Batch.of(images, labels)
 
 
 def packed(steps: Sequence[Step]) -> "ctypes.Array[Step]":
