@@ -1,93 +1,203 @@
-"""Files in the format of CIFAR-10's binary version are made here from its description; no image of CIFAR-10 is needed."""
+"""Files in CIFAR's formats are made here from their description; no image of CIFAR is needed."""
+
+import gzip
+import tarfile
 
 import numpy as np
 import pytest
+from study.data import making
 
 from commonweight.errors import DataError
-from commonweight.study.data import data_names, load_raw, read_cifar10_binary
+from commonweight.study.data import data_names, load_raw, read_cifar10, read_cifar100
+from commonweight.study.data.cifar import CIFAR10, CIFAR100
 
-NAMES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+PARTS10 = making.cifar_parts()
+PARTS100 = making.cifar_parts(train_files=1, classes=100, images=7)
+BINARY = making.cifar10_binary(PARTS10)
+PYTHON = making.cifar10_python(PARTS10, making.dump_python2)
 
-
-def record(label, image):
-    """1 byte of label, then the red, the green and the blue plane, each row by row."""
-    return bytes([label]) + b"".join(bytes(row) for plane in image for row in plane)
-
-
-def write_folder(folder, images_per_file=3, seed=0):
-    """The six files; returns the labels and images of each, in order."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    parts = {}
-    for name in NAMES:
-        labels = rng.integers(0, 10, images_per_file)
-        images = rng.integers(0, 256, (images_per_file, 3, 32, 32))
-        parts[name] = labels, images
-        content = (record(label, image) for label, image in zip(labels.tolist(), images.tolist(), strict=True))
-        (folder / name).write_bytes(b"".join(content))
-    return parts
-
-
-@pytest.mark.parametrize("inside", ["", "cifar-10-batches-bin"])
-def test_reads_the_folder_and_its_parent(tmp_path, inside):
-    parts = write_folder(tmp_path / inside)
-    for raw in (read_cifar10_binary(tmp_path), read_cifar10_binary(str(tmp_path)), load_raw("cifar10", tmp_path)):
-        assert raw.train_images.shape == (15, 3, 32, 32)
-        assert raw.train_images.dtype == np.uint8
-        assert np.array_equal(raw.train_images, np.concatenate([parts[name][1] for name in NAMES[:5]]))
-        assert np.array_equal(raw.train_labels, np.concatenate([parts[name][0] for name in NAMES[:5]]))
-        assert np.array_equal(raw.validation_images, parts["test_batch.bin"][1])
-        assert np.array_equal(raw.validation_labels, parts["test_batch.bin"][0])
-        assert raw.classes == 10  # whatever labels are there
+FORMS = {
+    "10 binary": (read_cifar10, "cifar10", PARTS10, BINARY, "cifar-10-batches-bin"),
+    "10 of Python 2": (read_cifar10, "cifar10", PARTS10, PYTHON, "cifar-10-batches-py"),
+    "100 binary": (read_cifar100, "cifar100", PARTS100, making.cifar100_binary(PARTS100), "cifar-100-binary"),
+    "100 of Python 2": (
+        *(read_cifar100, "cifar100", PARTS100),
+        *(making.cifar100_python(PARTS100, making.dump_python2), "cifar-100-python"),
+    ),
+}
+for protocol in range(6):
+    dump = making.dump_python3(protocol)
+    FORMS[f"10 of Python 3, {protocol}"] = (
+        *(read_cifar10, "cifar10", PARTS10, making.cifar10_python(PARTS10, dump), "cifar-10-batches-py"),
+    )
 
 
-def test_a_folder_with_the_files_goes_before_one_inside(tmp_path):
-    write_folder(tmp_path, images_per_file=1)
-    write_folder(tmp_path / "cifar-10-batches-bin", images_per_file=2)
-    assert len(read_cifar10_binary(tmp_path).validation_labels) == 1
+def check(raw, parts, classes):
+    *train, (labels, images) = parts
+    assert raw.train_images.dtype == np.uint8
+    assert np.array_equal(raw.train_images, np.concatenate([images for _, images in train]))
+    assert raw.train_labels.tolist() == [label for labels, _ in train for label in labels]
+    assert np.array_equal(raw.validation_images, images)
+    assert raw.validation_labels.tolist() == labels
+    assert raw.classes == classes  # whatever labels are there
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_missing_file_is_named(tmp_path, name):
-    write_folder(tmp_path)
-    (tmp_path / name).unlink()
-    with pytest.raises(DataError, match=rf"expected data_batch_1\.bin, .*got no {name}; unpack .* again") as caught:
-        read_cifar10_binary(tmp_path)
-    assert str(tmp_path) in str(caught.value)
+@pytest.mark.parametrize("form", FORMS)
+def test_reads_the_folder_its_parent_and_the_archive(tmp_path, form):
+    read, name, parts, files, folder = FORMS[form]
+    making.write_files(tmp_path / folder, files)
+    making.write_archive(tmp_path / "archive.tar.gz", folder, files)
+    before = sorted(tmp_path.rglob("*"))
+    for path in (tmp_path, str(tmp_path), tmp_path / folder, tmp_path / "archive.tar.gz"):
+        for raw in (read(path), load_raw(name, path)):
+            check(raw, parts, 10 if name == "cifar10" else 100)
+    assert sorted(tmp_path.rglob("*")) == before  # nothing is unpacked
+
+
+def test_both_versions_are_the_same_data(tmp_path):
+    making.write_files(tmp_path / "binary", BINARY)
+    making.write_files(tmp_path / "python", PYTHON)
+    assert read_cifar10(tmp_path / "binary").fingerprint == read_cifar10(tmp_path / "python").fingerprint
+
+
+def test_the_folder_goes_before_one_inside_and_binary_before_python(tmp_path):
+    dump = making.dump_python3(2)
+    for count, (folder, files) in enumerate(
+        [
+            ("cifar-10-batches-py", lambda parts: making.cifar10_python(parts, dump)),
+            ("cifar-10-batches-bin", making.cifar10_binary),
+            ("", lambda parts: making.cifar10_python(parts, dump)),
+            ("", making.cifar10_binary),
+        ],
+        start=1,
+    ):
+        making.write_files(tmp_path / folder, files(making.cifar_parts(images=count)))
+        assert len(read_cifar10(tmp_path).validation_labels) == count
+
+
+@pytest.mark.parametrize("files", [BINARY, PYTHON], ids=["binary", "python"])
+@pytest.mark.parametrize("index", range(6))
+def test_a_missing_file_is_named(tmp_path, files, index):
+    name = list(files)[index]
+    left = {other: content for other, content in files.items() if other != name}
+    making.write_files(tmp_path / "folder", left)
+    making.write_archive(tmp_path / "archive", "folder", left)
+    for path in (tmp_path / "folder", tmp_path / "archive"):
+        with pytest.raises(
+            DataError, match=rf"expected data_batch_1.*got no {name}; fetch or unpack .* again"
+        ) as caught:
+            read_cifar10(path)
+        assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("name", ["data_batch_4.bin", "test_batch.bin"])
 @pytest.mark.parametrize(("change", "got"), [(lambda b: b[:-1], 9218), (lambda b: b + b"\0", 9220), (lambda _: b"", 0)])
 def test_a_wrong_size_is_named(tmp_path, name, change, got):
-    write_folder(tmp_path)
-    path = tmp_path / name
-    path.write_bytes(change(path.read_bytes()))
+    making.write_files(tmp_path, BINARY | {name: change(BINARY[name])})
     with pytest.raises(
-        DataError, match=rf"got {got} bytes, expected a multiple of 3073, at least one; unpack"
+        DataError, match=rf"got {got} bytes, expected a multiple of 3073, at least one; .*unpack"
     ) as caught:
-        read_cifar10_binary(tmp_path)
-    assert str(caught.value).startswith(f"{path}: ")
+        read_cifar10(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
 
 
-@pytest.mark.parametrize("name", ["data_batch_2.bin", "test_batch.bin"])
-def test_a_label_above_nine_is_named_with_its_record(tmp_path, name):
-    write_folder(tmp_path)
-    path = tmp_path / name
-    content = bytearray(path.read_bytes())
-    content[2 * 3073] = 10
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"got label 10 in record 2, expected 0 to 9; .*unpack") as caught:
-        read_cifar10_binary(tmp_path)
-    assert str(caught.value).startswith(f"{path}: ")
+def test_a_label_beyond_the_classes_is_named_with_its_record(tmp_path):
+    wrong = bytearray(BINARY["data_batch_2.bin"])
+    wrong[2 * 3073] = 10
+    negative = [*PARTS10[:4], ([0, -1, 10], PARTS10[4][1]), *PARTS10[5:]]
+    for name, got, files in (
+        ("data_batch_2.bin", "10 in record 2", BINARY | {"data_batch_2.bin": bytes(wrong)}),
+        ("data_batch_5", "-1 in record 1", making.cifar10_python(negative, making.dump_python2)),
+    ):
+        making.write_files(tmp_path / name, files)
+        with pytest.raises(DataError, match=rf"got label {got}, expected 0 to 9; is this CIFAR-10\?.*unpack") as caught:
+            read_cifar10(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name / name}: ")
+        assert "\n" not in str(caught.value)
+
+
+PIXELS = np.zeros((2, 3072), np.uint8)
+ODD = {
+    "another key": ({"data": PIXELS, "fine_labels": [0, 1]}, r"dict of data, fine_labels, expected data and labels"),
+    "no array": ({"data": [1, 2], "labels": [0, 1]}, "got data of list, expected an array uint8"),
+    "floats": ({"data": PIXELS.astype("f4"), "labels": [0, 1]}, "got data of float32"),
+    "another shape": ({"data": PIXELS[:, 1:], "labels": [0, 1]}, r"got data of uint8 \(2, 3071\)"),
+    "few labels": ({"data": PIXELS, "labels": [0]}, "got labels of 1, expected 2 integers"),
+    "no images": ({"data": PIXELS[:0], "labels": []}, "got labels of 0, expected 0 integers, at least one"),
+    "texts": ({"data": PIXELS, "labels": ["a", "b"]}, "expected 2 integers"),
+    "huge labels": ({"data": PIXELS, "labels": [1, 2**70]}, "expected 2 integers"),
+    "one label": ({"data": PIXELS, "labels": 1}, "got labels of int, expected 2 integers"),
+    "no pickle": (None, "damaged pickle"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_pickle_of_something_else_is_refused(tmp_path, name):
+    content, message = ODD[name]
+    data = b"no pickle" if content is None else making.dump_python3(4)(content)
+    making.write_files(tmp_path, PYTHON | {"data_batch_3": data})
+    with pytest.raises(DataError, match=message) as caught:
+        read_cifar10(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / 'data_batch_3'}: ")
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_none(tmp_path):
-    for path in (tmp_path / "nowhere", tmp_path / "file"):
-        (tmp_path / "file").touch()
-        with pytest.raises(DataError, match="expected a folder with the binary version of CIFAR-10; give") as caught:
-            read_cifar10_binary(path)
+def test_labels_as_an_array(tmp_path):
+    parts = [(np.array(labels), images) for labels, images in PARTS10]
+    making.write_files(tmp_path, making.cifar10_python(parts, making.dump_python3(5)))
+    check(read_cifar10(tmp_path), PARTS10, 10)
+
+
+def test_an_archive_cut_or_changed_is_refused(tmp_path):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    making.write_archive(path, "cifar-10-batches-bin", BINARY)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    cuts = [whole[:length] for length in (*range(0, len(whole), 4999), len(whole) - 1)]
+    changed = whole[:-8] + bytes(4) + whole[-4:], whole[:middle] + bytes(8) + whole[middle + 8 :]
+    for damaged in (*cuts, *changed, gzip.compress(b"no archive"), b"no gzip"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"cannot be read as a \.tar\.gz|got none|got no ") as caught:
+            read_cifar10(path)
         assert str(caught.value).startswith(f"{path}: ")
-    with pytest.raises(DataError, match=r"cifar10.*path"):
-        load_raw("cifar10")
-    assert "cifar10" in data_names()
+        assert "\n" not in str(caught.value)
+
+
+def test_only_plain_files_of_the_archive_count(tmp_path):
+    path = tmp_path / "archive"
+    secret = tmp_path / "secret"
+    secret.write_bytes(BINARY["test_batch.bin"])
+    making.write_archive(path, "..", {k: v for k, v in BINARY.items() if k != "test_batch.bin"})
+    with gzip.open(path) as stream:
+        plain = stream.read()
+    (tmp_path / "plain").write_bytes(plain)
+    with tarfile.open(tmp_path / "plain", "a") as archive:
+        member = tarfile.TarInfo("test_batch.bin")
+        member.type, member.linkname = tarfile.SYMTYPE, str(secret)
+        archive.addfile(member)
+    path.write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    with pytest.raises(DataError, match=r"got no test_batch\.bin"):
+        read_cifar10(path)
+    making.write_archive(path, "a", BINARY)
+    with tarfile.open(tmp_path / "twice", "w") as archive:
+        for folder in "ab":
+            making.write_files(tmp_path / folder, BINARY)
+            archive.add(tmp_path / folder, folder)
+    path.write_bytes(gzip.compress((tmp_path / "twice").read_bytes()))
+    with pytest.raises(DataError, match=r"got two files .*\.bin, expected one"):
+        read_cifar10(path)
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(DataError, match=r"expected a folder with the binary version of CIFAR-10 or .*; give") as caught:
+        read_cifar10(tmp_path / "nowhere")
+    assert str(caught.value).startswith(f"{tmp_path / 'nowhere'}: ")
+    (tmp_path / "train").mkdir()  # a folder is no file of CIFAR-100
+    for read, data in ((read_cifar10, CIFAR10), (read_cifar100, CIFAR100)):
+        with pytest.raises(DataError, match=r"here or in .*, got none; give the path of cifar-.*gz") as caught:
+            read(tmp_path)
+        for version in data.versions:
+            assert all(word in str(caught.value) for word in (*version.names, version.folder))
+        with pytest.raises(DataError, match=r"no path for data 'cifar.*path"):
+            load_raw(data.name.lower().replace("-", ""))
+    assert {"cifar10", "cifar100"} <= set(data_names())

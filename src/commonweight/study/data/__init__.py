@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commonweight.errors import DataError, nearest
-from commonweight.study.data.cifar import read_cifar10_binary
+from commonweight.study.data.cifar import read_cifar10, read_cifar100
 from commonweight.study.data.embedded import fashion14
+from commonweight.study.data.folders import read_image_folders
+from commonweight.study.data.hub import read_hub
 from commonweight.study.data.idx import read_idx, read_idx_directory
+from commonweight.study.data.parquet import read_parquet
 from commonweight.study.data.raw import RawImages, balanced, reduce, subset
 
 __all__ = [
@@ -16,9 +19,13 @@ __all__ = [
     "data_names",
     "fashion14",
     "load_raw",
-    "read_cifar10_binary",
+    "read_cifar10",
+    "read_cifar100",
+    "read_hub",
     "read_idx",
     "read_idx_directory",
+    "read_image_folders",
+    "read_parquet",
     "reduce",
     "subset",
 ]
@@ -33,7 +40,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Local:
-    """Data that the user has, and what their path must lead to."""
+    """Data that the user has or names, and what their path must be."""
 
     read: Callable[[Path], RawImages]
     expects: str
@@ -42,7 +49,11 @@ class Local:
 SOURCES: dict[str, Shipped | Local] = {
     "fashion14": Shipped(fashion14),
     "idx": Local(read_idx_directory, "the folder with the four IDX files"),
-    "cifar10": Local(read_cifar10_binary, "the folder with CIFAR-10's binary version"),
+    "cifar10": Local(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
+    "cifar100": Local(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
+    "images": Local(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
+    "parquet": Local(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
+    "hub": Local(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
 }
 
 
@@ -52,7 +63,7 @@ def data_names() -> tuple[str, ...]:
 
 
 def load_raw(name: str, path: str | Path | None = None) -> RawImages:
-    """The data set of that name: `fashion14` ships with the package, the others are the user's, at `path`.
+    """The data set of that name: `fashion14` ships with the package, the others are what `path` leads to.
 
     Raises `DataError` for an unknown name, a path that is missing or not wanted, and data that cannot be read.
     """
@@ -66,5 +77,5 @@ def load_raw(name: str, path: str | Path | None = None) -> RawImages:
             )
         return source.read()
     if path is None:
-        raise DataError(f"got no path for data {name!r}, expected {source.expects}; give its path")
+        raise DataError(f"got no path for data {name!r}, expected {source.expects}; give it as the path")
     return source.read(Path(path))

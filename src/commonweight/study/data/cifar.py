@@ -1,63 +1,176 @@
-"""Reader of CIFAR-10's binary version: records of 3,073 bytes, a label and then the red, green and blue planes."""
+"""CIFAR-10 and CIFAR-100 as they are published: the binary or the Python version, unpacked or in its archive.
 
-from pathlib import Path
+Both versions hold the same images in the same order, so both give the same `RawImages`.
+"""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from commonweight.errors import DataError
+from commonweight.study.data.cifar_parts import Part, binary_part, python_part
 from commonweight.study.data.raw import RawImages
 
-FOLDER = "cifar-10-batches-bin"  # what the archive unpacks to
-TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
-VALIDATION = "test_batch.bin"
-CLASSES = 10
-SHAPE = (3, 32, 32)
-RECORD = 1 + 3 * 32 * 32
-FETCH_AGAIN = "unpack cifar-10-binary.tar.gz again"
+CHUNK = 1 << 20
 
 
-def read_cifar10_binary(path: str | Path) -> RawImages:
-    """CIFAR-10 from the folder with the five `data_batch_*.bin` and `test_batch.bin`, or from the folder that holds it.
+@dataclass(frozen=True)
+class Version:
+    """One form of a data set: the folder its archive unpacks to, its files, and how one of them is read."""
 
-    Images uint8 [image, 3, 32, 32] in the order of the files; the test batch is the validation part. Raises `DataError`
-    when a file is missing or is not a whole number of records, at least one, or when a label exceeds 9.
+    folder: str
+    train: tuple[str, ...]
+    validation: str
+    part: Callable[[bytes], Part]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.train, self.validation)
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """A data set and its two versions; where both lie in one folder, the binary one is read: it needs no pickle."""
+
+    name: str
+    classes: int
+    binary: Version
+    python: Version
+    archives: str
+
+    @property
+    def versions(self) -> tuple[Version, Version]:
+        return self.binary, self.python
+
+    @property
+    def looked_for(self) -> str:
+        binary, python = (", ".join(version.names) for version in self.versions)
+        return f"{binary} (binary version) or {python} (Python version)"
+
+
+BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+
+CIFAR10 = Cifar(
+    name="CIFAR-10",
+    classes=10,
+    binary=Version(
+        "cifar-10-batches-bin",
+        tuple(f"{name}.bin" for name in BATCHES),
+        "test_batch.bin",
+        partial(binary_part, label_bytes=1),
+    ),
+    python=Version("cifar-10-batches-py", BATCHES, "test_batch", partial(python_part, labels_key="labels")),
+    archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
+)
+CIFAR100 = Cifar(
+    name="CIFAR-100",
+    classes=100,
+    binary=Version("cifar-100-binary", ("train.bin",), "test.bin", partial(binary_part, label_bytes=2)),
+    python=Version("cifar-100-python", ("train",), "test", partial(python_part, labels_key="fine_labels")),
+    archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
+)
+
+
+def read_cifar10(path: str | Path) -> RawImages:
+    """CIFAR-10: see `read_cifar`."""
+    return read_cifar(CIFAR10, path)
+
+
+def read_cifar100(path: str | Path) -> RawImages:
+    """CIFAR-100 with its 100 fine labels: see `read_cifar`."""
+    return read_cifar(CIFAR100, path)
+
+
+def read_cifar(data: Cifar, path: str | Path) -> RawImages:
+    """The data set at `path`: the folder with a version's files, the folder that holds that one, or a `.tar.gz` of it.
+
+    Images uint8 [image, 3, 32, 32] in the order of the files; the test images are the validation part. The folder
+    itself goes before one inside it, and in each the binary version before the Python version; an archive is read in
+    memory. Raises `DataError` when no version is there, or when a file is missing, damaged or has labels beyond the
+    classes.
     """
-    folder = _folder(Path(path))
-    missing = [name for name in (*TRAINING, VALIDATION) if not (folder / name).is_file()]
-    if missing:
-        raise DataError(f"{folder}: expected {', '.join((*TRAINING, VALIDATION))}, got no {missing[0]}; {FETCH_AGAIN}")
-    records = np.concatenate([_records(folder / name) for name in TRAINING])
-    validation = _records(folder / VALIDATION)
-    return RawImages(*_images_labels(records), *_images_labels(validation), classes=CLASSES)
-
-
-def _folder(path: Path) -> Path:
-    """The folder with the files: this one, or the archive's folder in it."""
-    if not path.is_dir():
+    path = Path(path)
+    if path.is_dir():
+        where, files = _in_folder(data, path)
+    elif path.is_file():
+        where, files = path, _in_archive(data, path)
+    else:
         raise DataError(
-            f"{path}: expected a folder with the binary version of CIFAR-10; give the path of one that exists"
+            f"{path}: expected a folder with the binary version of {data.name} or its Python version, or the archive of "
+            "one; give the path of one that exists"
         )
-    inner = path / FOLDER
-    return inner if inner.is_dir() and not (path / VALIDATION).is_file() else path
+    version = next((version for version in data.versions if not files.keys().isdisjoint(version.names)), None)
+    if version is None:
+        raise DataError(
+            f"{path}: expected {data.looked_for}, here or in {data.binary.folder} or {data.python.folder}, got none; "
+            f"give the path of {data.archives}, or of the folder it unpacks to"
+        )
+    again = f"fetch or unpack {data.archives} again"
+    missing = [name for name in version.names if name not in files]
+    if missing:
+        raise DataError(f"{where}: expected {', '.join(version.names)}, got no {missing[0]}; {again}")
+    parts = []
+    for name in version.names:
+        try:
+            parts.append(_checked(version.part(files.pop(name)), data))
+        except DataError as error:
+            raise DataError(f"{where / name}: {error}; {again}") from None
+    *train, validation = parts
+    images, labels = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
+    images.flags.writeable = False  # spares `RawImages` its copy
+    return RawImages(images, labels, *validation, classes=data.classes)
 
 
-def _records(path: Path) -> np.ndarray:
-    """The file's records uint8 [image, 3073], their labels checked."""
+def _checked(part: Part, data: Cifar) -> Part:
+    """The part, if its labels are of the classes."""
+    wrong = np.flatnonzero((part.labels < 0) | (part.labels >= data.classes))
+    if len(wrong):
+        got = f"label {part.labels[wrong[0]]} in record {wrong[0]}"
+        raise DataError(f"got {got}, expected 0 to {data.classes - 1}; is this {data.name}?")
+    return part
+
+
+def _in_folder(data: Cifar, path: Path) -> tuple[Path, dict[str, bytes]]:
+    """The folder that holds files of a version, and their content by name; no content where none does."""
+    for folder in (path, *(path / version.folder for version in data.versions)):
+        for version in data.versions:
+            paths = [folder / name for name in version.names if (folder / name).is_file()]
+            if paths:
+                return folder, {path.name: _content(path) for path in paths}
+    return path, {}
+
+
+def _content(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
-    if not data or len(data) % RECORD:
-        raise DataError(f"{path}: got {len(data)} bytes, expected a multiple of {RECORD}, at least one; {FETCH_AGAIN}")
-    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
-    wrong = np.flatnonzero(records[:, 0] >= CLASSES)
-    if len(wrong):
+
+
+def _in_archive(data: Cifar, path: Path) -> dict[str, bytes]:
+    """The content of the archive's files that belong to a version, by name; nothing is written to disk."""
+    wanted = {name for version in data.versions for name in version.names}
+    files: dict[str, bytes] = {}
+    try:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                content = archive.extractfile(member) if name in wanted and member.isreg() else None
+                if content is None:
+                    continue
+                if name in files:
+                    raise DataError(f"{path}: got two files {name}, expected one; give the archive as it is published")
+                files[name] = content.read()
+            while stream.read(CHUNK):  # to the end, where gzip keeps its checksum
+                pass
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(
-            f"{path}: got label {records[wrong[0], 0]} in record {wrong[0]}, expected 0 to {CLASSES - 1}; "
-            f"is this the binary version of CIFAR-10? {FETCH_AGAIN}"
-        )
-    return records
-
-
-def _images_labels(records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return records[:, 1:].reshape(-1, *SHAPE), records[:, 0]
+            f"{path}: cannot be read as a .tar.gz archive ({error}), expected {data.archives}; fetch it again"
+        ) from None
+    return files
