@@ -1,12 +1,22 @@
 """Metrics on plain arrays of accuracies: how far ranks of children agree with each other and with ground truth.
 
 A rank is a vector of accuracies [child], higher is better; tau takes ties as ties (tau-b), and where a strict order is
-needed (`ranks`, `top_n_rank`) ties go to the lower child index. Nothing here knows of networks, files or records, and
-randomness comes in as a `numpy.random.Generator`.
+needed (`ranks`, `top_n_rank`) ties go to the lower child index. A record is accuracies and trained, both
+[..., moment, child]. Nothing here knows of networks or files, and randomness comes in as a `numpy.random.Generator`.
 """
 
 from commonweight.ranking.baseline import random_ranks
-from commonweight.ranking.intervals import Interval, mean_interval, s_tau_interval
+from commonweight.ranking.curves import trained_mask
+from commonweight.ranking.interference import HelpAndHarm, curve_correlation, help_and_harm, interference
+from commonweight.ranking.intervals import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    paired_difference_interval,
+    s_tau_difference_interval,
+    s_tau_interval,
+    share_interval,
+)
 from commonweight.ranking.metrics import (
     MeanStd,
     STau,
@@ -19,20 +29,54 @@ from commonweight.ranking.metrics import (
     tau_matrix,
     top_n_rank,
 )
+from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
+from commonweight.ranking.pruning import keep, mean_rank, survival
+from commonweight.ranking.readings import (
+    Reading,
+    just_trained,
+    last,
+    max_of_last,
+    mean_of_last,
+    median_of_last,
+    readings,
+)
 
 __all__ = [
+    "HelpAndHarm",
     "Interval",
     "MeanStd",
+    "Reading",
     "STau",
+    "autocorrelation",
+    "autocorrelations",
+    "curve_correlation",
+    "difference_interval",
     "gt_tau",
+    "help_and_harm",
+    "interference",
+    "just_trained",
+    "keep",
+    "last",
     "last_k",
+    "max_of_last",
     "mean_interval",
+    "mean_of_last",
+    "mean_rank",
+    "median_of_last",
+    "paired_difference_interval",
     "random_ranks",
     "ranks",
+    "readings",
     "s_tau",
+    "s_tau_difference_interval",
     "s_tau_interval",
+    "share_interval",
+    "survival",
     "tau",
     "tau_between",
     "tau_matrix",
     "top_n_rank",
+    "trained_is_best",
+    "trained_mask",
+    "trained_rank",
 ]

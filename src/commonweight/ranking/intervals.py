@@ -1,7 +1,9 @@
-"""Percentile-bootstrap intervals over instances: how sure a mean or an S-Tau of N instances is (not in the paper).
+"""Intervals: how sure a mean, an S-Tau, a difference of two of them, or a share is (not in the paper).
 
-Each function draws N of the N instances with replacement, `resamples` times, computes the statistic of each draw, and
-returns the (1 − level) / 2 and (1 + level) / 2 quantiles of these.
+All but `share_interval` are percentile bootstraps over instances: draw N of the N instances with replacement,
+`resamples` times, compute the statistic of each draw, and return the (1 − level) / 2 and (1 + level) / 2 quantiles of
+these. For a difference of two sets of instances both are drawn, each on its own. An interval of a difference that does
+not hold 0 says that the two differ; two separate intervals that overlap do not say that they are the same.
 
 What such an interval is not:
 
@@ -14,12 +16,15 @@ What such an interval is not:
 """
 
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
+from commonweight.ranking.checked import numbers
 from commonweight.ranking.metrics import tau_matrix
 
 
@@ -39,12 +44,42 @@ def mean_interval(values: ArrayLike, rng: Generator, *, resamples: int = 2000, l
     `UsageError` for values that are not [instance] or are infinite, and for an impossible `resamples` or `level`.
     """
     _check(resamples, level)
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or np.isinf(values).any():
-        raise UsageError(f"values have shape {values.shape}; expected [instance], none infinite: give one per instance")
-    if len(values) < 3 or np.isnan(values).any():
+    values = _per_instance(values, "values")
+    if not _enough(values):
         return None
-    return _percentiles(_draws(len(values), rng, resamples) @ values / len(values), level)
+    return _percentiles(_means(values, rng, resamples), level)
+
+
+def difference_interval(
+    a: ArrayLike, b: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of mean(a) − mean(b) of two independent samples a [instance], b [instance'].
+
+    The instances of a are drawn first, then those of b. None with fewer than 3 instances or a nan in either. Raises as
+    `mean_interval` does. For the same instances under two conditions `paired_difference_interval` is narrower.
+    """
+    _check(resamples, level)
+    a, b = _per_instance(a, "a"), _per_instance(b, "b")
+    if not (_enough(a) and _enough(b)):
+        return None
+    return _percentiles(_means(a, rng, resamples) - _means(b, rng, resamples), level)
+
+
+def paired_difference_interval(
+    a: ArrayLike, b: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of mean(a − b) of the same instances under two conditions: a and b, both [instance].
+
+    `mean_interval` of the differences, so what makes an instance good under both conditions cancels. Raises
+    `UsageError` also for a and b of different lengths.
+    """
+    a, b = _per_instance(a, "a"), _per_instance(b, "b")
+    if len(a) != len(b):
+        raise UsageError(
+            f"a has {len(a)} instance(s) and b has {len(b)}; expected the same instances in both: "
+            "give them in pairs, or use difference_interval"
+        )
+    return mean_interval(a - b, rng, resamples=resamples, level=level)
 
 
 def s_tau_interval(
@@ -61,15 +96,74 @@ def s_tau_interval(
     """
     _check(resamples, level)
     taus = tau_matrix(accuracies)
-    n = len(taus)
-    if n < 3 or np.isnan(taus).any():
+    return _percentiles(_s_taus(taus, rng, resamples), level) if _enough(taus) else None
+
+
+def s_tau_difference_interval(
+    a: ArrayLike, b: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of S-Tau(a) − S-Tau(b) of a [instance, child] and b [instance', child'].
+
+    Each is drawn as in `s_tau_interval`, a first, independently of the other; a draw without a pair in either is
+    dropped. The children may differ (S-Tau compares only within a set). None with fewer than 3 instances or an
+    undefined tau in either, and when every draw was dropped; raises as `s_tau_interval` does.
+    """
+    _check(resamples, level)
+    taus_a, taus_b = tau_matrix(a), tau_matrix(b)
+    if not (_enough(taus_a) and _enough(taus_b)):
         return None
-    np.fill_diagonal(taus, 0)
-    draws = _draws(n, rng, resamples)
-    pairs = n * n - (draws * draws).sum(axis=1)  # ordered pairs of different instances, as in the next line
-    sums = ((draws @ taus) * draws).sum(axis=1)
-    valid = pairs > 0
-    return _percentiles(sums[valid] / pairs[valid], level) if valid.any() else None
+    return _percentiles(_s_taus(taus_a, rng, resamples) - _s_taus(taus_b, rng, resamples), level)
+
+
+def share_interval(successes: float, trials: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval (1927) of a share: `successes` of `trials` independent trials.
+
+    (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n), with n trials, p = successes/n and z the normal quantile of
+    (1 + level) / 2. It lies in [0, 1], also for 0 or n successes. Ties may make successes fractional (see
+    `trained_is_best`). Neighbouring moments of one record are not independent trials. Raises `UsageError` for fewer
+    than 1 trial, successes outside [0, trials], and an impossible level.
+    """
+    _check_level(level)
+    if trials < 1 or not 0 <= successes <= trials:
+        raise UsageError(
+            f"got {successes} success(es) of {trials} trial(s); expected at least 1 trial and 0 ≤ successes ≤ trials: "
+            "count both over the same trials"
+        )
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    return Interval(_wilson_low(successes, trials, z2), 1 - _wilson_low(trials - successes, trials, z2), level)
+
+
+def _wilson_low(successes: float, trials: int, z2: float) -> float:
+    """Lower end, as the product of both ends, p² / (1 + z²/n), over the upper one: exactly 0 without a success."""
+    half = sqrt(z2 * (successes * (1 - successes / trials) + z2 / 4))
+    return successes**2 / trials / (successes + z2 / 2 + half)
+
+
+def _per_instance(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """values as [instance], nan allowed: an undefined tau."""
+    array = numbers(values, name)
+    if array.ndim != 1 or np.isinf(array).any():
+        raise UsageError(f"{name} have shape {array.shape}; expected [instance], none infinite: give one per instance")
+    return array
+
+
+def _enough(values: NDArray[np.float64]) -> bool:
+    """Whether [instance] or [instance, instance'] has a spread to resample: 3 instances, nothing undefined."""
+    return len(values) >= 3 and not np.isnan(values).any()
+
+
+def _means(values: NDArray[np.float64], rng: Generator, resamples: int) -> NDArray[np.float64]:
+    """Mean of each draw: [instance] → [resample]."""
+    return _draws(len(values), rng, resamples) @ values / len(values)
+
+
+def _s_taus(taus: NDArray[np.float64], rng: Generator, resamples: int) -> NDArray[np.float64]:
+    """S-Tau of each draw: taus [instance, instance'] → [resample], nan for a draw of one instance alone."""
+    others = taus - np.diag(np.diag(taus))
+    draws = _draws(len(taus), rng, resamples)
+    pairs = len(taus) ** 2 - (draws * draws).sum(axis=1)  # ordered pairs of different instances, as in the next line
+    sums = ((draws @ others) * draws).sum(axis=1)
+    return np.divide(sums, pairs, out=np.full(resamples, np.nan), where=pairs > 0)
 
 
 def _draws(n: int, rng: Generator, resamples: int) -> NDArray[np.int64]:
@@ -77,7 +171,11 @@ def _draws(n: int, rng: Generator, resamples: int) -> NDArray[np.int64]:
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
 
 
-def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval:
+def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval | None:
+    """Interval of the draws that have a statistic (are not nan); None when none has."""
+    statistics = statistics[~np.isnan(statistics)]
+    if not len(statistics):
+        return None
     low, high = np.quantile(statistics, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)
 
@@ -85,5 +183,9 @@ def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval:
 def _check(resamples: int, level: float) -> None:
     if resamples < 1:
         raise UsageError(f"resamples is {resamples}; expected at least 1: give a few thousand for a 95% interval")
+    _check_level(level)
+
+
+def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise UsageError(f"level is {level}; expected a share between 0 and 1, for example 0.95")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
+from commonweight.ranking.checked import finite, numbers, with_ground_truth
 
 SIGNS_AT_ONCE = 2**22  # signs held per chunk: 16 MiB of float32, and sums below 2**24, which float32 holds exactly
 
@@ -45,7 +46,7 @@ def tau(a: ArrayLike, b: ArrayLike) -> float:
     A are tied in a, and B in b; a pair tied in either is in neither C nor D. It lies in [−1, 1], and is nan when a or b
     is constant, as in SciPy's `kendalltau`. Raises `UsageError` for vectors that do not fit each other.
     """
-    a, b = _accuracies(a, "a", 1), _accuracies(b, "b", 1)
+    a, b = finite(a, "a", "child", child=2), finite(b, "b", "child", child=2)
     return float(tau_between(a[None], b[None])[0, 0])
 
 
@@ -54,13 +55,13 @@ def tau_matrix(accuracies: ArrayLike) -> NDArray[np.float64]:
 
     The diagonal is exactly 1. Row and column of a constant rank are nan, the diagonal included.
     """
-    accuracies = _accuracies(accuracies, "accuracies", 2)
+    accuracies = finite(accuracies, "accuracies", "rank", "child", child=2)
     return _tau_b(accuracies, accuracies)
 
 
 def tau_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """`tau` of every rank of one set with every rank of another: a [rank, child], b [rank', child] → [rank, rank']."""
-    a, b = _accuracies(a, "a", 2), _accuracies(b, "b", 2)
+    a, b = finite(a, "a", "rank", "child", child=2), finite(b, "b", "rank", "child", child=2)
     if a.shape[1] != b.shape[1]:
         raise UsageError(
             f"a has {a.shape[1]} children and b has {b.shape[1]}; give both the accuracies of the same children"
@@ -89,7 +90,7 @@ def gt_tau(accuracies: ArrayLike, ground_truth: ArrayLike) -> NDArray[np.float64
 
     Paper section 3.2. nan where a rank is constant, and everywhere when the ground truth is.
     """
-    accuracies, ground_truth = _with_ground_truth(accuracies, ground_truth)
+    accuracies, ground_truth = with_ground_truth(accuracies, ground_truth, "...", "child", child=2)
     flat = accuracies.reshape(-1, accuracies.shape[-1])
     return _tau_b(flat, ground_truth[None]).reshape(accuracies.shape[:-1])
 
@@ -99,7 +100,7 @@ def ranks(accuracies: ArrayLike) -> NDArray[np.int64]:
 
     The order is strict: of two children with the same accuracy the one with the lower index is the better one.
     """
-    order = _best_first(_accuracies(accuracies, "accuracies", None, children=1))
+    order = _best_first(finite(accuracies, "accuracies", "...", "child", child=1))
     result = np.empty_like(order)
     np.put_along_axis(result, order, np.arange(1, order.shape[-1] + 1), axis=-1)
     return result
@@ -111,7 +112,7 @@ def top_n_rank(accuracies: ArrayLike, ground_truth: ArrayLike, n: int) -> NDArra
     accuracies [..., child], ground_truth [child] → [...], in 1 … children; lower is better. Ties, in either, go to the
     lower child index, as in `ranks`. Raises `UsageError` unless 1 ≤ n ≤ children.
     """
-    accuracies, ground_truth = _with_ground_truth(accuracies, ground_truth, children=1)
+    accuracies, ground_truth = with_ground_truth(accuracies, ground_truth, "...", "child", child=1)
     if not 1 <= n <= len(ground_truth):
         raise UsageError(f"n is {n}; TnR takes the n best of {len(ground_truth)} children, so 1 ≤ n ≤ that number")
     return ranks(ground_truth)[_best_first(accuracies)[..., :n]].min(axis=-1)
@@ -124,7 +125,7 @@ def last_k(curve: ArrayLike, k: int) -> MeanStd:
     section 4 (Table 3). The standard deviation divides by k, not k − 1. A nan (an undefined tau) among the last k makes
     both nan. Raises `UsageError` for k < 1 or fewer than k moments.
     """
-    values = _array(curve, "curve")
+    values = numbers(curve, "curve")
     if values.ndim < 1 or np.isinf(values).any():
         raise UsageError(f"curve has shape {values.shape}; expected [..., moment] without infinities: give taus")
     if not 1 <= k <= values.shape[-1]:
@@ -169,42 +170,3 @@ def _signs(accuracies: NDArray[np.float64], lags: range) -> NDArray[np.float32]:
 def _best_first(accuracies: NDArray[np.float64]) -> NDArray[np.int64]:
     """Child indexes from best to worst, [..., child]; a stable sort leaves tied children in index order."""
     return np.argsort(-accuracies, axis=-1, kind="stable")
-
-
-def _array(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{name} is not an array of numbers ({error}); give numbers in rows of equal length") from None
-
-
-def _accuracies(values: ArrayLike, name: str, ndim: int | None, children: int = 2) -> NDArray[np.float64]:
-    """values as finite float64 with `ndim` dimensions (None: at least one), the last of at least `children`."""
-    array = _array(values, name)
-    expected = {None: "[..., child]", 1: "[child]", 2: "[rank, child]"}[ndim]
-    if array.ndim < 1 or ndim not in {None, array.ndim}:
-        raise UsageError(f"{name} has shape {array.shape}; expected {expected}: one accuracy per child, reshape it")
-    if array.shape[-1] < children:
-        raise UsageError(
-            f"{name} has shape {array.shape}; expected {expected} with at least {children} child(ren): give more"
-        )
-    bad = np.count_nonzero(~np.isfinite(array))
-    if bad:
-        raise UsageError(
-            f"{name} has {bad} nan or infinite of {array.size} values; expected finite accuracies: "
-            "leave out the children or ranks that were not measured"
-        )
-    return array
-
-
-def _with_ground_truth(
-    accuracies: ArrayLike, ground_truth: ArrayLike, children: int = 2
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows = _accuracies(accuracies, "accuracies", None, children)
-    truth = _accuracies(ground_truth, "ground_truth", 1, children)
-    if rows.shape[-1] != len(truth):
-        raise UsageError(
-            f"accuracies have {rows.shape[-1]} children and ground_truth has {len(truth)}; "
-            "give both for the same children, in the same order"
-        )
-    return rows, truth
