@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from commonweight.net import Engine, Head, Native, NetShape, Norm, Reference, SuperNet, find_library
 from commonweight.seeds import Stream
-from commonweight.sharing import SharingPlan
+from commonweight.sharing import Kind, SharingPlan, share_all_but
 from commonweight.space import Child, SearchSpace
 from commonweight.training import (
     SGD,
@@ -104,6 +104,20 @@ def children_with_every_primitive(nodes: int) -> tuple[Child, ...]:
     diagonal = [Child(space, tuple((first + 3 * edge) % count + 1 for edge in edges)) for first in range(count)]
     nothing = Child(space, (1 + EVERY_PRIMITIVE.index("none"),) * len(edges))
     return tuple(dict.fromkeys([*diagonal, nothing]))
+
+
+def plans_by_kind(children: Iterable[Child], cells: int) -> list:
+    """Sharing by kind of weight, as parameters of tests: what the reference implementation explored, and a mixture."""
+    children = tuple(children)
+    last = len(children[0].space.edges) - 1
+    plans = {
+        "norm-private": share_all_but(children, cells, kinds={Kind.NORM}),
+        "conv-private": share_all_but(children, cells, kinds={Kind.CONV}),
+        "only-conv-shared": share_all_but(children, cells, kinds={Kind.NORM, Kind.LINEAR}),
+        "edge-private": share_all_but(children, cells, edges={0}),
+        "conv-and-edge-private": share_all_but(children, cells, kinds={Kind.CONV}, edges={last}),
+    }
+    return [pytest.param(plan, id=name) for name, plan in plans.items()]
 
 
 def stir(net: SuperNet, seed: int = 0) -> SuperNet:

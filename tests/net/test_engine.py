@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from commonweight.errors import UsageError
 from commonweight.net import Combine, Conv, Norm, SuperNet, UnitShape, register_primitive
+from commonweight.net.native.layouts import runs_natively
 from commonweight.seeds import Stream
-from commonweight.sharing import share_all, share_none, share_prefix
+from commonweight.sharing import Kind, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 
 registry = importlib.import_module("commonweight.net.primitives")
@@ -63,21 +64,39 @@ def test_gradients_and_statistics_are_those_of_plain_cross_entropy(backend, node
         oracle.assert_same_state(net, child, copy, plain.to(backend.dtype), **tolerance(backend))
 
 
-@pytest.mark.parametrize("plan", [share_prefix(GROUP, 2, 1), share_none(GROUP, 2)], ids=["prefix", "none"])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(share_prefix(GROUP, 2, 1), id="prefix"),
+        pytest.param(share_none(GROUP, 2), id="none"),
+        *oracle.plans_by_kind(GROUP, 2),
+        *oracle.plans_by_kind(oracle.children_with_every_primitive(2), 2),
+    ],
+)
 @oracle.backends
-def test_gradients_of_private_slots(backend, plan):
+def test_gradients_and_statistics_of_private_slots(backend, plan):
+    """One child's step also moves nothing of what it does not use, and runs natively where every other plan does."""
     net = backend.net(plan, copies=2, stirred=True)
     engine = backend.engine(net)
     images, labels = backend.batch(19)
-    for child in GROUP:
+    for child in plan.children:
+        before = oracle.state(net)
         plain = oracle.plain_child(net, child, 1).double()
         F.cross_entropy(plain(images.double()), labels).backward()
         found = copied(engine.gradients(images, labels, child))
-        assert set(found) == set(net.path(child).parameters)
         for ours, theirs in oracle.twins(net, child, plain):
             if isinstance(theirs, nn.Parameter):
-                block = oracle.copy_of(found[ours], 2, 1).view_as(theirs).double()
-                torch.testing.assert_close(block, theirs.grad, **tolerance(backend))
+                assert (ours in found) == (theirs.grad is not None)
+                if theirs.grad is not None:
+                    block = oracle.copy_of(found[ours], 2, 1).view_as(theirs).double()
+                    torch.testing.assert_close(block, theirs.grad, **tolerance(backend))
+        assert set(found) <= set(net.path(child).parameters)
+        oracle.assert_same_state(net, child, 1, plain.to(backend.dtype), **tolerance(backend))
+        theirs = {id(ours) for ours, _ in oracle.twins(net, child, plain)}
+        held = itertools.chain(*(named(remove_duplicate=False) for named in (net.named_parameters, net.named_buffers)))
+        for name, value in held:
+            assert id(value) in theirs or torch.equal(value, before[name])
+        assert backend is oracle.REFERENCE or runs_natively(net, child)
 
 
 NAMES = {"skip": "skip_connect", "none": "none", "max": "max_pool_3x3", "avg": "avg_pool_3x3", "sep": "sep_conv_3x3"}
@@ -204,7 +223,9 @@ def test_a_child_that_is_not_trained_here(backend):
 # ------------------------------------------------------------------ copies
 
 
-@pytest.mark.parametrize("plan", [share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2)])
+@pytest.mark.parametrize(
+    "plan", [share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2), *oracle.plans_by_kind(GROUP, 2)]
+)
 @oracle.backends
 def test_a_stack_is_each_copy_alone(backend, plan):
     """Nearly, where PyTorch's kernels see other widths; to the bit in the native engine."""
@@ -255,6 +276,7 @@ def accuracies_and_doubts(net: SuperNet, images: Tensor, labels: Tensor, childre
         pytest.param(share_all(oracle.children_with_every_primitive(2), 2), Combine.CONCAT, id="every-primitive"),
         pytest.param(share_all(oracle.children_with_every_primitive(3), 2), Combine.CONCAT, id="3-nodes"),
         pytest.param(share_prefix(oracle.children_with_every_primitive(3), 2, 2), Combine.SUM, id="3-nodes-sum"),
+        *(pytest.param(*param.values, Combine.CONCAT, id=param.id) for param in oracle.plans_by_kind(CHILDREN, 2)),
     ],
 )
 @oracle.backends
@@ -353,7 +375,28 @@ def twice(shape: UnitShape) -> nn.Module:
     return nn.Sequential(nn.ReLU(), conv, norms[0], nn.ReLU(), conv, norms[1])
 
 
+class Scaled(nn.Module):
+    """A weight beside a normalisation in one module."""
+
+    def __init__(self, shape: UnitShape) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.linspace(0.5, 1.5, shape.channels * shape.copies))
+        self.norm = Norm(shape.channels, shape.copies, shape.bn_momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x) * self.scale[:, None, None]
+
+
+class Offset(Scaled):
+    """And a buffer."""
+
+    def __init__(self, shape: UnitShape) -> None:
+        super().__init__(shape)
+        self.register_buffer("offset", torch.zeros(1))
+
+
 OWN = {
+    "scaled": Scaled,
     "squash": Squash,
     "bottleneck": bottleneck,
     "residual": residual,
@@ -372,15 +415,17 @@ def registering(monkeypatch):
 
 
 @pytest.mark.usefixtures("registering")
+@pytest.mark.parametrize("kinds", [(), {Kind.NORM}, {Kind.CONV}], ids=["all", "norm-private", "conv-private"])
 @pytest.mark.parametrize("own", OWN)
 @oracle.backends
-def test_a_primitive_of_ones_own_beside_the_others(backend, own):
+def test_a_primitive_of_ones_own_beside_the_others(backend, own, kinds):
     """Also fed by `none`, where weights without an input's gradient still have one of their own."""
     space = SearchSpace(2, ("sep_conv_3x3", "none", own))
     children = tuple(space.children())
-    net = backend.net(share_all(children, 2), copies=2)
+    plan = share_all_but(children, 2, kinds)
+    net = backend.net(plan, copies=2)
     exact = oracle.Backend(oracle.REFERENCE.engine, torch.float64)
-    truth = exact.net(share_all(children, 2), copies=2)
+    truth = exact.net(plan, copies=2)
     truth.load_state_dict(net.state_dict())
     engine, judge = backend.engine(net), exact.engine(truth)
     names = {p: name for name, p in itertools.chain(net.named_parameters(), truth.named_parameters())}
@@ -391,11 +436,42 @@ def test_a_primitive_of_ones_own_beside_the_others(backend, own):
         assert found.keys() == expected.keys()
         for name, gradient in expected.items():
             torch.testing.assert_close(found[name], gradient, **tolerance(backend))
+    found = net.state_dict()
     for name, value in truth.state_dict().items():
-        torch.testing.assert_close(net.state_dict()[name].double(), value, **tolerance(backend))
+        torch.testing.assert_close(found[name].double(), value, **tolerance(backend))
     answers = torch.stack([truth.eval()(images.double(), child)[1].argmax(-1) for child in children])
     for place in (0, 5, 26):
         accuracy = engine.sweep(images, answers[place], children)
         expected = (answers == answers[place]).double().mean(1)
         torch.testing.assert_close(accuracy[1], expected, rtol=0, atol=1.01 / 21)  # a tie may fall the other way
         assert accuracy[1, place] >= 1 - 1.01 / 21
+
+
+@pytest.mark.usefixtures("registering")
+@pytest.mark.parametrize("own", OWN)
+def test_every_layer_of_ones_own_that_is_not_a_norm_counts_as_a_convolution(own):
+    """By the tensors themselves: what normalisations hold is shared or not, and all else is the other."""
+    space = SearchSpace(2, (own, "skip_connect"))
+    children = space.child("111"), space.child("112")
+    for kind in (Kind.CONV, Kind.NORM):
+        net = oracle.make_net(share_all_but(children, 1, kinds={kind}))
+        first, second = (net.path(child).cells[0].edges[0] for child in children)
+        normalising = {id(value) for layer in first.modules() if isinstance(layer, Norm) for value in state_of(layer)}
+        for ours, theirs in zip(state_of(first), state_of(second), strict=True):
+            assert torch.equal(ours, theirs)
+            assert (ours is theirs) == ((id(ours) in normalising) != (kind is Kind.NORM))
+
+
+def state_of(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+@pytest.mark.usefixtures("registering")
+def test_a_buffer_beside_a_normalisation_cannot_be_told_apart():
+    register_primitive("offset", Offset)
+    children = tuple(SearchSpace(2, ("offset", "skip_connect")).children())
+    oracle.make_net(share_none(children, 1))  # where the two go together it is fine
+    with pytest.raises(
+        UsageError, match="primitive 'offset' keeps a buffer beside a Norm in a Offset; give it a module"
+    ):
+        oracle.make_net(share_all_but(children, 1, kinds={Kind.NORM}))

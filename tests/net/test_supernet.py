@@ -1,5 +1,6 @@
 """The super-net against plain PyTorch: outputs, gradients and statistics of every child; copies, plans, initialisation."""
 
+import copy as copying
 import itertools
 from collections import defaultdict
 
@@ -12,9 +13,9 @@ from scipy import stats
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net import Combine, Conv, Head, NetShape, Norm, SuperNet
+from commonweight.net import Combine, Conv, Head, NetShape, Norm, SuperNet, unit_names
 from commonweight.seeds import Stream
-from commonweight.sharing import SharingPlan, share_all, share_none, share_prefix
+from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 
 PAPER = SearchSpace()
@@ -106,7 +107,9 @@ def test_children_differ():
 
 
 @combines
-@pytest.mark.parametrize("plan", [share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2)])
+@pytest.mark.parametrize(
+    "plan", [share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2), *oracle.plans_by_kind(GROUP, 2)]
+)
 def test_a_stack_is_each_copy_alone(plan, combine):
     stack = oracle.make_net(plan, copies=3, combine=combine)
     alone = [SuperNet(plan, stack.shape, [Stream(0).fork("init", copy)]).double() for copy in range(3)]
@@ -161,20 +164,41 @@ def used(net: SuperNet, child: Child) -> dict[str, nn.Module]:
     return dict(zip((site.name for site in net.plan.sites), units, strict=True))
 
 
+SITE_PLANS = [share_all(GROUP, 2), *(share_prefix(GROUP, 2, k) for k in range(3)), share_none(GROUP, 2)]
+LAYERS = {Kind.CONV: Conv, Kind.NORM: Norm, Kind.LINEAR: Head}
+
+
+def held(unit: nn.Module, kind: Kind) -> frozenset[int]:
+    """Identities of a unit's weights and statistics of one kind."""
+    layers = [layer for layer in unit.modules() if isinstance(layer, LAYERS[kind])]
+    return frozenset(id(value) for layer in layers for value in (*layer.parameters(), *layer.buffers()))
+
+
 @pytest.mark.parametrize(
-    "plan", [share_all(GROUP, 2), *(share_prefix(GROUP, 2, k) for k in range(3)), share_none(GROUP, 2)]
+    "plan",
+    [
+        *SITE_PLANS,
+        *oracle.plans_by_kind(GROUP, 2),
+        *oracle.plans_by_kind(CHILDREN, 2),
+        *oracle.plans_by_kind(oracle.children_with_every_primitive(2), 1),
+    ],
 )
-def test_two_children_meet_exactly_where_slot_and_primitive_are_the_same(plan):
+def test_children_meet_exactly_where_slot_and_primitive_are_the_same(plan):
+    """For every kind of weight: those in one slot use the same tensors, and no two slots have one in common."""
     net = oracle.make_net(plan)
-    for first, second in itertools.permutations(GROUP, 2):
-        for site in plan.sites:
-            same = plan.slot(first, site) == plan.slot(second, site)
-            if site.edge is not None:
-                same &= first.primitives[site.edge] == second.primitives[site.edge]
-            assert (used(net, first)[site.name] is used(net, second)[site.name]) == same
+    units = {child: used(net, child) for child in plan.children}
+    for site, kind in plan.weights:
+        together, apart = defaultdict(set), []
+        for child in plan.children:
+            choice = child.primitives[site.edge] if site.edge is not None else ""
+            together[choice, plan.slot(child, site, kind)].add(held(units[child][site.name], kind))
+        for found in together.values():
+            assert len(found) == 1
+            apart += found.pop()
+        assert len(apart) == len(set(apart))
 
 
-@pytest.mark.parametrize("plan", [share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2)])
+@pytest.mark.parametrize("plan", [*SITE_PLANS, *oracle.plans_by_kind(GROUP, 2)])
 def test_the_net_holds_nothing_that_no_child_uses(plan):
     net = oracle.make_net(plan)
     on_paths = {id(p) for child in GROUP for p in net.path(child).parameters}
@@ -184,7 +208,7 @@ def test_the_net_holds_nothing_that_no_child_uses(plan):
         assert len({id(p) for p in parameters}) == len(parameters)
 
 
-@pytest.mark.parametrize("plan", [share_prefix(GROUP, 2, 1), share_none(GROUP, 2)])
+@pytest.mark.parametrize("plan", [share_prefix(GROUP, 2, 1), share_none(GROUP, 2), *oracle.plans_by_kind(GROUP, 2)])
 def test_every_child_of_a_plan_with_private_slots_is_the_plain_network(plan):
     net = oracle.make_net(plan)
     rng = np.random.default_rng(0)
@@ -196,6 +220,78 @@ def test_every_child_of_a_plan_with_private_slots_is_the_plain_network(plan):
     for child in GROUP:
         plain = oracle.plain_child(net, child).eval()
         torch.testing.assert_close(net(images, child)[0], plain(images))
+
+
+def test_children_with_their_own_normalisation_share_convolutions_and_not_statistics():
+    """143 and 141 begin with the same primitives: the same convolution objects, other statistics, also in the stem."""
+    net = oracle.make_net(share_all_but(GROUP, 2, kinds={Kind.NORM}))
+    first, last = used(net, GROUP[0]), used(net, GROUP[3])
+    for name in ("stem", "cell0.pre", "cell0.edge1", "cell1.edge1"):
+        for ours, theirs in zip(first[name].modules(), last[name].modules(), strict=True):
+            if isinstance(ours, Conv | Norm):
+                assert (ours is theirs) == isinstance(ours, Conv)
+    net(oracle.random_batch(5)[0], GROUP[0])
+    for name, unit in last.items():
+        for value in (value for value_name, value in unit.named_buffers() if value_name.endswith("mean")):
+            assert not value.any(), name
+    assert all(value.any() for unit in first.values() for value in unit.buffers())
+
+
+@pytest.mark.parametrize("plan", [*SITE_PLANS, *oracle.plans_by_kind(CHILDREN, 2)])
+def test_names_of_units_lead_to_what_a_child_uses(plan):
+    """By them a child started alone finds its weights among a super-net's."""
+    net = oracle.stir(oracle.make_net(plan))
+    held = net.state_dict()
+    for child in plan.children[::9]:
+        names = net.unit_names(child)
+        assert names == unit_names(plan, child)
+        assert [net.units[name] for name in names] == list(used(net, child).values())
+        alone = oracle.make_net(share_all([child], 2), seed=1)
+        renamed = zip(names, alone.unit_names(child), strict=True)
+        alone.load_state_dict(
+            {
+                f"units.{own}.{tensor.removeprefix(f'units.{name}.')}": value
+                for name, own in renamed
+                for tensor, value in held.items()
+                if tensor.startswith(f"units.{name}.")
+            }
+        )
+        images, _ = oracle.random_batch(3)
+        assert torch.equal(alone.eval()(images, child), net.eval()(images, child))
+
+
+def test_names_of_units():
+    """Stored snapshots are read by these names: the slot, and both kinds' where they differ."""
+    plans = {
+        "all": share_all(GROUP, 1),
+        "norm": share_all_but(GROUP, 1, kinds={Kind.NORM}),
+        "edge": share_all_but(GROUP, 1, edges={0}),
+    }
+    found = {how: oracle.make_net(plan).unit_names(GROUP[1]) for how, plan in plans.items()}
+    assert found["all"] == (
+        "stem::0",
+        "cell0/pre::0",
+        "cell0/edge0:sep_conv_5x5:0",
+        "cell0/edge1:dil_conv_5x5:0",
+        "cell0/edge2:dil_conv_5x5:0",
+        "head::0",
+    )
+    assert found["norm"] == (*(name.removesuffix(":0") + ":0-1" for name in found["all"][:-1]), "head::0")
+    assert found["edge"] == tuple(name.replace("5x5:0", "5x5:1") if "edge0" in name else name for name in found["all"])
+    with pytest.raises(UsageError, match="child 111 is not one of the 4 children"):
+        oracle.make_net(plans["norm"]).unit_names(CHILDREN[0])
+
+
+@pytest.mark.parametrize("plan", oracle.plans_by_kind(GROUP, 1))
+def test_shared_layers_stay_shared_wherever_the_net_goes(plan):
+    """Another precision makes new buffers, and loading writes each tensor under all of its names."""
+    net = oracle.make_net(plan)
+    before = len(list(net.parameters())), len(list(net.buffers()))
+    net.float().double()
+    net.load_state_dict(oracle.stir(oracle.make_net(plan)).state_dict())
+    assert (len(list(net.parameters())), len(list(net.buffers()))) == before
+    restored = copying.deepcopy(net)
+    assert (len(list(restored.parameters())), len(list(restored.buffers()))) == before
 
 
 # ------------------------------------------------------------------ initialisation
@@ -238,8 +334,10 @@ def initial(net: SuperNet, child: Child, copy: int) -> dict[str, Tensor]:
 
 def test_a_child_starts_from_the_same_weights_under_every_plan_and_alone():
     reference = oracle.make_net(share_all(CHILDREN, 2), copies=2)
-    some_private = SharingPlan(GROUP, 2, frozenset(share_all(GROUP, 2).sites[2:4]))
-    plans = [share_prefix(CHILDREN, 2, 1), share_none(GROUP, 2), share_all(GROUP[::-1], 2), some_private]
+    some_sites = share_all(GROUP, 2).sites[2:4]
+    some_private = SharingPlan(GROUP, 2, frozenset((site, kind) for site in some_sites for kind in site.kinds))
+    by_kind = [param.values[0] for param in oracle.plans_by_kind(CHILDREN, 2)]
+    plans = [share_prefix(CHILDREN, 2, 1), share_none(GROUP, 2), share_all(GROUP[::-1], 2), some_private, *by_kind]
     for plan in (*plans, *(share_all([child], 2) for child in GROUP)):
         net = oracle.make_net(plan, copies=2)
         for child, copy in itertools.product(set(GROUP) & set(plan.children), range(2)):

@@ -40,6 +40,7 @@ def accuracies_one_by_one(net, images, labels, children):
         pytest.param(share_none(CHILDREN, 2), Combine.CONCAT, id="none"),
         pytest.param(share_all(SOME_OF_THREE, 2), Combine.CONCAT, id="3-nodes"),
         pytest.param(share_prefix(SOME_OF_THREE, 2, 1), Combine.SUM, id="3-nodes-prefix-sum"),
+        *(pytest.param(*param.values, Combine.CONCAT, id=param.id) for param in oracle.plans_by_kind(CHILDREN, 2)),
     ],
 )
 def test_equals_evaluating_each_child_alone(plan, combine):
@@ -100,6 +101,18 @@ def test_the_net_is_left_as_it_was(training):
     assert torch.equal(sweep(net, *oracle.random_batch(9), CHILDREN), accuracy)
     logits = net(oracle.random_batch(9)[0], CHILDREN[5])
     assert logits.requires_grad  # training can go on
+
+
+def test_an_interrupted_sweep_leaves_the_nets_mode(monkeypatch):
+    net = oracle.make_net(share_all(CHILDREN, 1))
+    monkeypatch.setattr(sweeping, "right_answers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(net, *oracle.random_batch(9), CHILDREN)
+    assert all(module.training for module in net.modules())
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_some_children_in_the_order_asked_for():

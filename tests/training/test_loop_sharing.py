@@ -6,14 +6,16 @@ from dataclasses import replace
 import oracle
 import pytest
 import torch
+from safetensors import numpy
 
-from commonweight.sharing import share_all, share_none, share_prefix
+from commonweight.sharing import Kind, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import SearchSpace
 from commonweight.training import (
     SGD,
     ChildOrder,
     Course,
     Inactive,
+    Snapshot,
     train_step,
 )
 
@@ -30,11 +32,12 @@ def everything(net, sgd) -> dict[str, torch.Tensor]:
 
 
 def names_used(net, child) -> set[str]:
-    """Names in `everything` of what a child uses."""
+    """Names in `everything` of what a child uses: a tensor of several units has one in each."""
     path = net.path(child)
     units = [path.stem, path.head, *itertools.chain(*((cell.pre, *cell.edges) for cell in path.cells))]
     tensors = {id(value) for unit in units for value in (*unit.parameters(), *unit.buffers())}
-    names = {name for name, value in (*net.named_parameters(), *net.named_buffers()) if id(value) in tensors}
+    all_names = (*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False))
+    names = {name for name, value in all_names if id(value) in tensors}
     return names | {f"momentum {name}" for name, _ in net.named_parameters() if name in names}
 
 
@@ -45,6 +48,7 @@ def names_used(net, child) -> set[str]:
         pytest.param(share_all(CHILDREN, 2), id="all"),
         pytest.param(share_prefix(GROUP, 2, 1), id="prefix"),
         pytest.param(share_none(GROUP, 2), id="none"),
+        *oracle.plans_by_kind(CHILDREN, 2),
     ],
 )
 def test_freeze_leaves_what_the_child_does_not_use_bit_identical(plan, backend):
@@ -145,12 +149,46 @@ def test_no_sharing_is_each_child_alone(backend):
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@oracle.backends
+def test_private_statistics_move_for_their_own_child_alone(backend):
+    """All 64 with normalisations of their own: one step moves one child's statistics and no one else's."""
+    net = backend.net(share_all_but(CHILDREN, 1, kinds={Kind.NORM}))
+    engine = backend.engine(net)
+    statistics = {
+        child: [*itertools.chain(*(net.units[name].buffers() for name in net.unit_names(child)))] for child in CHILDREN
+    }
+    for visitor in CHILDREN[::7]:
+        before = {child: [value.clone() for value in values] for child, values in statistics.items()}
+        engine.gradients(*backend.batch(6), visitor)
+        for child, values in statistics.items():
+            moved = [not torch.equal(ours, theirs) for ours, theirs in zip(values, before[child], strict=True)]
+            assert all(moved) if child == visitor else not any(moved)
+
+
+@pytest.mark.parametrize("plan", oracle.plans_by_kind(GROUP, 2))
+@oracle.backends
+def test_a_run_goes_on_from_a_stored_snapshot_of_shared_layers(backend, plan):
+    """Their tensors have several names in a snapshot; it goes through safetensors and back, bit by bit."""
+    whole, rest = backend.net(plan, copies=2), backend.net(plan, copies=2, seed=1)
+    events = oracle.run(whole, course=Course(snapshots=(2,)), backend=backend)
+    (snapshot,) = [event for event in events if isinstance(event, Snapshot)]
+    assert set(snapshot.weights) == set(whole.state_dict())
+    stored = {
+        part: numpy.load(numpy.save({name: value.numpy() for name, value in tensors.items()}))
+        for part, tensors in (("weights", snapshot.weights), ("momentum", snapshot.momentum))
+    }
+    read = {part: {name: torch.from_numpy(value) for name, value in arrays.items()} for part, arrays in stored.items()}
+    oracle.run(rest, backend=backend, start=Snapshot(snapshot.epoch, **read))
+    oracle.assert_same_tensors(whole.state_dict(), rest.state_dict())
+
+
 def test_sharing_matters():
-    """The tests above compare plans that do differ: full sharing ends elsewhere than prefix sharing and none."""
+    """The tests above compare plans that do differ: each ends elsewhere."""
     images, _ = oracle.random_batch(5)
     ends = []
-    for plan in (share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2)):
+    by_kind = [param.values[0] for param in oracle.plans_by_kind(GROUP, 2)]
+    for plan in (share_all(GROUP, 2), share_prefix(GROUP, 2, 1), share_none(GROUP, 2), *by_kind):
         net = oracle.make_net(plan)
         oracle.run(net)
-        ends.append(net.eval()(images, GROUP[1]))
+        ends.append(torch.stack([net.eval()(images, child) for child in GROUP]))
     assert not any(torch.allclose(a, b) for a, b in itertools.combinations(ends, 2))

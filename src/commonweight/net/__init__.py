@@ -6,8 +6,11 @@ from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
 from commonweight.net.reference import Reference
-from commonweight.net.supernet import ChildPath, Combine, NetShape, SuperNet
+from commonweight.net.shape import Combine, NetShape
+from commonweight.net.statistics import Statistics, sweep_under
+from commonweight.net.supernet import ChildPath, SuperNet
 from commonweight.net.sweep import Precision, sweep
+from commonweight.net.units import unit_names
 
 __all__ = [
     "ChildPath",
@@ -23,6 +26,7 @@ __all__ = [
     "Precision",
     "Primitive",
     "Reference",
+    "Statistics",
     "SuperNet",
     "UnitShape",
     "choose_engine",
@@ -31,4 +35,6 @@ __all__ = [
     "primitive_names",
     "register_primitive",
     "sweep",
+    "sweep_under",
+    "unit_names",
 ]

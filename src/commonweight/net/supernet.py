@@ -1,9 +1,7 @@
 """The super-net: the units of all children, stacked over copies, and the path of each child through them."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import reduce
 from typing import Protocol, TypeVar
 
@@ -11,32 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net.layers import Conv, Head, Norm
-from commonweight.net.primitives import UnitShape, primitive
+from commonweight.net.shape import Combine, NetShape
+from commonweight.net.units import Units, unit_names
 from commonweight.seeds import Stream
 from commonweight.sharing import HEAD, STEM, Place, SharingPlan, Site
 from commonweight.space import Child
 
 T = TypeVar("T")
-
-
-class Combine(Enum):
-    """A cell's output from its nodes x1..xn. The paper says sum in §3.1 and concat in appendix A.1."""
-
-    CONCAT = "concat"
-    SUM = "sum"
-
-
-@dataclass(frozen=True)
-class NetShape:
-    """Sizes of the network around the cells (paper appendix A.1); the number of cells stands in the sharing plan."""
-
-    image_channels: int
-    classes: int
-    channels: int = 16
-    stem_multiplier: int = 3
-    combine: Combine = Combine.CONCAT
-    bn_momentum: float = 0.4  # not PyTorch's 0.1: appendix A.1, item 5
 
 
 @dataclass(frozen=True)
@@ -90,14 +69,18 @@ class SuperNet(nn.Module):
         self.plan = plan
         self.shape = shape
         self.copies = len(streams)
-        self._streams = tuple(streams)
-        self.units = nn.ModuleDict()
-        self._paths = {child: self._build_path(child) for child in plan.children}
+        units = Units(plan, shape, streams)
+        self.units = units.modules
+        self._paths = {child: self._build_path(child, units) for child in plan.children}
 
     def path(self, child: Child) -> ChildPath:
         """The modules that this child uses; raises `UsageError` for a child that is not trained here."""
         self.plan.position(child)
         return self._paths[child]
+
+    def unit_names(self, child: Child) -> tuple[str, ...]:
+        """Keys in `units` of what this child uses, in the order of `plan.sites`: `unit_names` of this net's plan."""
+        return unit_names(self.plan, child)
 
     def forward(self, images: Tensor, child: Child) -> Tensor:
         """Logits `[copy, batch, class]` of images `[batch, channel, height, width]`, the same for every copy."""
@@ -127,57 +110,18 @@ class SuperNet(nn.Module):
         blocks = [node.permute(0, 2, 3, 1).unflatten(-1, (self.copies, -1)) for node in nodes]
         return torch.cat(blocks, dim=-1).flatten(-2).permute(0, 3, 1, 2)
 
-    def _build_path(self, child: Child) -> ChildPath:
-        stem = self._unit(child, STEM)
+    def _build_path(self, child: Child, units: Units) -> ChildPath:
+        stem = units.unit(child, STEM)
         cells = tuple(
             Cell(
-                pre=self._unit(child, Site(Place.PRE, cell)),
-                edges=tuple(self._unit(child, Site(Place.EDGE, cell, edge)) for edge in range(len(child.digits))),
+                pre=units.unit(child, Site(Place.PRE, cell)),
+                edges=tuple(units.unit(child, Site(Place.EDGE, cell, edge)) for edge in range(len(child.digits))),
             )
             for cell in range(self.plan.cells)
         )
-        head = self._unit(child, HEAD)
+        head = units.unit(child, HEAD)
         modules = [stem, *(module for cell in cells for module in (cell.pre, *cell.edges)), head]
         return ChildPath(stem, cells, head, tuple(p for module in modules for p in module.parameters()))
-
-    def _unit(self, child: Child, site: Site) -> nn.Module:
-        """The unit of the child's slot at this site, made when first asked for."""
-        choice = child.primitives[site.edge] if site.edge is not None else ""
-        unit, slot = f"{site.name}:{choice}".replace(".", "/"), self.plan.slot(child, site)
-        key = f"{unit}:{slot}"
-        if key not in self.units:
-            first = next((other for other in self.units if other.rpartition(":")[0] == unit), None)
-            self.units[key] = copy.deepcopy(self.units[first]) if first else self._initialised(site, choice)
-        return self.units[key]
-
-    def _initialised(self, site: Site, choice: str) -> nn.Module:
-        module = self._build_unit(site, choice)
-        rngs = [stream.fork(site.name, choice).generator() for stream in self._streams]
-        for layer in module.modules():
-            if isinstance(layer, Conv | Head):
-                layer.draw(rngs)
-        return module
-
-    def _build_unit(self, site: Site, choice: str) -> nn.Module:
-        shape, copies = self.shape, self.copies
-        channels, momentum = shape.channels, shape.bn_momentum
-        stem = channels * shape.stem_multiplier
-        out = channels * (self.plan.space.nodes if shape.combine is Combine.CONCAT else 1)
-        match site.place:
-            case Place.STEM:
-                return nn.Sequential(
-                    Conv(shape.image_channels, stem, 3, copies, common_input=True),
-                    Norm(stem, copies, momentum, affine=True),
-                    Conv(stem, stem, 3, copies),
-                    Norm(stem, copies, momentum, affine=True),
-                )
-            case Place.PRE:
-                before = stem if site.cell == 0 else out
-                return nn.Sequential(nn.ReLU(), Conv(before, channels, 1, copies), Norm(channels, copies, momentum))
-            case Place.EDGE:
-                return primitive(choice)(UnitShape(channels, copies, momentum))
-            case Place.HEAD:
-                return Head(out, shape.classes, copies)
 
 
 class Plain:

@@ -1,6 +1,6 @@
 """The sweep: validation accuracy of every child of a super-net at one moment, sharing what children have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from enum import Enum
 
@@ -36,18 +36,26 @@ def sweep(
     """
     stem_width = net.copies * net.shape.channels * net.shape.stem_multiplier
     batch = max(1, SWEEP_FLOATS // (stem_width * images.shape[2] * images.shape[3]))
-    right = torch.zeros(len(children), net.copies, dtype=torch.int64, device=labels.device)
     was_training = net.training
-    net.eval()
     exact = precision is Precision.FLOAT32
-    with torch.inference_mode(), nullcontext() if exact else torch.autocast(images.device.type, torch.bfloat16):
-        for some_images, target in zip(images.split(batch), labels.split(batch), strict=True):
-            flow = _Remembering(net)
-            for row, child in enumerate(children):
-                logits = net.path(child).head(net.send(child, some_images, flow))
-                right[row] += (logits.argmax(-1) == target).sum(-1)
-    net.train(was_training)
+    try:
+        net.eval()
+        with torch.inference_mode(), nullcontext() if exact else torch.autocast(images.device.type, torch.bfloat16):
+            right = right_answers(net, zip(images.split(batch), labels.split(batch), strict=True), children)
+    finally:
+        net.train(was_training)
     return right.T.to(torch.float64) / len(images)
+
+
+def right_answers(net: SuperNet, batches: Iterable[tuple[Tensor, Tensor]], children: Sequence[Child]) -> Tensor:
+    """Right answers `[child, copy]` over batches of images and labels, in the mode that the layers are in."""
+    right = torch.zeros(len(children), net.copies, dtype=torch.int64, device=next(net.parameters()).device)
+    for images, labels in batches:
+        flow = _Remembering(net)
+        for row, child in enumerate(children):
+            logits = net.path(child).head(net.send(child, images, flow))
+            right[row] += (logits.argmax(-1) == labels).sum(-1)
+    return right
 
 
 class _Remembering(Plain):

@@ -1,17 +1,31 @@
 """Sharing plans (who uses which weights) and partitions (who is trained with whom)."""
 
 from commonweight.sharing.partition import Partition, at_random, similar, singletons
-from commonweight.sharing.plan import HEAD, STEM, Place, SharingPlan, Site, share_all, share_none, share_prefix, sites
+from commonweight.sharing.plan import (
+    HEAD,
+    STEM,
+    Kind,
+    Place,
+    SharingPlan,
+    Site,
+    share_all,
+    share_all_but,
+    share_none,
+    share_prefix,
+    sites,
+)
 
 __all__ = [
     "HEAD",
     "STEM",
+    "Kind",
     "Partition",
     "Place",
     "SharingPlan",
     "Site",
     "at_random",
     "share_all",
+    "share_all_but",
     "share_none",
     "share_prefix",
     "similar",

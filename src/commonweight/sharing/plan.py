@@ -1,9 +1,10 @@
-"""Who shares which weights: a plan maps (child, site) to the slot whose weights the child uses there."""
+"""Who shares which weights: a plan maps (child, site, kind) to the slot whose weights the child uses there."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
+from typing import NoReturn
 
 from commonweight.errors import UsageError
 from commonweight.space import Child, SearchSpace
@@ -16,6 +17,17 @@ class Place(Enum):
     PRE = "pre"
     EDGE = "edge"
     HEAD = "head"
+
+
+class Kind(Enum):
+    """What kind of weights: convolutions, batch normalisation (its running statistics too), the linear classifier.
+
+    In a primitive of your own every layer that is not a `Norm` counts as `CONV`.
+    """
+
+    CONV = "conv"
+    NORM = "norm"
+    LINEAR = "linear"
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,11 @@ class Site:
         if self.cell is None:
             return self.place.value
         return f"cell{self.cell}.{self.place.value}{'' if self.edge is None else self.edge}"
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of weights that this site holds."""
+        return (Kind.LINEAR,) if self.place is Place.HEAD else (Kind.CONV, Kind.NORM)
 
 
 STEM = Site(Place.STEM)
@@ -50,16 +67,17 @@ def sites(space: SearchSpace, cells: int) -> tuple[Site, ...]:
 
 @dataclass(frozen=True)
 class SharingPlan:
-    """Children that are trained together and, for every site, the slot of each of them.
+    """Children that are trained together and, for every kind of weight at every site, the slot of each of them.
 
-    At a shared site all children use slot 0 (children with different primitives on an edge never share that edge's
-    weights: a slot holds one set of weights per primitive). At a `private` site child number i of `children` uses slot i.
-    This is all that the network knows of sharing. Raises `UsageError` when `children` is empty or repeats one.
+    Where weights are shared all children use slot 0 (children with different primitives on an edge never share that
+    edge's weights: a slot holds one set of weights per primitive). Where they are `private` child number i of `children`
+    uses slot i. This is all that the network knows of sharing. Raises `UsageError` when `children` is empty or repeats
+    one, and for a private site or kind of weight that the network does not have.
     """
 
     children: tuple[Child, ...]
     cells: int
-    private: frozenset[Site]
+    private: frozenset[tuple[Site, Kind]]
 
     def __post_init__(self) -> None:
         if not self.children:
@@ -70,9 +88,8 @@ class SharingPlan:
             raise UsageError("the children of a sharing plan come from different search spaces; they must share one")
         if self.cells < 1:
             raise UsageError(f"a network has {self.cells} cells; it needs at least 1")
-        unknown = self.private - set(self.sites)
-        if unknown:
-            raise UsageError(f"site {min(site.name for site in unknown)} is not in a network of {self.cells} cells")
+        for site, kind in sorted(self.private - set(self.weights), key=lambda unknown: unknown[0].name):
+            self._refuse(site, kind)
 
     @property
     def space(self) -> SearchSpace:
@@ -82,6 +99,11 @@ class SharingPlan:
     def sites(self) -> tuple[Site, ...]:
         """All sites of the network, from the image to the logits."""
         return sites(self.children[0].space, self.cells)
+
+    @cached_property
+    def weights(self) -> frozenset[tuple[Site, Kind]]:
+        """All sites of the network with each kind of weight that they hold: what can be private."""
+        return frozenset((site, kind) for site in self.sites for kind in site.kinds)
 
     @cached_property
     def _position(self) -> dict[Child, int]:
@@ -94,10 +116,21 @@ class SharingPlan:
         except KeyError:
             raise UsageError(f"child {child} is not one of the {len(self.children)} children of this plan") from None
 
-    def slot(self, child: Child, site: Site) -> int:
-        """The slot, from 0, whose weights this child uses at this site."""
+    def slot(self, child: Child, site: Site, kind: Kind) -> int:
+        """The slot, from 0, whose weights of this kind the child uses at this site.
+
+        Raises `UsageError` for a child, a site or a kind of weight that is not in this network.
+        """
         position = self.position(child)
-        return position if site in self.private else 0
+        if (site, kind) not in self.weights:
+            self._refuse(site, kind)
+        return position if (site, kind) in self.private else 0
+
+    def _refuse(self, site: Site, kind: Kind) -> NoReturn:
+        if site not in self.sites:
+            raise UsageError(f"site {site.name} is not in a network of {self.cells} cells")
+        held = " and ".join(held.value for held in site.kinds)
+        raise UsageError(f"site {site.name} holds no weights of kind {kind.value}; it holds {held}")
 
 
 def share_all(children: Iterable[Child], cells: int) -> SharingPlan:
@@ -109,12 +142,33 @@ def share_prefix(children: Iterable[Child], cells: int, k: int) -> SharingPlan:
     """Prefix sharing: stem and the first `k` cells shared, the rest, head included, one copy per child (paper §4.3)."""
     if not 0 <= k <= cells:
         raise UsageError(f"prefix sharing of k = {k} cells; a network of {cells} cells allows 0 … {cells}")
-    everything = share_all(children, cells)
-    later = [site for site in everything.sites if site.cell is not None and site.cell >= k]
-    return replace(everything, private=frozenset([*later, HEAD]))
+    return _private(
+        share_all(children, cells),
+        lambda site, _: site == HEAD or (site.cell is not None and site.cell >= k),
+    )
 
 
 def share_none(children: Iterable[Child], cells: int) -> SharingPlan:
     """No sharing: every child has its own copy of everything."""
+    return _private(share_all(children, cells), lambda *_: True)
+
+
+def share_all_but(
+    children: Iterable[Child], cells: int, kinds: Collection[Kind] = (), edges: Collection[int] = ()
+) -> SharingPlan:
+    """Everything shared but weights of these kinds, at every site, and whatever stands on these edges, in every cell.
+
+    Edges are places in `SearchSpace.edges`, from 0. What the reference implementation explored: batch normalisation not
+    shared, `kinds={NORM}`; convolutions not shared, `{CONV}`; only convolutions shared, `{NORM, LINEAR}`; one edge not
+    shared, `edges={e}`. Raises `UsageError` for an edge that the cell does not have.
+    """
     everything = share_all(children, cells)
-    return replace(everything, private=frozenset(everything.sites))
+    count = len(everything.space.edges)
+    for edge in edges:
+        if edge not in range(count):
+            raise UsageError(f"edge {edge} is not in a cell of {count} edges; expected 0 … {count - 1}")
+    return _private(everything, lambda site, kind: kind in kinds or (site.edge is not None and site.edge in edges))
+
+
+def _private(everything: SharingPlan, chosen: Callable[[Site, Kind], bool]) -> SharingPlan:
+    return replace(everything, private=frozenset(weight for weight in everything.weights if chosen(*weight)))

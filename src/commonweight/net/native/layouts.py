@@ -9,7 +9,8 @@ from commonweight.net.layers import Head
 from commonweight.net.native.library import MAX_INPUTS, Kind, Step
 from commonweight.net.native.memory import Bundle, Memory, Value, step
 from commonweight.net.native.stages import NoConnection, Stage, Work, stages
-from commonweight.net.supernet import Combine, SuperNet
+from commonweight.net.shape import Combine
+from commonweight.net.supernet import SuperNet
 from commonweight.sharing import Site
 from commonweight.space import Child
 
@@ -153,7 +154,7 @@ class Sweep:
         self.fold: list[Step] = []
         self.steps: list[Step] = []
         self.right = torch.zeros(len(children), net.copies, dtype=torch.int64)
-        self._folded: dict[nn.Parameter | Tensor, dict[str, Tensor]] = {}
+        self._folded: dict[tuple[int, ...], dict[str, Tensor]] = {}
         self._kept: dict[tuple[object, ...], Bundle] = {}
         channels = net.shape.image_channels
         images = Value(channels, memory.activation("images", channels))
@@ -198,18 +199,22 @@ class Sweep:
         return x
 
     def _folded_of(self, stage: Stage, channels_in: int) -> dict[str, Tensor]:
-        """Weights with the normalisation in them, and what is left of it; made once for each set of statistics."""
-        statistics = stage.statistics["mean"]
-        if statistics not in self._folded:
+        """Weights with the normalisation in them, and what is left of it; made once for the tensors that go into it.
+
+        A sharing plan may give one convolution several normalisations, or one normalisation several convolutions.
+        """
+        made_of = tuple(map(id, stage.tensors))
+        if made_of not in self._folded:
+            statistics = stage.statistics["mean"]
             mixing = stage.parameters.get("mixing")
             width = 1 if mixing is None else mixing[0].numel()
             folded = {"folded": torch.zeros(stage.channels * width), "shift": torch.zeros(stage.channels)}
-            self._folded[statistics] = folded
+            self._folded[made_of] = folded
             source = Value(channels_in, statistics)  # of which only the channel count is read
             tensors = {**stage.parameters, **stage.statistics, **folded}
             kernel = 1 if stage.work is Work.SEPARABLE else stage.numbers.get("kernel", 1)
             self.fold.append(step(Kind.FOLD, [source], statistics, stage.channels, {"kernel": kernel}, tensors))
-        return self._folded[statistics]
+        return self._folded[made_of]
 
     def _sum(self, name: str, terms: Sequence[Value]) -> Bundle:
         total = Value(terms[0].channels, self._memory.activation(name, terms[0].channels))

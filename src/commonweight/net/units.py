@@ -1,0 +1,124 @@
+"""The units of a super-net: the module on one site, for one primitive and the slots of its kinds of weight."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from torch import nn
+
+from commonweight.errors import UsageError
+from commonweight.net.layers import Conv, Head, Norm
+from commonweight.net.primitives import UnitShape, primitive
+from commonweight.net.shape import Combine, NetShape
+from commonweight.seeds import Stream
+from commonweight.sharing import Kind, Place, SharingPlan, Site
+from commonweight.space import Child
+
+
+class Units:
+    """Makes each unit when it is first asked for, and keeps it in `modules` under its name.
+
+    Slots start alike. Two units with the same slot of one kind and other slots of another are two modules that hold the
+    same layers of the first kind: `state_dict` has these tensors under several names, `parameters` has them once.
+    """
+
+    def __init__(self, plan: SharingPlan, shape: NetShape, streams: Sequence[Stream]) -> None:
+        self.modules = nn.ModuleDict()
+        self._plan, self._shape, self._streams = plan, shape, tuple(streams)
+        self._made: dict[str, dict[tuple[int, ...], nn.Module]] = {}  # of a site and primitive, by slots
+
+    def unit(self, child: Child, site: Site) -> nn.Module:
+        """The unit that the child uses at this site."""
+        name = _name(self._plan, child, site)
+        if name not in self.modules:
+            choice, slots = _choice(child, site), _slots(self._plan, child, site)
+            made = self._made.setdefault(_unit_name(child, site), {})
+            made[slots] = _another(made, slots, site, choice) if made else self._initialised(site, choice)
+            self.modules[name] = made[slots]
+        return self.modules[name]
+
+    def _initialised(self, site: Site, choice: str) -> nn.Module:
+        module = self._built(site, choice)
+        rngs = [stream.fork(site.name, choice).generator() for stream in self._streams]
+        for layer in module.modules():
+            if isinstance(layer, Conv | Head):
+                layer.draw(rngs)
+        return module
+
+    def _built(self, site: Site, choice: str) -> nn.Module:
+        shape, copies = self._shape, len(self._streams)
+        channels, momentum = shape.channels, shape.bn_momentum
+        stem = channels * shape.stem_multiplier
+        out = channels * (self._plan.space.nodes if shape.combine is Combine.CONCAT else 1)
+        match site.place:
+            case Place.STEM:
+                return nn.Sequential(
+                    Conv(shape.image_channels, stem, 3, copies, common_input=True),
+                    Norm(stem, copies, momentum, affine=True),
+                    Conv(stem, stem, 3, copies),
+                    Norm(stem, copies, momentum, affine=True),
+                )
+            case Place.PRE:
+                before = stem if site.cell == 0 else out
+                return nn.Sequential(nn.ReLU(), Conv(before, channels, 1, copies), Norm(channels, copies, momentum))
+            case Place.EDGE:
+                return primitive(choice)(UnitShape(channels, copies, momentum))
+            case Place.HEAD:
+                return Head(out, shape.classes, copies)
+
+
+def unit_names(plan: SharingPlan, child: Child) -> tuple[str, ...]:
+    """Keys in `SuperNet.units` of what this child uses: stem, then cell by cell preprocessing and edges, then head.
+
+    In `state_dict` their tensors are `units.<key>.…`. Raises `UsageError` for a child that is not in the plan.
+    """
+    return tuple(_name(plan, child, site) for site in plan.sites)
+
+
+def _name(plan: SharingPlan, child: Child, site: Site) -> str:
+    """`site:primitive:slot`, and `…:slot-slot` (CONV, NORM) where the kinds' slots differ."""
+    slots = _slots(plan, child, site)
+    told = slots if len(set(slots)) > 1 else slots[:1]
+    return f"{_unit_name(child, site)}:{'-'.join(map(str, told))}"
+
+
+def _slots(plan: SharingPlan, child: Child, site: Site) -> tuple[int, ...]:
+    return tuple(plan.slot(child, site, kind) for kind in site.kinds)
+
+
+def _choice(child: Child, site: Site) -> str:
+    return child.primitives[site.edge] if site.edge is not None else ""
+
+
+def _unit_name(child: Child, site: Site) -> str:
+    return f"{site.name}:{_choice(child, site)}".replace(".", "/")
+
+
+def _another(made: dict[tuple[int, ...], nn.Module], slots: tuple[int, ...], site: Site, choice: str) -> nn.Module:
+    """A copy of the first unit, save for the parts that a unit with the same slot of their kind holds already."""
+    first, shared = next(iter(made.values())), {}
+    for place, kind in enumerate(site.kinds):
+        twin = next((unit for other, unit in made.items() if other[place] == slots[place]), None)
+        if twin is not None:
+            pairs = zip(_parts(first, kind, choice), _parts(twin, kind, choice), strict=True)
+            shared |= {id(theirs): ours for theirs, ours in pairs}
+    return copy.deepcopy(first, memo=shared)
+
+
+def _parts(unit: nn.Module, kind: Kind, choice: str) -> Iterator[nn.Module | nn.Parameter]:
+    """The largest parts of a unit that hold weights of one kind only: layers, save where a `Norm` stands inside one.
+
+    Whole layers, because `nn.Module.to` makes new buffers, and one for each module that holds them.
+    """
+    if isinstance(unit, Norm) or not any(isinstance(inner, Norm) for inner in unit.modules()):
+        if isinstance(unit, Norm) == (kind is Kind.NORM):
+            yield unit
+        return
+    if any(True for _ in unit.buffers(recurse=False)):
+        raise UsageError(
+            f"primitive {choice!r} keeps a buffer beside a Norm in a {type(unit).__name__}; "
+            "give it a module of its own, so that a sharing plan can tell the two apart"
+        )
+    if kind is Kind.CONV:
+        yield from unit.parameters(recurse=False)
+    yield from chain.from_iterable(_parts(inner, kind, choice) for inner in unit.children())
