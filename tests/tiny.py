@@ -53,9 +53,11 @@ def make_record(job, seed=0):
     """A record such as the job asks for, of random accuracies."""
     rng = np.random.default_rng([seed, *map(ord, job.id)])
     shape = (job.copies, job.sweeps, len(job.children))
-    steps = sorted(job.moments.build().steps(job.training.epochs, job.mini_batches // job.training.epochs))
+    steps = sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))
     judged = rng.random((job.copies, len(job.children))) if job.images.judge_images else None
-    return Record(rng.random(shape), np.array(steps), rng.integers(0, len(job.children), job.sweeps), judged)
+    trained = rng.integers(0, len(job.children), job.sweeps)
+    others = {name: rng.random((job.copies, len(job.children))) for name in ("batch", "recalibrated")}
+    return Record(rng.random(shape), np.array(steps), trained, judged, **(others if job.calibration_batches else {}))
 
 
 def record_files(store):

@@ -1,14 +1,14 @@
 """A study from start to report in a few lines: what the command line does, for Python."""
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from commonweight.errors import JobFailed
-from commonweight.paper import Artefact, Curves, Table, artefacts, evidence, needed
+from commonweight.paper import Artefact, Made, artefacts, evidence, named, needed
 from commonweight.report import write_report
-from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
+from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
 from commonweight.study.experiments import Experiment, Setting, settle
 from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
@@ -20,10 +20,14 @@ STUDY_FILE = "study.json"
 
 @dataclass(frozen=True)
 class Programme:
-    """A study run toward some artefacts in one folder: what it needs, what is there, and what can be made of it."""
+    """A study run toward some artefacts in one folder: what it needs, what is there, and what can be made of it.
+
+    `refused` are targets that this study cannot have, with the reason.
+    """
 
     setting: Setting
     targets: tuple[Artefact, ...]
+    refused: dict[str, str]
     experiments: dict[str, Experiment]
     store: Store
 
@@ -31,20 +35,16 @@ class Programme:
         """The jobs, done and missing, as the store is now."""
         return plan(self.experiments.values(), self.store)
 
-    def tasks(self, missing: Plan) -> list[Task]:
-        """What an executor needs to do the plan's missing jobs."""
-        return [Task(job, self.setting.study.data, self.store.out) for job in missing.missing]
-
     def precision_agreement(self) -> list[float]:
         """Kendall's tau of sweeps that were not in float32 with the same sweeps in float32, one for each instance."""
         return [value for job in self.plan().done for value in self.store.how(job.id).get(AGREEMENT, [])]
 
-    def make(self) -> list[Table | Curves]:
+    def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
         records = evidence(self.experiments, self.setting, self.store)
-        return [target.compute(records) for target in self.targets]
+        return [made for target in self.targets for made in target.compute(records)]
 
-    def report(self) -> tuple[list[Table | Curves], list[Path]]:
+    def report(self) -> tuple[list[Made], list[Path]]:
         """Make every target and write the report; returns what was made and the files, the page first."""
         made = self.make()
         names = [target.name for target in self.targets]
@@ -54,9 +54,14 @@ class Programme:
 
 
 def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:
-    """The study toward these targets (all, if none is named) in `out`, by default `results/<study's name>`."""
-    chosen, setting = artefacts(targets), settle(study)
-    return Programme(setting, chosen, needed(chosen, setting), Store(out or Path("results") / study.name))
+    """The study toward these targets (all that it can have, if none is named) in `out`, by default `results/<its name>`.
+
+    Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
+    """
+    named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
+    setting = settle(study)
+    chosen, refused = artefacts(targets, setting)
+    return Programme(setting, chosen, refused, needed(chosen, setting), Store(out or Path("results") / study.name))
 
 
 def run(
@@ -65,7 +70,7 @@ def run(
     out: Path | str | None = None,
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
-) -> list[Table | Curves]:
+) -> list[Made]:
     """Train what is missing, then make and write the targets; returns them.
 
     Runs in this process unless an `executor` says otherwise; `observe` is told every event. Raises `JobFailed` after all
@@ -79,14 +84,26 @@ def run(
 def train_missing(work: Programme, missing: Plan, executor: Executor, observe: Callable[[Event], None]) -> None:
     """Do the plan's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
     write_whole(work.store.out / STUDY_FILE, f"{work.setting.study.model_dump_json(indent=1)}\n".encode())
-    failed = []
-    for event in executor.run(work.tasks(missing)):
+    failed: dict[str, str] = {}
+    for event in _events(work, missing, executor, failed):
         path = work.store.out / "failed" / f"{event.job.id}.txt"
         if isinstance(event, Finished):
             path.unlink(missing_ok=True)
         if isinstance(event, Failed):
             write_whole(path, f"{event.job.label}\n{event.reason}\n\n{event.trace}".encode())
-            failed.append(f"{event.job.id} ({event.job.label}): {event.reason}; trace in {path}")
+            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; trace in {path}"
         observe(event)
     if failed:
-        raise JobFailed(f"{len(failed)} of {len(missing.missing)} jobs failed; the first: {failed[0]}")
+        first = next(iter(failed.values()))
+        raise JobFailed(f"{len(failed)} of {len(missing.missing)} jobs failed; the first: {first}")
+
+
+def _events(work: Programme, missing: Plan, executor: Executor, failed: Mapping[str, str]) -> Iterator[Event]:
+    """The executor's events, turn after turn; a job whose start has failed fails without being tried."""
+    for wave in missing.waves:
+        ready = [job for job in wave if job.start is None or job.start.job not in failed]
+        yield from executor.run([Task(job, work.setting.study.data, work.store.out) for job in ready])
+        for job in wave:
+            if job.start is not None and job.start.job in failed:
+                yield Started(job)
+                yield Failed(job, f"job {job.start.job}, from which it starts, failed", "")

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from commonweight import api
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
-from commonweight.paper import ARTEFACTS, Curves, Table
+from commonweight.paper import ARTEFACTS, Made, Table, named
 from commonweight.report import preface, to_data, to_markdown, to_rich
 from commonweight.report.progress import clock, watch
 from commonweight.study.executors import Executor, Inline, Local
@@ -115,6 +115,7 @@ def run(
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     runtime, processes = _runtime(device, engine, workers)
     executor: Executor = Local(processes, runtime) if processes else Inline(runtime)
+    _say_refused(work)
     todo = work.plan()
     for reason in todo.damaged.values():
         _say(f"{reason}; training it again")
@@ -146,7 +147,8 @@ def plan(
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     runtime, processes = _runtime(device, engine, workers)
     todo = work.plan()
-    seconds = makespan(estimate(todo.missing, Worker(work.setting.study.data, runtime)), processes)
+    each = dict(zip(todo.missing, estimate(todo.missing, Worker(work.setting.study.data, runtime)), strict=True))
+    seconds = sum(makespan([each[job] for job in wave], processes) for wave in todo.waves)
     size = sum(map(record_bytes, todo.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
@@ -159,12 +161,14 @@ def plan(
                 "seconds": round(seconds, 1),
                 "bytes": size,
                 "experiments": {name: [job.id for job in jobs] for name, jobs in needs.items()},
-                "targets": {artefact.name: artefact.experiments for artefact in work.targets},
+                "targets": {artefact.name: artefact.experiments(work.setting) for artefact in work.targets},
+                "refused": work.refused,
             }
         )
         return
+    _say_refused(work)
     for artefact in work.targets:
-        _print(f"{artefact.name}: {', '.join(artefact.experiments)}")
+        _print(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
     missing = {job.id for job in todo.missing}
     for name, jobs in needs.items():
         _print(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
@@ -198,7 +202,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a study as it is resolved, or from the results in --out a target or a job."""
-    if thing in ARTEFACTS:
+    if _is_target(thing):
         work = _stored(out, [thing])
         _print_all(work.make(), preface(work.setting), as_json)
         return
@@ -285,6 +289,18 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _say_refused(work: api.Programme) -> None:
+    for name, reason in work.refused.items():
+        _say(f"not made: {name}: {reason}")
+
+
+def _is_target(word: str) -> bool:
+    try:
+        return bool(named([word]))
+    except UsageError:
+        return False
+
+
 def _stored(out: Path | None, targets: list[str]) -> api.Programme:
     if out is None:
         raise UsageError("where are the results? name their folder with --out")
@@ -327,7 +343,7 @@ def _resumable(out: Path) -> Iterator[None]:
         raise
 
 
-def _print_all(made: list[Table | Curves], before: list[str], as_json: bool) -> None:
+def _print_all(made: list[Made], before: list[str], as_json: bool) -> None:
     if as_json:
         _print_json({item.name: to_data(item) for item in made})
         return

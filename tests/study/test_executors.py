@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,10 @@ def setting(tmp_path_factory):
 def jobs_of(setting):
     """Eight different jobs: each half of the children in two shuffled orders, two copies; and four children alone."""
     members = [Member(init, order) for order in (0, 1) for init in (0, 1)]
-    halves = setting.experiment("x", "X", similar(setting.children, 2), ChildOrder.SHUFFLED, members)
-    alone = setting.experiment("y", "Y", singletons(setting.children), ChildOrder.FIXED, [Member(0)], judged=True)
+    shuffled = replace(setting.conditions, order=ChildOrder.SHUFFLED)
+    halves = setting.experiment("x", "X", similar(setting.children, 2), members, shuffled)
+    judged = replace(setting.conditions, judged=True)
+    alone = setting.experiment("y", "Y", singletons(setting.children), [Member(0)], judged)
     return [*halves.jobs, *alone.jobs[:4]]
 
 

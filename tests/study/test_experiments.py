@@ -7,7 +7,7 @@ import pytest
 from tiny import tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
-from commonweight.paper.experiments import EXPERIMENTS
+from commonweight.paper.experiments import catalogue
 from commonweight.sharing import at_random, similar, singletons
 from commonweight.study.experiments import Member, Setting, settle
 from commonweight.study.store import Record, Result, Store
@@ -64,7 +64,8 @@ MEMBERS = {
 @pytest.mark.parametrize("judged", [False, True])
 def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path, partition, members, stack, judged):
     some, group = setting(experiments__stack=stack), MEMBERS[members]
-    experiment = some.experiment("x", "X", PARTITIONS[partition](some.children), ChildOrder.FIXED, group, judged)
+    conditions = replace(some.conditions, judged=judged)
+    experiment = some.experiment("x", "X", PARTITIONS[partition](some.children), group, conditions)
     for member, parts in zip(group, experiment.instances, strict=True):
         names = [name for part in parts for name in part.job.children]
         assert sorted(names) == [child.name for child in some.children]
@@ -92,10 +93,11 @@ def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path,
 @pytest.mark.parametrize(("stack", "jobs"), [(1, 5), (2, 3), (3, 2), (4, 2), (5, 1), (99, 1)])
 def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
     some = setting(experiments__stack=stack, experiments__instances=5, experiments__ground_truth_seeds=5)
-    built = {name: build(some) for name, build in EXPERIMENTS.items()}
+    built = {name: build() for name, build in catalogue(some).items()}
     assert len(built["seeds"].jobs) == jobs
     assert len(built["ground-truth"].jobs) == 8 * jobs
     assert len(built["orders"].jobs) == len(built["orders-shuffled"].jobs) == 5  # each order is its own job
+    assert built["orders"].instances[0] == built["seeds"].instances[0]  # trained once
     for name in ("seeds", "ground-truth"):
         inits = [init for job in built[name].jobs for init in job.seeds.init]
         assert sorted(inits) == sorted(list(range(5)) * (len(inits) // 5))
@@ -103,12 +105,15 @@ def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
 
 def test_what_two_experiments_share_is_one_job():
     some = setting(experiments__stack=1, experiments__instances=3)
-    built = {name: build(some) for name, build in EXPERIMENTS.items()}
-    seeds, orders, shuffled = ({job.id for job in built[name].jobs} for name in ("seeds", "orders", "orders-shuffled"))
-    assert len(seeds) == len(orders) == len(shuffled) == 3
-    assert len(seeds & orders) == 1  # the first instance of each: the same initialisation and the same fixed order
-    assert built["seeds"].instances[0] == built["orders"].instances[0]
-    assert not shuffled & (seeds | orders)
+    built = {name: build() for name, build in catalogue(some).items()}
+    trainings = {}
+    looks = ("moments", "snapshots", "calibration_batches")
+    for experiment in built.values():
+        for job in experiment.jobs:
+            content = {k: v for k, v in job.model_dump(mode="json").items() if k not in looks}
+            content["images"].pop("judge_images")
+            trainings.setdefault(str(content), set()).add(job.id)
+    assert all(len(ids) == 1 for ids in trainings.values())  # nothing is trained twice to look at it otherwise
 
 
 def test_a_child_alone_is_one_job_under_every_order():
@@ -116,7 +121,8 @@ def test_a_child_alone_is_one_job_under_every_order():
     groups = singletons(some.children)
     members = [Member(0, order) for order in (0, 1)]
     fixed, shuffled = (
-        some.experiment("x", "X", groups, order, members) for order in (ChildOrder.FIXED, ChildOrder.SHUFFLED)
+        some.experiment("x", "X", groups, members, replace(some.conditions, order=order))
+        for order in (ChildOrder.FIXED, ChildOrder.SHUFFLED)
     )
     assert [job.id for job in fixed.jobs] == [job.id for job in shuffled.jobs]
     assert len(fixed.jobs) == 8
@@ -128,7 +134,9 @@ def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
     primitives = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"]
     primitives += ["dil_conv_3x3", "dil_conv_5x5", "conv_1x1", "conv_3x3"]
     some = setting(space__nodes=1, space__primitives=primitives)
-    experiment = some.experiment("x", "X", similar(some.children, 2), ChildOrder.FIXED, [Member(0)], judged=True)
+    experiment = some.experiment(
+        "x", "X", similar(some.children, 2), [Member(0)], replace(some.conditions, judged=True)
+    )
     fill(Store(tmp_path), experiment, indexes(some))
     measured = experiment.read(Store(tmp_path))
     assert measured.accuracy[0, 1].tolist() == [value(child, 0, 0, 1) for child in range(10)]
@@ -137,7 +145,7 @@ def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
 
 def test_missing_and_disagreeing_jobs(tmp_path):
     some, store = setting(), Store(tmp_path)
-    experiment = some.experiment("x", "X", similar(some.children, 2), ChildOrder.FIXED, [Member(0)])
+    experiment = some.experiment("x", "X", similar(some.children, 2), [Member(0)], some.conditions)
     with pytest.raises(ResultMissing, match=r"job [0-9a-f]{16} .* has no result"):
         experiment.read(store)
     fill(store, experiment, indexes(some))
@@ -165,12 +173,14 @@ def test_settle_settles_what_none_means(tmp_path):
 
 def test_the_jobs_say_what_the_study_says():
     some = setting(training__epochs=5, seed=9, data__augment={"padding": 2, "flip": True}, net__combine="sum")
-    for build in EXPERIMENTS.values():
-        for job in build(some).jobs:
-            assert (job.space, job.net) == (some.study.space, some.study.net)
-            assert job.training == some.study.training
+    for name, build in catalogue(some).items():
+        for job in build().jobs:
+            assert job.space == some.study.space
+            if name in ("seeds", "orders", "orders-shuffled", "ground-truth"):
+                assert (job.net, job.training) == (some.study.net, some.study.training)
+                assert set(range(2, 11, 2)) <= job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
             assert job.seeds.study == 9
             assert job.images.augment == some.study.data.augment
             assert (job.images.fingerprint, job.images.train_images, job.images.sweep_images) == ("f" * 64, 128, 20)
-            assert job.sweeps == 5
-            assert (job.seeds.data, job.seeds.augment) == (0, 0)
+            tuned = int(name.startswith("finetuned"))
+            assert (job.seeds.data, job.seeds.augment) == (tuned, tuned)

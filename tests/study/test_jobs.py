@@ -3,9 +3,10 @@
 import copy
 
 import pytest
+from pydantic import ValidationError
 from tiny import make_job
 
-from commonweight.sharing import share_all, share_none, share_prefix
+from commonweight.sharing import Kind, share_all, share_all_but, share_none, share_prefix
 from commonweight.study import jobs
 from commonweight.study.jobs import Job, SharingSpec
 from commonweight.study.work import Runtime
@@ -35,6 +36,8 @@ OTHER = {
     "children": ["111", "112"],
     "sharing.kind": "none",
     "sharing.k": 1,
+    "sharing.kinds": ["norm"],
+    "sharing.edges": [2],
     "order": "shuffled",
     "seeds.study": 2,
     "seeds.init": [1],
@@ -44,9 +47,15 @@ OTHER = {
     "moments.every_epoch": False,
     "moments.last_batches": 1,
     "moments.precision": "bfloat16",
+    "moments.windows": [{"epoch": 1, "batches": 1}],
     "snapshots": [1],
+    "start": {"job": "0" * 16, "epoch": 1},
+    "stop_after": 1,
+    "calibration_batches": 1,
 }
 """Another value for every field of a job."""
+ALONG = {"sharing.k": {"kind": "prefix"}, "sharing.kinds": {"kind": "all-but"}, "sharing.edges": {"kind": "all-but"}}
+"""What has to change with a field."""
 
 
 def leaves(content, before=""):
@@ -63,7 +72,7 @@ def changed(job, path, value):
     section = content
     for parent in parents:
         section = section[parent]
-    section[last] = value
+    section |= {last: value, **ALONG.get(path, {})}
     return Job.model_validate(content)
 
 
@@ -76,7 +85,7 @@ def test_every_field_changes_the_identity():
 
 def test_identity_is_pinned():
     """A changed literal means that every stored result is trained again: raise `NUMERICS` or put the old content back."""
-    assert make_job().id == "ed0d35276fd5a0bc"
+    assert make_job().id == "52625e4e7d910a5b"
 
 
 def test_identity_changes_with_the_numerics_version(monkeypatch):
@@ -152,6 +161,8 @@ def test_sizes_by_hand():
     assert job.validations == 3 * (4 * 20 + 30)
     unjudged = make_job(images=job.images.model_copy(update={"judge_images": None}))
     assert unjudged.validations == 3 * 3 * 20
+    cut = make_job(stop_after=3, moments={"every_epoch": True, "windows": [{"epoch": 1, "batches": 9}]})
+    assert (cut.mini_batches, cut.sweeps) == (3, 3)  # 1 and 2 in the window, and 3, the end
 
 
 def test_sharing_plans():
@@ -160,13 +171,29 @@ def test_sharing_plans():
     assert make_job(sharing={"kind": "none"}).plan() == share_none(children, 1)
     for k in (0, 1):
         assert make_job(sharing={"kind": "prefix", "k": k}).plan() == share_prefix(children, 1, k)
-    assert SharingSpec(kind="prefix").build(children, 1) == share_prefix(children, 1, 0)
+    some = make_job(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [3]}).plan()
+    assert some == share_all_but(children, 1, {Kind.NORM}, {2})  # digits count from 1, places from 0
+
+
+@pytest.mark.parametrize(
+    ("sharing", "message"),
+    [
+        ({"kind": "prefix"}, "prefix needs k"),
+        ({"kind": "all", "k": 1}, "prefix needs k, and no other kind has it"),
+        ({"kind": "all-but"}, "all-but needs at least one of them"),
+        ({"kinds": ["norm"]}, "and no other kind has them"),
+        ({"kind": "none", "edges": [1]}, "and no other kind has them"),
+    ],
+)
+def test_sharing_that_does_not_fit_itself(sharing, message):
+    with pytest.raises(ValidationError, match=message):
+        SharingSpec.model_validate(sharing)
 
 
 def test_enums_come_from_words_and_stay_objects():
     job = make_job(order="uniform", training={"epochs": 1, "inactive": "coast"})
     assert job.order is ChildOrder.UNIFORM
-    assert job.training.build().inactive is Inactive.COAST
+    assert job.recipe().inactive is Inactive.COAST
 
 
 def test_labels():

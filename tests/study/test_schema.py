@@ -7,6 +7,7 @@ from tiny import PAIR, tiny_study
 from commonweight.errors import StudyError
 from commonweight.net import primitive_names
 from commonweight.study.schema import DataSpec, Study
+from commonweight.training import Recipe
 
 IMPOSSIBLE = [
     ("training.epochs", 0, r"training\.epochs: got 0; .*greater than or equal to 1"),
@@ -46,8 +47,11 @@ IMPOSSIBLE = [
     (
         "data.name",
         "fashion41",
-        r"data\.name: got 'fashion41'; known are fashion14, idx, cifar10; did you mean 'fashion14'",
+        r"data\.name: got 'fashion41'; known are fashion14, idx, cifar10, .*; did you mean 'fashion14'",
     ),
+    ("sharing", {"kind": "prefix", "k": 2}, r"sharing\.k: 2; at most net\.cells = 1"),
+    ("sharing", {"kind": "all-but", "edges": [4]}, r"sharing\.edges: \[4\]; the space has edges 1 … 3"),
+    ("sharing.k", 0, r"sharing\.k: 0 with kind 'all'; prefix needs k, and no other kind has it"),
     ("data.path", 3, r"data\.path: got 3; .*valid string"),
     ("data.train_images", 0, r"data\.train_images: got 0; .*greater than or equal to 1"),
     ("data.augment.flip", "yes", r"data\.augment\.flip: got 'yes'; .*valid boolean"),
@@ -101,7 +105,7 @@ def test_boundary_values_are_allowed():
         space__primitives=[*PAIR, "none"],
         seed=0,
     )
-    assert study.training.build().lr_at(0) == 1.0
+    assert Recipe(**dict(study.training)).lr_at(0) == 1.0
     assert len(study.space.build()) == 3
 
 

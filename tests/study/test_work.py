@@ -1,11 +1,13 @@
 """One job done in this process."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tiny import tiny_study, write_idx_folder
 
-from commonweight.errors import DataError, StudyError, UsageError
+from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
 from commonweight.sharing import similar
 from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
@@ -18,13 +20,14 @@ from commonweight.training import ChildOrder
 def job_of(setting, **fields):
     """The first half of the children in two copies, judged; fields replace the job's."""
     groups = similar(setting.children, 2)
-    job = setting.experiment("x", "X", groups, ChildOrder.SHUFFLED, [Member(0), Member(1)], judged=True).jobs[0]
+    conditions = replace(setting.conditions, order=ChildOrder.SHUFFLED, judged=True)
+    job = setting.experiment("x", "X", groups, [Member(0), Member(1)], conditions).jobs[0]
     return Job.model_validate(job.model_dump(mode="json") | fields)
 
 
-def do(worker, job):
+def do(worker, job, store=None):
     """The steps and the result of a job."""
-    steps, work = [], worker.do(job)
+    steps, work = [], worker.do(job, store or Store("nowhere"))
     while True:
         try:
             steps.append(next(work))
@@ -95,7 +98,7 @@ def test_threads_are_as_many_as_asked_and_put_back(setting, ends):
     before = torch.get_num_threads()
     assert before == 1  # tests/conftest.py
     job = job_of(setting, **({"snapshots": [3]} if ends == "failed" else {}))  # after the last epoch: refused
-    work = Worker(setting.study.data, Runtime(threads=2)).do(job)
+    work = Worker(setting.study.data, Runtime(threads=2)).do(job, Store("nowhere"))
     if ends == "failed":
         with pytest.raises(UsageError, match="snapshot after epoch 3"):
             next(work)
@@ -141,7 +144,7 @@ def test_images_that_changed_are_not_used(tmp_path):
     setting = settle(tiny_study(data=data))
     write_idx_folder(tmp_path, seed=1)
     with pytest.raises(DataError, match="data 'idx' has changed since the study was planned; run the command again"):
-        next(Worker(setting.study.data, Runtime()).do(job_of(setting)))
+        next(Worker(setting.study.data, Runtime()).do(job_of(setting), Store("nowhere")))
 
 
 def test_a_worker_reads_its_images_once_and_workers_keep_one_for_each_data(setting, tmp_path):
@@ -152,3 +155,65 @@ def test_a_worker_reads_its_images_once_and_workers_keep_one_for_each_data(setti
     assert workers.of(DataSpec(**dict(setting.study.data))) is worker
     write_idx_folder(tmp_path)
     assert workers.of(DataSpec(name="idx", path=str(tmp_path))) is not worker
+
+
+@pytest.mark.parametrize("sharing", [{}, {"kind": "prefix", "k": 0}, {"kind": "all-but", "kinds": ["norm"]}])
+def test_a_child_goes_on_from_its_own_weights_in_a_snapshot(setting, tmp_path, sharing):
+    """Against the super-net's own weights, trained on by hand with PyTorch's optimiser."""
+    store, worker = Store(tmp_path), Worker(setting.study.data, Runtime(engine="reference"))
+    parent = job_of(setting, snapshots=[1], sharing=sharing)
+    store.write(parent, do(worker, parent)[1])
+    name = parent.children[2]
+    fields = {
+        "order": "fixed",
+        "sharing": {},
+        "snapshots": [],
+        "start": {"job": parent.id, "epoch": 1},
+        "stop_after": 3,
+    }
+    fields |= {"moments": {"every_epoch": False, "last_batches": 3}, "seeds": parent.seeds.model_dump() | {"data": 1}}
+    training = parent.training.model_dump(mode="json") | {"lr": 0.02, "lr_min": 0.02}
+    job = job_of(setting, **fields, children=[name], training=training).normalised()
+    steps, result = do(worker, job, store)
+    assert steps == [(step, 3) for step in (1, 2, 3)]
+    assert result.record.step.tolist() == [1, 2, 3]
+
+    images = worker.images(job.images.augment)
+    net = make_engine(parent, images, worker.runtime).net
+    arrays = store.read_snapshot(parent, "epoch-1")
+    net.load_state_dict(
+        {k.removeprefix("weights/"): torch.from_numpy(a) for k, a in arrays.items() if k.startswith("weights/")}
+    )
+    child = net.plan.space.child(name)
+    optimiser = torch.optim.SGD(net.path(child).parameters, lr=0.02, momentum=0.9, weight_decay=1e-3)
+    batches = [
+        batch
+        for epoch in (0, 1)
+        for batch in images.epoch(64, job.seeds.stream("data").fork(epoch), job.seeds.stream("augment").fork(epoch))
+    ]
+    validation, labels = images.validation(20)
+    for moment, (batch, target) in enumerate(batches[:3]):
+        net.train()
+        optimiser.zero_grad()
+        sum(torch.nn.functional.cross_entropy(copy, target) for copy in net(batch, child)).backward()
+        optimiser.step()
+        net.eval()
+        with torch.no_grad():
+            right = (net(validation, child).argmax(-1) == labels).double().mean(-1)
+        assert np.allclose(result.record.accuracy[:, moment, 0], right, atol=0.051)  # one image of 20 may tip
+
+
+def test_a_start_that_is_not_there(setting, tmp_path):
+    job = job_of(setting, start={"job": "0" * 16, "epoch": 1})
+    with pytest.raises(ResultMissing, match="job 0000000000000000 has no result"):
+        do(Worker(setting.study.data, Runtime()), job, Store(tmp_path))
+
+
+def test_readings_under_other_statistics_leave_the_rest_alone(setting):
+    worker = Worker(setting.study.data, Runtime())
+    plain, more = job_of(setting), job_of(setting, calibration_batches=3)
+    one, two = do(worker, plain)[1].record, do(worker, more)[1].record
+    assert plain.id != more.id
+    assert one.batch is None
+    assert two.batch.shape == two.recalibrated.shape == (2, 4)
+    assert all(np.array_equal(array, two.arrays()[name]) for name, array in one.arrays().items())

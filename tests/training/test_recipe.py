@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commonweight.training import Inactive, Moments, Recipe
+from commonweight.training import Inactive, Moments, Recipe, Window
 
 
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(epochs=7, lr=0.1, lr_min=0.0), Recipe(epochs=1)])
@@ -42,10 +42,12 @@ def test_equal_rates_are_a_constant_one():
         (Moments(every_epoch=False, last_batches=5), {8, 9, 10, 11, 12}),
         (Moments(every_epoch=False, last_batches=12), set(range(1, 13))),
         (Moments(every_epoch=True, last_batches=1000), set(range(1, 13))),
+        (Moments(every_epoch=False, windows=(Window(2, 3),)), {6, 7, 8, 12}),
+        (Moments(every_epoch=False, last_batches=2, windows=(Window(1, 9), Window(3, 3))), {1, 2, 3, 4, 10, 11, 12}),
     ],
 )
 def test_moments_of_three_epochs_of_four(moments, expected):
-    assert moments.steps(epochs=3, batches_per_epoch=4) == expected
+    assert moments.steps(total=12, batches_per_epoch=4) == expected
 
 
 @given(st.booleans(), st.integers(0, 30), st.integers(1, 6), st.integers(1, 6))
@@ -56,4 +58,10 @@ def test_moments_by_asking_every_step(every_epoch, last, epochs, per_epoch):
         for step in range(1, total + 1)
         if step == total or (every_epoch and step % per_epoch == 0) or total - step < last
     }
-    assert Moments(every_epoch, last).steps(epochs, per_epoch) == expected
+    assert Moments(every_epoch, last).steps(total, per_epoch) == expected
+
+
+def test_a_run_cut_short_looks_only_at_what_it_trains():
+    assert Recipe(epochs=3, mini_batches=6).steps(4) == 6
+    assert Recipe(epochs=3, mini_batches=100).steps(4) == 12
+    assert Moments(last_batches=2, windows=(Window(3, 8),)).steps(6, 4) == {4, 5, 6}

@@ -1,18 +1,24 @@
 """The paper's programme: experiments, artefacts, and its own numbers to stand beside ours."""
 
-from commonweight.paper.artefacts import ARTEFACTS, Artefact, artefacts, evidence, needed
-from commonweight.paper.tables import Column, Curves, Number, Row, Series, Table
+from commonweight.paper.artefacts import ARTEFACTS, Artefact, Made, artefacts, evidence, named, needed
+from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series
+from commonweight.paper.tables import Column, Number, Row, Table
 
 __all__ = [
     "ARTEFACTS",
     "Artefact",
+    "Box",
+    "Boxes",
     "Column",
     "Curves",
+    "Identity",
+    "Made",
     "Number",
     "Row",
     "Series",
     "Table",
     "artefacts",
     "evidence",
+    "named",
     "needed",
 ]

@@ -6,9 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from commonweight.ranking import s_tau
+from commonweight.paper.experiments import random_groups
+from commonweight.paper.figures import Identity
+from commonweight.ranking import MeanStd, gt_tau, last_k, ranks, s_tau
 from commonweight.seeds import Stream
-from commonweight.study.experiments import Measured
+from commonweight.study.experiments import Measured, Setting
 from commonweight.study.schema import Study
 
 
@@ -16,8 +18,16 @@ from commonweight.study.schema import Study
 class Evidence:
     """The measured experiments by name. Statistics that need random numbers draw them from the study's own stream."""
 
-    study: Study
+    setting: Setting
     measured: Mapping[str, Measured]
+
+    @property
+    def study(self) -> Study:
+        return self.setting.study
+
+    @property
+    def children(self) -> int:
+        return len(self.setting.children)
 
     def stream(self, *purpose: str) -> np.random.Generator:
         """Random numbers for one purpose, the same in every report of this study."""
@@ -35,20 +45,37 @@ class Evidence:
         """Ground truth `[child]`: the mean over initialisations of the final accuracy."""
         return self.judged.mean(axis=0)
 
+    @cached_property
+    def identities(self) -> tuple[Identity, ...]:
+        """What a figure says of each child."""
+        facts = zip(self.setting.children, ranks(self.ground_truth), self.ground_truth, strict=True)
+        return tuple(Identity(child.name, child.primitives, int(rank), float(best)) for child, rank, best in facts)
+
     def final(self, experiment: str) -> np.ndarray:
         """Accuracies `[instance, child]` at the end; of ground truth, as judged."""
         return self.judged if experiment == "ground-truth" else self.measured[experiment].accuracy[:, -1]
 
-    def epoch_steps(self) -> np.ndarray:
-        """Mini-batches after each epoch, `[epoch]`; every experiment of a study has these moments."""
-        epochs = self.study.training.epochs
-        total = int(next(iter(self.measured.values())).step[-1])
-        return np.arange(1, epochs + 1) * (total // epochs)
-
     def after_epochs(self, experiment: str) -> np.ndarray:
         """Accuracies `[instance, epoch, child]` after every epoch."""
         measured = self.measured[experiment]
-        return measured.accuracy[:, np.searchsorted(measured.step, self.epoch_steps())]
+        epochs = np.arange(1, self.study.training.epochs + 1) * self.setting.batches_per_epoch
+        return measured.accuracy[:, np.searchsorted(measured.step, epochs)]
+
+    def window(self, experiment: str, batches: int, before_epoch: int | None = None) -> Measured:
+        """What was measured after each of the last `batches` mini-batches of the run, or before the end of an epoch."""
+        measured = self.measured[experiment]
+        end = measured.step[-1] if before_epoch is None else before_epoch * self.setting.batches_per_epoch
+        moments = np.searchsorted(measured.step, np.arange(end - batches + 1, end + 1))
+        return Measured(measured.accuracy[:, moments], measured.step[moments], measured.trained[:, moments])
+
+    def gt_tau_window(self, experiment: str) -> MeanStd:
+        """GT-Tau-Mean-k and -Std-k `[instance]` over the last k mini-batches, one for each child (paper §4.1)."""
+        taus = gt_tau(self.window(experiment, self.children).accuracy, self.ground_truth)
+        return last_k(taus, self.children)
+
+    def groups(self, m: int) -> list[np.ndarray]:
+        """Indices of the children in each group of the random partition into `m` groups."""
+        return [np.array([child.index for child in group]) for group in random_groups(self.setting, m)]
 
     @cached_property
     def median_instance(self) -> int:

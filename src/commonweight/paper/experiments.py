@@ -1,45 +1,197 @@
-"""The paper's experiments (§3.2), each from a setting."""
+"""The programme's experiments, each from a setting: whom they train together, under which conditions, and when they look.
+
+Every experiment looks at all that any artefact wants of it, so that no two targets ever train it twice.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from commonweight.sharing import singletons
-from commonweight.study.experiments import Experiment, Member, Setting
-from commonweight.training import ChildOrder
+from commonweight.seeds import Stream
+from commonweight.sharing import Kind, Partition, at_random, similar, singletons
+from commonweight.study.experiments import Conditions, Experiment, Member, Setting
+from commonweight.study.jobs import SharingSpec, WindowSpec
+from commonweight.training import ChildOrder, Inactive
+
+FEW = 3  # instances of the experiments on momentum (paper §A.2.2)
+BN_MOMENTA = (0.1, 0.9)  # Figure 8
 
 
 def seeds(setting: Setting) -> Experiment:
-    """Different initialisations, one fixed order of the children."""
-    members = [Member(init=instance) for instance in range(setting.study.experiments.instances)]
-    return setting.experiment("seeds", "Different seeds", (setting.children,), ChildOrder.FIXED, members)
+    """Different initialisations, one fixed order of the children; with snapshots half-way and at the end."""
+    children, half = len(setting.children), half_way(setting)
+    looks = setting.conditions.looking(last_batches=2 * children, windows=(WindowSpec(epoch=half, batches=children),))
+    conditions = replace(
+        looks,
+        snapshots=(half, setting.study.training.epochs),
+        calibration_batches=setting.study.experiments.calibration_batches,
+    )
+    return setting.experiment("seeds", "Different seeds", (setting.children,), _seeds(setting), conditions)
 
 
 def orders(setting: Setting) -> Experiment:
-    """Different fixed orders of the children, one initialisation."""
-    return setting.experiment("orders", "Different orders", (setting.children,), ChildOrder.FIXED, _one_init(setting))
+    """Different fixed orders of the children, one initialisation; the first instance is the first of `seeds`."""
+    others = setting.experiment(
+        "orders", "Different orders", (setting.children,), _one_init(setting)[1:], setting.conditions
+    )
+    return replace(others, instances=(seeds(setting).instances[0], *others.instances))
 
 
 def orders_shuffled(setting: Setting) -> Experiment:
     """Different sequences of permutations of the children, one initialisation."""
+    looks = setting.conditions.looking(last_batches=2 * len(setting.children))
+    conditions = replace(looks, order=ChildOrder.SHUFFLED)
     return setting.experiment(
-        "orders-shuffled", "Diff. orders (shuffle)", (setting.children,), ChildOrder.SHUFFLED, _one_init(setting)
+        "orders-shuffled", "Diff. orders (shuffle)", (setting.children,), _one_init(setting), conditions
     )
 
 
 def ground_truth(setting: Setting) -> Experiment:
     """Every child trained alone from scratch, from several initialisations."""
     members = [Member(init=instance) for instance in range(setting.study.experiments.ground_truth_seeds)]
-    groups = singletons(setting.children)
-    return setting.experiment("ground-truth", "Ground truth", groups, ChildOrder.FIXED, members, judged=True)
+    conditions = replace(setting.conditions.looking(last_batches=len(setting.children)), judged=True)
+    return setting.experiment("ground-truth", "Ground truth", singletons(setting.children), members, conditions)
+
+
+def finetuned(setting: Setting, name: str, epoch: int) -> Experiment:
+    """Every child fine-tuned alone from the snapshots of `seeds` after this epoch (paper §3.3)."""
+    return setting.finetuned(name, f"Fine-tuned from epoch {epoch}", seeds(setting), epoch)
+
+
+def at_random_in(setting: Setting, m: int) -> Experiment:
+    """`m` groups at random, one partition for all instances (paper §4.2.1)."""
+    groups = random_groups(setting, m)
+    return setting.experiment(f"random-{m}", f"{m} random groups", groups, _seeds(setting), _at_the_end(setting))
+
+
+def similar_in(setting: Setting, m: int) -> Experiment:
+    """`m` groups of children that stand together in lexicographic order (paper §4.2.2)."""
+    groups = similar(setting.children, m)
+    return setting.experiment(f"similar-{m}", f"{m} similar groups", groups, _seeds(setting), _at_the_end(setting))
+
+
+def prefix(setting: Setting, k: int, factor: int = 1) -> Experiment:
+    """Stem and the first `k` cells shared, for `factor` times the study's epochs (paper §4.3)."""
+    name = prefix_name(k, long=factor > 1)
+    conditions = _longer(_at_the_end(setting), factor)
+    conditions = replace(conditions, sharing=SharingSpec(kind="prefix", k=k))
+    return setting.experiment(name, f"First {k} cells shared", (setting.children,), _seeds(setting), conditions)
+
+
+def seeds_long(setting: Setting) -> Experiment:
+    """One instance of `seeds`, trained longer (Figure 7)."""
+    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
+    conditions = _longer(looks, setting.study.experiments.long_factor)
+    return setting.experiment("seeds-long", "Trained longer", (setting.children,), _seeds(setting)[:1], conditions)
+
+
+def bn_momentum(setting: Setting, momentum: float) -> Experiment:
+    """A few instances with another batch-norm momentum (Figure 8)."""
+    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
+    conditions = replace(looks, net=setting.study.net.model_copy(update={"bn_momentum": momentum}))
+    name = f"bn-{momentum}"
+    return setting.experiment(name, f"BN momentum {momentum}", (setting.children,), _seeds(setting)[:FEW], conditions)
+
+
+def no_sgd_momentum(setting: Setting) -> Experiment:
+    """A few instances without SGD momentum (Figure 9)."""
+    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
+    conditions = replace(looks, training=setting.study.training.model_copy(update={"momentum": 0.0}))
+    return setting.experiment("sgd-0", "SGD momentum 0", (setting.children,), _seeds(setting)[:FEW], conditions)
+
+
+def other_inactive(setting: Setting) -> Experiment:
+    """`seeds` with the other choice of what happens to weights that a mini-batch does not use."""
+    other = Inactive.COAST if setting.study.training.inactive is Inactive.FREEZE else Inactive.FREEZE
+    conditions = replace(
+        setting.conditions,
+        training=setting.study.training.model_copy(update={"inactive": other}),
+        calibration_batches=setting.study.experiments.calibration_batches,
+    )
+    return setting.experiment(
+        "other-inactive", f"Inactive weights {other.value}", (setting.children,), _seeds(setting), conditions
+    )
+
+
+def unshared(setting: Setting, name: str, title: str, sharing: SharingSpec) -> Experiment:
+    """Everything shared but some kinds of weights, or but one edge."""
+    conditions = replace(_at_the_end(setting), sharing=sharing)
+    return setting.experiment(name, title, (setting.children,), _seeds(setting), conditions)
+
+
+def half_way(setting: Setting) -> int:
+    """The epoch after which the first snapshot is taken (paper §3.3: 100 of 200)."""
+    return max(1, setting.study.training.epochs // 2)
+
+
+def random_groups(setting: Setting, m: int) -> Partition:
+    """The partition into `m` groups at random that all instances of a study have in common."""
+    return at_random(setting.children, m, Stream(setting.study.seed).fork("partition", "random", m).generator())
+
+
+def group_counts(setting: Setting) -> tuple[int, ...]:
+    """The m of Table 3a between full sharing and none: powers of two below the number of children."""
+    children = len(setting.children)
+    return tuple(2**power for power in range(1, children.bit_length()) if 2**power < children)
+
+
+def prefix_name(k: int, *, long: bool) -> str:
+    return f"prefix-{k}-long" if long else f"prefix-{k}"
+
+
+def kinds_of_sharing(setting: Setting) -> dict[str, tuple[str, SharingSpec]]:
+    """Experiments on sharing by kind of weight: title and sharing, by name."""
+    edges = range(1, len(setting.study.space.build().edges) + 1)
+    return {
+        "unshared-norm": ("BN not shared", SharingSpec(kind="all-but", kinds=(Kind.NORM,))),
+        "unshared-conv": ("Convolutions not shared", SharingSpec(kind="all-but", kinds=(Kind.CONV,))),
+        **{
+            f"unshared-edge-{edge}": (f"Edge {edge} not shared", SharingSpec(kind="all-but", edges=(edge,)))
+            for edge in edges
+        },
+        "only-conv": ("Only convolutions shared", SharingSpec(kind="all-but", kinds=(Kind.NORM, Kind.LINEAR))),
+    }
+
+
+def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
+    """How to make every experiment of the programme, by name, for this study."""
+    factor, cells = setting.study.experiments.long_factor, range(setting.study.net.cells + 1)
+    half, end = half_way(setting), setting.study.training.epochs
+    return {
+        "seeds": partial(seeds, setting),
+        "orders": partial(orders, setting),
+        "orders-shuffled": partial(orders_shuffled, setting),
+        "ground-truth": partial(ground_truth, setting),
+        "finetuned-half": partial(finetuned, setting, "finetuned-half", half),
+        "finetuned-end": partial(finetuned, setting, "finetuned-end", end),
+        **{f"random-{m}": partial(at_random_in, setting, m) for m in group_counts(setting)},
+        **{f"similar-{m}": partial(similar_in, setting, m) for m in group_counts(setting)},
+        **{prefix_name(k, long=True): partial(prefix, setting, k, factor) for k in cells},
+        **{prefix_name(k, long=False): partial(prefix, setting, k) for k in cells},
+        "seeds-long": partial(seeds_long, setting),
+        **{f"bn-{momentum}": partial(bn_momentum, setting, momentum) for momentum in BN_MOMENTA},
+        "sgd-0": partial(no_sgd_momentum, setting),
+        "other-inactive": partial(other_inactive, setting),
+        **{
+            name: partial(unshared, setting, name, title, sharing)
+            for name, (title, sharing) in kinds_of_sharing(setting).items()
+        },
+    }
+
+
+def _at_the_end(setting: Setting) -> Conditions:
+    """Looked at after each mini-batch of the last round of all children, as Table 3 needs."""
+    return setting.conditions.looking(every_epoch=False, last_batches=len(setting.children))
+
+
+def _longer(conditions: Conditions, factor: int) -> Conditions:
+    epochs = conditions.training.epochs * factor
+    return replace(conditions, training=conditions.training.model_copy(update={"epochs": epochs}))
+
+
+def _seeds(setting: Setting) -> list[Member]:
+    return [Member(init=instance) for instance in range(setting.study.experiments.instances)]
 
 
 def _one_init(setting: Setting) -> list[Member]:
     return [Member(init=0, order=instance) for instance in range(setting.study.experiments.instances)]
-
-
-EXPERIMENTS: dict[str, Callable[[Setting], Experiment]] = {
-    "seeds": seeds,
-    "orders": orders,
-    "orders-shuffled": orders_shuffled,
-    "ground-truth": ground_truth,
-}
-"""Every experiment by its name."""

@@ -4,7 +4,8 @@ import numpy as np
 
 from commonweight.paper import published
 from commonweight.paper.evidence import Evidence
-from commonweight.paper.tables import Column, Curves, Number, Row, Series, Table, mean_std
+from commonweight.paper.figures import Curves, Series
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std
 from commonweight.ranking import gt_tau, mean_interval, random_ranks, s_tau, s_tau_interval, top_n_rank
 
 TITLES = {
@@ -15,13 +16,9 @@ TITLES = {
     "ground-truth": "Ground truth",
     "epochs": "Different epochs",
 }
-INTERVALS = (
-    "Intervals: 95 %, percentile bootstrap over instances, children held fixed. With few instances they are too narrow."
-)
-PLUS_MINUS = "± is the population standard deviation over the ranks of the row, as in the paper."
 
 
-def table_1(evidence: Evidence) -> Table:
+def table_1(evidence: Evidence) -> tuple[Table]:
     """Instability of multiple runs measured with S-Tau."""
     study = evidence.study
     children = len(study.space.build())
@@ -46,12 +43,12 @@ def table_1(evidence: Evidence) -> Table:
         f"{study.data.judge_images or 'all'} validation images; the other rows on {study.data.sweep_images or 'all'}.",
         INTERVALS,
     )
-    columns = _columns(("s_tau", "S-Tau", 4), ("max_tau", "Max Tau", 4), ("min_tau", "Min Tau", 4))
+    columns = beside_paper(("s_tau", "S-Tau", 4), ("max_tau", "Max Tau", 4), ("min_tau", "Min Tau", 4))
     title = f"Instability of multiple runs measured with S-Tau, after epoch {study.training.epochs}"
-    return Table("table-1", title, columns, tuple(rows), notes)
+    return (Table("table-1", title, columns, tuple(rows), notes),)
 
 
-def table_2(evidence: Evidence) -> Table:
+def table_2(evidence: Evidence) -> tuple[Table]:
     """Comparison with ground truth with GT-Tau and TnR."""
     ranks = {
         "seeds": evidence.final("seeds"),
@@ -80,34 +77,26 @@ def table_2(evidence: Evidence) -> Table:
         PLUS_MINUS,
         INTERVALS,
     )
-    columns = _columns(("gt_tau", "GT-Tau", 4), ("t1r", "T1R", 1), ("t3r", "T3R", 1))
+    columns = beside_paper(("gt_tau", "GT-Tau", 4), ("t1r", "T1R", 1), ("t3r", "T3R", 1))
     title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {evidence.study.training.epochs}"
-    return Table("table-2", title, columns, tuple(rows), notes)
+    return (Table("table-2", title, columns, tuple(rows), notes),)
 
 
-def figure_2(evidence: Evidence) -> Curves:
+def figure_2(evidence: Evidence) -> tuple[Curves]:
     """S-Tau evaluated after every epoch for different seeds, shuffled orders and ground truth."""
     series = []
     for name in ("seeds", "orders-shuffled", "ground-truth"):
         accuracy = evidence.after_epochs(name)
         values = np.array([s_tau(accuracy[:, epoch]).mean for epoch in range(accuracy.shape[1])])
-        series.append(Series(TITLES[name], np.arange(1, len(values) + 1), values, len(accuracy)))
+        series.append(Series(f"{TITLES[name]} ({len(accuracy)} ranks)", np.arange(1, len(values) + 1), values))
     sweep, judge = (n or "all" for n in (evidence.study.data.sweep_images, evidence.study.data.judge_images))
     other = f"; its row of Table 1 is judged on {judge}" if judge != sweep else ""
     notes = (f"Every point is validated on {sweep} images, ground truth too{other}.",)
-    return Curves("figure-2", "S-Tau after every epoch", "epoch", "S-Tau", tuple(series), notes)
+    return (Curves("figure-2", "S-Tau after every epoch", "epoch", "S-Tau", tuple(series), notes),)
 
 
 def _row(name: str, ranks: int, numbers: tuple[Number, ...], paper: tuple[Number, ...]) -> Row:
     return Row(TITLES[name], ranks, tuple(n for pair in zip(numbers, paper, strict=True) for n in pair))
-
-
-def _columns(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
-    return tuple(
-        column
-        for key, title, digits in statistics
-        for column in (Column(key, title, digits), Column(f"paper_{key}", "paper", digits, paper=True))
-    )
 
 
 def _last_epochs(evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""What an artefact is made of: tables of numbers and figures of curves, still without any form."""
+"""What a table is made of, still without any form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,26 +47,19 @@ class Table:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Series:
-    """One curve; `values` `[point]` over `at` `[point]`, from `ranks` ranks at each point."""
-
-    name: str
-    at: np.ndarray
-    values: np.ndarray
-    ranks: int
+INTERVALS = (
+    "Intervals: 95 %, percentile bootstrap over instances, children held fixed. With few instances they are too narrow."
+)
+PLUS_MINUS = "± is the population standard deviation over the ranks of the row, as in the paper."
 
 
-@dataclass(frozen=True)
-class Curves:
-    """A figure of curves over one axis."""
-
-    name: str
-    title: str
-    x: str
-    y: str
-    series: tuple[Series, ...]
-    notes: tuple[str, ...]
+def beside_paper(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
+    """Two columns for each statistic (key, title, digits): ours, and the paper's own numbers."""
+    return tuple(
+        column
+        for key, title, digits in statistics
+        for column in (Column(key, title, digits), Column(f"paper_{key}", "paper", digits, paper=True))
+    )
 
 
 def mean_std(values: Sequence[float] | np.ndarray, interval: Interval | None) -> Number:

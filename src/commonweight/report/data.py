@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
-from commonweight.paper import Curves, Number, Table
+import numpy as np
+
+from commonweight.paper import Boxes, Curves, Identity, Made, Number, Series, Table
 
 
-def to_data(made: Table | Curves) -> dict[str, Any]:
+def to_data(made: Made) -> dict[str, Any]:
     """Names, numbers and notes as dicts and lists; None where a number is undefined."""
     common = {"name": made.name, "title": made.title, "notes": list(made.notes)}
     match made:
@@ -21,16 +23,32 @@ def to_data(made: Table | Curves) -> dict[str, Any]:
             ]
             return {**common, "rows": rows}
         case Curves():
-            series = [
-                {
-                    "name": one.name,
-                    "ranks": one.ranks,
-                    "at": one.at.tolist(),
-                    "values": [_finite(value) for value in one.values.tolist()],
-                }
-                for one in made.series
-            ]
-            return {**common, "x": made.x, "y": made.y, "series": series}
+            return {**common, "x": made.x, "y": made.y, "series": [_series(one) for one in made.series]}
+        case Boxes():
+            boxes = [{**_identity(box.identity), "values": box.values.tolist()} for box in made.boxes]
+            return {**common, "x": made.x, "y": made.y, "boxes": boxes}
+
+
+def _series(series: Series) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": series.name, "at": series.at.tolist(), "values": _finites(series.values)}
+    if series.identity is not None:
+        data |= _identity(series.identity)
+    if series.marked is not None:
+        data["just trained at"] = series.at[series.marked].tolist()
+    if series.dotted:
+        data["dotted"] = True
+    if series.low is not None and series.high is not None:
+        data |= {"low": _finites(series.low), "high": _finites(series.high)}
+    return data
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    return {
+        "child": identity.child,
+        "primitives": list(identity.primitives),
+        "ground-truth rank": identity.rank,
+        "ground-truth accuracy": identity.accuracy,
+    }
 
 
 def _number(number: Number | None) -> dict[str, float | None] | None:
@@ -47,3 +65,7 @@ def _number(number: Number | None) -> dict[str, float | None] | None:
 def _finite(value: float) -> float | None:
     """The number as Python's float, or None for nan, which JSON does not have."""
     return None if math.isnan(value) else float(value)
+
+
+def _finites(values: np.ndarray) -> list[float | None]:
+    return [_finite(value) for value in values.tolist()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from commonweight.paper import Curves, Table
+from commonweight.paper import Made, Table
 from commonweight.report.figures import FORMATS, draw, render
 from commonweight.report.preface import preface
 from commonweight.report.tables import cell, to_csv, to_markdown
@@ -15,7 +15,7 @@ from commonweight.study.load import dump_study
 from commonweight.study.store import write_whole
 
 
-def write_report(setting: Setting, made: Sequence[Table | Curves], out: Path, command: str) -> list[Path]:
+def write_report(setting: Setting, made: Sequence[Made], out: Path, command: str) -> list[Path]:
     """Write everything that was made; returns the paths, the page first. `command` is what makes it again."""
     folder = out / "report"
     files: dict[Path, bytes] = {}
@@ -24,12 +24,12 @@ def write_report(setting: Setting, made: Sequence[Table | Curves], out: Path, co
     for table in tables:
         files[folder / "tables" / f"{table.name}.md"] = to_markdown(table).encode()
         files[folder / "tables" / f"{table.name}.csv"] = to_csv(table).encode()
-    for curves in made:
-        if isinstance(curves, Curves):
-            figure = draw(curves)
+    for item in made:
+        if not isinstance(item, Table):
+            figure = draw(item)
             drawn = {kind: render(figure, kind) for kind in FORMATS}
-            files |= {folder / "figures" / f"{curves.name}.{kind}": content for kind, content in drawn.items()}
-            figures.append({"curves": curves, "png": base64.b64encode(drawn["png"]).decode()})
+            files |= {folder / "figures" / f"{item.name}.{kind}": content for kind, content in drawn.items()}
+            figures.append({"made": item, "png": base64.b64encode(drawn["png"]).decode()})
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("commonweight.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -1,18 +1,31 @@
 """An experiment: several instances of one way to train all children, as jobs; and what they measured, read back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from commonweight.errors import StoreError
 from commonweight.sharing import Partition
 from commonweight.space import Child
-from commonweight.study.jobs import ImagesSpec, Job, MomentsSpec, SeedSpec, SharingSpec
+from commonweight.study.jobs import (
+    ImagesSpec,
+    Job,
+    MomentsSpec,
+    NetSpec,
+    SeedSpec,
+    SharingSpec,
+    StartSpec,
+    TrainingSpec,
+)
 from commonweight.study.schema import Study
 from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder
+
+FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use number 0
 
 
 @dataclass(frozen=True)
@@ -35,12 +48,17 @@ class Part:
 class Measured:
     """What an experiment's instances measured; children in lexicographic order.
 
-    `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches; `judged` `[instance, child]` if asked for.
+    `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches, the last of which `trained`
+    `[instance, moment, child]` (bool) one child of each part. `judged`, `batch` and `recalibrated` `[instance, child]`
+    if asked for (see `Record`).
     """
 
     accuracy: np.ndarray
     step: np.ndarray
-    judged: np.ndarray | None
+    trained: np.ndarray
+    judged: np.ndarray | None = None
+    batch: np.ndarray | None = None
+    recalibrated: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -56,24 +74,64 @@ class Experiment:
         """Every job of the experiment once, in the order of the instances."""
         return tuple({part.job.id: part.job for instance in self.instances for part in instance}.values())
 
-    def read(self, store: Store) -> Measured:
-        """All results from the store; raises `StoreError` when one is missing or damaged."""
-        records = {job.id: store.read(job) for job in self.jobs}
-        step = records[self.jobs[0].id].step
-        if any(not np.array_equal(record.step, step) for record in records.values()):
-            raise StoreError(f"experiment {self.name}: its jobs were swept at different moments")
+    @property
+    def children(self) -> np.ndarray:
+        """Indices `[child]` of the children in the order of an instance's parts."""
         space = self.jobs[0].space.build()
-        children = [space.child(name).index for part in self.instances[0] for name in part.job.children]
-        order = np.argsort(children)
-        accuracy, judged = [], []
-        for instance in self.instances:
-            rows = [(records[part.job.id], part.copy) for part in instance]
-            accuracy.append(np.concatenate([record.accuracy[copy] for record, copy in rows], axis=-1)[:, order])
-            judged.append([record.judged[copy] for record, copy in rows if record.judged is not None])
-        complete = all(len(parts) == len(self.instances[0]) for parts in judged)
-        return Measured(
-            np.stack(accuracy), step, np.stack([np.concatenate(p)[order] for p in judged]) if complete else None
-        )
+        return np.array([space.child(name).index for part in self.instances[0] for name in part.job.children])
+
+    def read(self, store: Store) -> Measured:
+        """All results from the store, at the moments of the job that looked least often.
+
+        Raises `StoreError` when a job is missing or damaged, or when another did not look at all of these moments.
+        """
+        read = {job.id: store.read(job) for job in self.jobs}
+        step = min((record.step for record in read.values()), key=len)
+        if any(not np.isin(step, record.step).all() for record in read.values()):
+            raise StoreError(f"experiment {self.name}: its jobs were swept at different moments")
+        records = {name: record.at(step) for name, record in read.items()}
+        order = np.argsort(self.children)
+
+        def gathered(name: str) -> np.ndarray | None:
+            rows = [[getattr(records[part.job.id], name) for part in instance] for instance in self.instances]
+            if any(array is None for row in rows for array in row):
+                return None  # not every job was asked for it
+            copies = [[part.copy for part in instance] for instance in self.instances]
+            return np.stack(
+                [
+                    np.concatenate([array[copy] for array, copy in zip(row, places, strict=True)], axis=-1)[..., order]
+                    for row, places in zip(rows, copies, strict=True)
+                ]
+            )
+
+        accuracy = gathered("accuracy")
+        assert accuracy is not None
+        trained = np.zeros(accuracy.shape, dtype=bool)
+        places = np.argsort(order)  # of each child of the parts, one after another, among all children
+        for number, instance in enumerate(self.instances):
+            first = 0
+            for part in instance:
+                trained[number, np.arange(len(step)), places[first + records[part.job.id].trained]] = True
+                first += len(part.job.children)
+        return Measured(accuracy, step, trained, gathered("judged"), gathered("batch"), gathered("recalibrated"))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How an experiment trains and when it looks: the study's own sections, changed where the experiment says so."""
+
+    net: NetSpec
+    training: TrainingSpec
+    sharing: SharingSpec
+    order: ChildOrder = ChildOrder.FIXED
+    moments: MomentsSpec = MomentsSpec()
+    snapshots: tuple[int, ...] = ()
+    judged: bool = False
+    calibration_batches: int | None = None
+
+    def looking(self, **moments: object) -> "Conditions":
+        """The same with these fields of `MomentsSpec` changed."""
+        return replace(self, moments=self.moments.model_copy(update=moments))
 
 
 @dataclass(frozen=True)
@@ -87,18 +145,23 @@ class Setting:
     sweep_images: int
     judge_images: int
 
-    @property
+    @cached_property
     def children(self) -> tuple[Child, ...]:
         return tuple(self.study.space.build().children())
 
-    def experiment(  # noqa: PLR0917
-        self,
-        name: str,
-        title: str,
-        partition: Partition,
-        order: ChildOrder,
-        members: Sequence[Member],
-        judged: bool = False,
+    @property
+    def batches_per_epoch(self) -> int:
+        return -(-self.train_images // self.study.training.batch)
+
+    @property
+    def conditions(self) -> Conditions:
+        """The study's own: what experiments start from."""
+        study = self.study
+        moments = MomentsSpec(precision=study.experiments.sweep_precision)
+        return Conditions(study.net, study.training, study.sharing, moments=moments)
+
+    def experiment(
+        self, name: str, title: str, partition: Partition, members: Sequence[Member], conditions: Conditions
     ) -> Experiment:
         """Each group of the partition trained alone, once per member.
 
@@ -111,10 +174,39 @@ class Setting:
                 seeds = SeedSpec(
                     study=self.study.seed, init=tuple(member.init for member in stack), order=stack[0].order
                 )
-                job = self._job(group, order, seeds, judged)
+                job = self._job(group, seeds, conditions)
                 for copy, member in enumerate(stack):
                     places[member].append(Part(job, copy))
         return Experiment(name, title, tuple(tuple(places[member]) for member in members))
+
+    def finetuned(self, name: str, title: str, source: Experiment, epoch: int) -> Experiment:
+        """Every child of every instance trained alone for a while from the source's snapshot after this epoch.
+
+        The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of an instance see
+        the same batches, which are not those of any epoch of the source (paper §3.3).
+        """
+        lr = source.jobs[0].recipe().lr_at(epoch - 1)
+        batches = self.study.experiments.finetune_batches
+        training = self.study.training.model_copy(
+            update={"lr": lr, "lr_min": lr, "epochs": -(-batches // self.batches_per_epoch)}
+        )
+        looks = self.conditions.looking(every_epoch=False, last_batches=batches)
+        conditions = replace(looks, training=training)
+        alone: dict[str, list[Job]] = {}
+        for parent in source.jobs:
+            seeds = parent.seeds.model_copy(update={"data": FINETUNING_STREAM, "augment": FINETUNING_STREAM})
+            start = StartSpec(job=parent.id, epoch=epoch)
+            alone[parent.id] = [
+                self._job((child,), seeds, conditions, start=start, stop_after=batches) for child in self.children
+            ]
+        return Experiment(
+            name,
+            title,
+            tuple(
+                tuple(Part(job, part.copy) for part in instance for job in alone[part.job.id])
+                for instance in source.instances
+            ),
+        )
 
     def _stacks(self, members: Sequence[Member]) -> Iterable[tuple[Member, ...]]:
         size = self.study.experiments.stack
@@ -122,24 +214,26 @@ class Setting:
             alike = [member for member in members if member.order == number]
             yield from (tuple(alike[start : start + size]) for start in range(0, len(alike), size))
 
-    def _job(self, group: Sequence[Child], order: ChildOrder, seeds: SeedSpec, judged: bool) -> Job:
-        study = self.study
+    def _job(self, group: Sequence[Child], seeds: SeedSpec, conditions: Conditions, **more: Any) -> Job:
         return Job(
             images=ImagesSpec(
                 fingerprint=self.fingerprint,
                 train_images=self.train_images,
-                augment=study.data.augment,
+                augment=self.study.data.augment,
                 sweep_images=self.sweep_images,
-                judge_images=self.judge_images if judged else None,
+                judge_images=self.judge_images if conditions.judged else None,
             ),
-            space=study.space,
-            net=study.net,
-            training=study.training,
+            space=self.study.space,
+            net=conditions.net,
+            training=conditions.training,
             children=tuple(child.name for child in group),
-            sharing=SharingSpec(),
-            order=order,
+            sharing=conditions.sharing,
+            order=conditions.order,
             seeds=seeds,
-            moments=MomentsSpec(precision=study.experiments.sweep_precision),
+            moments=conditions.moments,
+            snapshots=conditions.snapshots,
+            calibration_batches=conditions.calibration_batches,
+            **more,
         ).normalised()
 
 

@@ -3,15 +3,15 @@
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from commonweight.net import Combine, Precision
 from commonweight.seeds import Stream
-from commonweight.sharing import SharingPlan, share_all, share_none, share_prefix
+from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
-from commonweight.training import ChildOrder, Inactive, Moments, Recipe
+from commonweight.training import ChildOrder, Inactive, Moments, Recipe, Window
 
 NUMERICS = 1
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
@@ -32,6 +32,7 @@ CombineName = Annotated[Combine, Field(strict=False)]
 InactiveName = Annotated[Inactive, Field(strict=False)]
 PrecisionName = Annotated[Precision, Field(strict=False)]
 OrderName = Annotated[ChildOrder, Field(strict=False)]
+KindName = Annotated[Kind, Field(strict=False)]
 
 
 class SpaceSpec(Spec):
@@ -65,9 +66,6 @@ class TrainingSpec(Spec):
     weight_decay: NonNegative = 1e-3
     inactive: InactiveName = Inactive.FREEZE
 
-    def build(self) -> Recipe:
-        return Recipe(**dict(self))
-
 
 class AugmentSpec(Spec):
     """`data.augment`: see `Augmentation`."""
@@ -87,10 +85,26 @@ class ImagesSpec(Spec):
 
 
 class SharingSpec(Spec):
-    """Which sharing plan: everything, the first `k` cells (and the stem), or nothing."""
+    """`sharing`: everything (`all`), stem and the first `k` cells (`prefix`), everything but some (`all-but`), nothing.
 
-    kind: Literal["all", "prefix", "none"] = "all"
+    `kinds` and `edges` (counted from 1, as digits of a child's name) say what `all-but` gives to every child of its own.
+    """
+
+    kind: Literal["all", "prefix", "all-but", "none"] = "all"
     k: Index | None = None
+    kinds: Annotated[tuple[KindName, ...], Field(strict=False)] = ()
+    edges: Annotated[tuple[Count, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.k is not None) != (self.kind == "prefix"):
+            raise ValueError(f"sharing.k: {self.k} with kind {self.kind!r}; prefix needs k, and no other kind has it")
+        if bool(self.kinds or self.edges) != (self.kind == "all-but"):
+            raise ValueError(
+                f"sharing: kinds {[kind.value for kind in self.kinds]} and edges {list(self.edges)} with kind "
+                f"{self.kind!r}; all-but needs at least one of them, and no other kind has them"
+            )
+        return self
 
     def build(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
         match self.kind:
@@ -98,8 +112,22 @@ class SharingSpec(Spec):
                 return share_all(children, cells)
             case "prefix":
                 return share_prefix(children, cells, self.k or 0)
+            case "all-but":
+                return share_all_but(children, cells, self.kinds, [edge - 1 for edge in self.edges])
             case "none":
                 return share_none(children, cells)
+
+    @property
+    def label(self) -> str:
+        """In a few words, for a line of progress."""
+        match self.kind:
+            case "prefix":
+                return f"prefix {self.k}"
+            case "all-but":
+                parts = [kind.value for kind in self.kinds] + [f"edge {edge}" for edge in self.edges]
+                return f"all but {', '.join(parts)}"
+            case kind:
+                return kind
 
 
 class SeedSpec(Spec):
@@ -121,30 +149,53 @@ class SeedSpec(Spec):
         return Stream(self.study).fork(purpose, getattr(self, purpose))
 
 
+class WindowSpec(Spec):
+    """See `Window`."""
+
+    epoch: Count
+    batches: Count
+
+
 class MomentsSpec(Spec):
     """When all children of the job are validated; see `Moments`."""
 
     every_epoch: bool = True
     last_batches: Index = 0
+    windows: Annotated[tuple[WindowSpec, ...], Field(strict=False)] = ()
     precision: PrecisionName = Precision.FLOAT32
 
     def build(self) -> Moments:
-        return Moments(self.every_epoch, self.last_batches)
+        windows = tuple(Window(window.epoch, window.batches) for window in self.windows)
+        return Moments(self.every_epoch, self.last_batches, windows)
+
+
+class StartSpec(Spec):
+    """The weights that a job starts from instead of new ones: a snapshot of another job with the same copies."""
+
+    job: str
+    epoch: Count
 
 
 class Job(Spec):
-    """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies."""
+    """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
+
+    With a `start` its children go on from their weights in that snapshot, with fresh momentum. With
+    `calibration_batches` it ends with readings under other batch-norm statistics, recalibrated on so many batches.
+    """
 
     images: ImagesSpec
     space: SpaceSpec
     net: NetSpec
     training: TrainingSpec
+    stop_after: Annotated[Count | None, Field(description="mini-batches, if not all of the epochs")] = None
     children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     sharing: SharingSpec = SharingSpec()
     order: OrderName = ChildOrder.FIXED
     seeds: SeedSpec
     moments: MomentsSpec = MomentsSpec()
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
+    start: StartSpec | None = None
+    calibration_batches: Count | None = None
 
     def normalised(self) -> "Job":
         """The same work under one name: a child alone has no order, no sharing and no inactive weights."""
@@ -165,6 +216,10 @@ class Job(Spec):
         content = json.dumps([NUMERICS, self.model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def recipe(self) -> Recipe:
+        """How the job trains."""
+        return Recipe(**dict(self.training), mini_batches=self.stop_after)
+
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""
         space = self.space.build()
@@ -177,12 +232,12 @@ class Job(Spec):
     @property
     def mini_batches(self) -> int:
         """Mini-batches of the whole run."""
-        return self.training.epochs * self._batches_per_epoch
+        return self.recipe().steps(self.batches_per_epoch)
 
     @property
     def sweeps(self) -> int:
         """Moments at which all children of the job are validated."""
-        return len(self.moments.build().steps(self.training.epochs, self._batches_per_epoch))
+        return len(self.moments.build().steps(self.mini_batches, self.batches_per_epoch))
 
     @property
     def validations(self) -> int:
@@ -190,13 +245,15 @@ class Job(Spec):
         return len(self.children) * (self.sweeps * self.images.sweep_images + (self.images.judge_images or 0))
 
     @property
-    def _batches_per_epoch(self) -> int:
+    def batches_per_epoch(self) -> int:
+        """Mini-batches in one pass over the training images."""
         return -(-self.images.train_images // self.training.batch)
 
     @property
     def label(self) -> str:
         """What the job is, for a line of progress."""
         who = f"child {self.children[0]}" if len(self.children) == 1 else f"{len(self.children)} children"
-        how = "" if len(self.children) == 1 else f", {self.sharing.kind}, {self.order.value} order {self.seeds.order}"
+        how = "" if len(self.children) == 1 else f", {self.sharing.label}, {self.order.value} order {self.seeds.order}"
+        start = f" from epoch {self.start.epoch}" if self.start else ""
         copies = "1 copy" if self.copies == 1 else f"{self.copies} copies"
-        return f"{who}{how}, {copies}"
+        return f"{who}{start}{how}, {copies}"

@@ -35,6 +35,18 @@ class Plan:
     def jobs(self) -> tuple[Job, ...]:
         return self.done + self.missing
 
+    @property
+    def waves(self) -> tuple[tuple[Job, ...], ...]:
+        """The missing jobs in turns: none starts from the snapshot of a job of its own turn or of a later one."""
+        waves: list[tuple[Job, ...]] = []
+        left = self.missing
+        while left:
+            names = {job.id for job in left}
+            waves.append(tuple(job for job in left if job.start is None or job.start.job not in names))
+            ready = set(waves[-1])
+            left = tuple(job for job in left if job not in ready)
+        return tuple(waves)
+
 
 def plan(experiments: Iterable[Experiment], store: Store) -> Plan:
     """The jobs of these experiments against what is stored. Reads every stored file that it relies on."""
@@ -52,13 +64,14 @@ def plan(experiments: Iterable[Experiment], store: Store) -> Plan:
 
 def image_passes(job: Job) -> float:
     """Rough cost of a job: training passes of one image through one child."""
-    trained = job.training.epochs * job.images.train_images
+    trained = job.mini_batches * job.training.batch
     return job.copies * (trained + VALIDATION_COST * job.validations)
 
 
 def record_bytes(job: Job) -> int:
     """About what the job's record takes on disk; snapshots come on top."""
-    numbers = job.copies * len(job.children) * (job.sweeps + bool(job.images.judge_images)) + 2 * job.sweeps
+    at_the_end = bool(job.images.judge_images) + 2 * bool(job.calibration_batches)
+    numbers = job.copies * len(job.children) * (job.sweeps + at_the_end) + 2 * job.sweeps
     return 8 * numbers + len(job.model_dump_json(indent=1)) + 900  # header, how it ran, and checksums
 
 
@@ -106,7 +119,7 @@ def _kind(job: Job) -> tuple[object, ...]:
 
 def _calibrate(job: Job, images: ImageSet, runtime: Runtime) -> Rates:
     spread = _spread(job.space.build())
-    recipe = job.training.build()
+    recipe = job.recipe()
     trained = make_engine(job, images, runtime, share_all(spread, job.net.cells))
     sgd = SGD(recipe, trained.library)
     batch, labels = next(images.epoch(recipe.batch, job.seeds.stream("data"), job.seeds.stream("augment")))

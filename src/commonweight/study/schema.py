@@ -7,7 +7,17 @@ from pydantic import Field, field_validator, model_validator
 from commonweight.errors import nearest
 from commonweight.net import Precision, primitive_names
 from commonweight.study.data import data_names
-from commonweight.study.jobs import AugmentSpec, Count, Index, NetSpec, PrecisionName, SpaceSpec, Spec, TrainingSpec
+from commonweight.study.jobs import (
+    AugmentSpec,
+    Count,
+    Index,
+    NetSpec,
+    PrecisionName,
+    SharingSpec,
+    SpaceSpec,
+    Spec,
+    TrainingSpec,
+)
 
 MOST_CHILDREN = 4096
 
@@ -37,6 +47,13 @@ class ExperimentsSpec(Spec):
     instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
     ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
     last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
+    long_factor: Annotated[Count, Field(description="how many times longer the long runs train (the paper's 2000)")] = (
+        10
+    )
+    finetune_batches: Annotated[Count, Field(description="mini-batches of fine-tuning a child from a snapshot")] = 64
+    calibration_batches: Annotated[
+        Count, Field(description="training batches on which batch-norm statistics are recalibrated for one child")
+    ] = 8
     sweep_precision: Annotated[
         PrecisionName, Field(description="arithmetic of sweeps; judgements are always in float32")
     ] = Precision.FLOAT32
@@ -52,6 +69,9 @@ class Study(Spec):
     data: DataSpec
     space: SpaceSpec = SpaceSpec()
     net: NetSpec = NetSpec()
+    sharing: Annotated[SharingSpec, Field(description="of super-nets, wherever an experiment does not say")] = (
+        SharingSpec()
+    )
     training: TrainingSpec = TrainingSpec()
     experiments: ExperimentsSpec = ExperimentsSpec()
 
@@ -72,6 +92,10 @@ class Study(Spec):
                 f"space: nodes {self.space.nodes} and primitives {list(self.space.primitives)} make {children} children; "
                 f"a study trains and ranks every one of them, so 3 … {MOST_CHILDREN}"
             )
+        if self.sharing.kind == "prefix" and (self.sharing.k or 0) > self.net.cells:
+            raise ValueError(f"sharing.k: {self.sharing.k}; at most net.cells = {self.net.cells}")
+        if self.sharing.edges and max(self.sharing.edges) > edges:
+            raise ValueError(f"sharing.edges: {list(self.sharing.edges)}; the space has edges 1 … {edges}")
         if self.training.lr_min > self.training.lr:
             raise ValueError(f"training.lr_min: {self.training.lr_min}; at most training.lr = {self.training.lr}")
         if self.experiments.last_epochs > self.training.epochs:

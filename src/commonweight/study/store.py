@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,25 @@ class Record:
     """What a job measured. Accuracies are fractions in [0, 1].
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`; `judged` `[copy, child]` at the end on the images of the final judgement, if asked for.
+    position `trained` `[moment]`. At the end and if asked for, `[copy, child]`: `judged` on the images of the final
+    judgement; `batch` and `recalibrated` on those of sweeps, under these batch-norm statistics (see `Statistics`).
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
     judged: np.ndarray | None = None
+    batch: np.ndarray | None = None
+    recalibrated: np.ndarray | None = None
+
+    def at(self, step: np.ndarray) -> "Record":
+        """The same with these of its moments alone."""
+        moments = np.searchsorted(self.step, step)
+        return replace(self, accuracy=self.accuracy[:, moments], step=step, trained=self.trained[moments])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by the names they have on disk."""
-        named = {"accuracy": self.accuracy, "step": self.step, "trained": self.trained, "judged": self.judged}
-        return {name: np.ascontiguousarray(array) for name, array in named.items() if array is not None}
+        return {name: np.ascontiguousarray(array) for name, array in vars(self).items() if array is not None}
 
     def check(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
@@ -49,11 +56,13 @@ class Record:
             "step": (moments,),
             "trained": (moments,),
             **({"judged": (copies, children)} if job.images.judge_images else {}),
+            **(dict.fromkeys(("batch", "recalibrated"), (copies, children)) if job.calibration_batches else {}),
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
             raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
-        if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, self.judged) if a is not None):
+        fractions = (self.accuracy, self.judged, self.batch, self.recalibrated)
+        if not all((a >= 0).all() and (a <= 1).all() for a in fractions if a is not None):
             raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
 
 
@@ -124,8 +133,11 @@ class Store:
         return json.loads((self.folder(job_id) / "how.json").read_text(encoding="utf-8"))
 
     def job(self, job_id: str) -> Job:
-        """What was asked of a stored job."""
-        return Job.model_validate_json((self.folder(job_id) / "job.json").read_text(encoding="utf-8"))
+        """What was asked of a stored job; raises `ResultMissing` when it is not here."""
+        try:
+            return Job.model_validate_json((self.folder(job_id) / "job.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ResultMissing(f"job {job_id} has no result below {self.jobs}; run the study to train it") from None
 
     def ids(self) -> Iterator[str]:
         """Ids of all results here, whole or not, in order; unfinished work of a stopped process is not among them."""

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,23 @@ import torch
 from pydantic import Field
 
 from commonweight.errors import DataError, StudyError, UsageError
-from commonweight.net import Engine, EngineChoice, NetShape, Precision, SuperNet, choose_engine
+from commonweight.net import (
+    Engine,
+    EngineChoice,
+    NetShape,
+    Precision,
+    Statistics,
+    SuperNet,
+    choose_engine,
+    sweep_under,
+    unit_names,
+)
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.data import RawImages, load_raw, subset
 from commonweight.study.jobs import AugmentSpec, Count, Job, Spec
 from commonweight.study.schema import DataSpec
-from commonweight.study.store import Record, Result
+from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
 
 AGREEMENT = "tau of the last sweep with the same in float32"
@@ -111,22 +122,25 @@ class Worker:
             )
         return self._sets[augment]
 
-    def do(self, job: Job) -> Generator[tuple[int, int], None, Result]:
-        """Train and validate as the job asks; yields (mini-batches trained, mini-batches in all), returns the result."""
-        with self.runtime.threaded():
-            return (yield from self._do(job))
+    def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
+        """Train and validate as the job asks; yields (mini-batches trained, mini-batches in all), returns the result.
 
-    def _do(self, job: Job) -> Generator[tuple[int, int], None, Result]:
+        A job that starts from another's snapshot finds it in the store; raises `ResultMissing` when it is not there.
+        """
+        with self.runtime.threaded():
+            return (yield from self._do(job, store))
+
+    def _do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
         started, clock = datetime.now(UTC), time.perf_counter()
         images = self.images(job.images.augment, job.images.fingerprint)
         engine = make_engine(job, images, self.runtime)
-        recipe = job.training.build()
+        start = start_of(job, store)
         course = Course(job.order, job.moments.build(), job.images.sweep_images, job.snapshots, job.moments.precision)
         streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
         swept: list[tuple[int, int, torch.Tensor]] = []
         snapshots: dict[str, dict[str, np.ndarray]] = {}
         position = 0
-        for event in train(engine, images, recipe, course, streams):
+        for event in train(engine, images, job.recipe(), course, streams, start):
             match event:
                 case Trained(step, child):
                     position = engine.net.plan.position(child)
@@ -143,12 +157,31 @@ class Worker:
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
             judged=judged,
+            **self._under_other_statistics(job, engine.net, images, streams),
         )
         how = self._how(engine, started, time.perf_counter() - clock)
         if course.precision is not Precision.FLOAT32 and len(job.children) > 1:
             exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
+
+    def _under_other_statistics(
+        self, job: Job, net: SuperNet, images: ImageSet, streams: Streams
+    ) -> dict[str, np.ndarray]:
+        """Final accuracies `[copy, child]` under the validation batch's statistics, and under recalibrated ones.
+
+        Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
+        """
+        if not job.calibration_batches:
+            return {}
+        after = job.training.epochs
+        batches = images.epoch(job.training.batch, streams.data.fork(after), streams.augment.fork(after))
+        calibration = [batch for batch, _ in islice(batches, job.calibration_batches)]
+        validation = images.validation(job.images.sweep_images)
+        return {
+            name: sweep_under(net, how, *validation, net.plan.children, job.training.batch, calibration).cpu().numpy()
+            for name, how in (("batch", Statistics.BATCH), ("recalibrated", Statistics.RECALIBRATED))
+        }
 
     def _how(self, engine: Engine, started: datetime, seconds: float) -> dict[str, object]:
         return {
@@ -182,6 +215,29 @@ def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan 
     )
     net = SuperNet(plan or job.plan(), shape, job.seeds.init_streams()).to(images.device)
     return choose_engine(net, runtime.engine)
+
+
+def start_of(job: Job, store: Store) -> Snapshot | None:
+    """What the job goes on from: its children's units in another job's snapshot, under the names of its own net."""
+    if job.start is None:
+        return None
+    source = store.job(job.start.job)
+    arrays = store.read_snapshot(source, f"epoch-{job.start.epoch}")
+    ours, theirs = job.plan(), source.plan()
+    renamed = {
+        own: other
+        for child in ours.children
+        for own, other in zip(unit_names(ours, child), unit_names(theirs, child), strict=True)
+    }
+    weights = {}
+    for own, other in renamed.items():
+        prefix = f"weights/units.{other}."
+        weights |= {
+            f"units.{own}.{name.removeprefix(prefix)}": torch.from_numpy(array)
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+    return Snapshot(0, weights, {})
 
 
 def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:

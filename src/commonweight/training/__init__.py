@@ -3,7 +3,7 @@
 from commonweight.training.images import Augmentation, ImageSet
 from commonweight.training.loop import Course, Snapshot, Streams, Swept, Trained, train, train_step
 from commonweight.training.order import ChildOrder
-from commonweight.training.recipe import Inactive, Moments, Recipe
+from commonweight.training.recipe import Inactive, Moments, Recipe, Window
 from commonweight.training.sgd import SGD
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Streams",
     "Swept",
     "Trained",
+    "Window",
     "train",
     "train_step",
 ]

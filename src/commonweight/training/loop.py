@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from torch import Tensor
 
@@ -73,18 +74,21 @@ def train(  # noqa: PLR0917
     """
     net, children = engine.net, engine.net.plan.children
     per_epoch = images.batches_per_epoch(recipe.batch)
-    visits = course.order.visits(len(children), recipe.epochs * per_epoch, streams.order)
-    moments = course.moments.steps(recipe.epochs, per_epoch)
+    total = recipe.steps(per_epoch)
+    visits = course.order.visits(len(children), total, streams.order)
+    moments = course.moments.steps(total, per_epoch)
     validation = images.validation(course.sweep_images)
-    late = [epoch for epoch in course.snapshots if not 1 <= epoch <= recipe.epochs]
+    whole = total // per_epoch
+    late = [epoch for epoch in course.snapshots if not 1 <= epoch <= whole]
     if late:
-        raise UsageError(f"a snapshot after epoch {late[0]} of a run of {recipe.epochs}; expected 1 … {recipe.epochs}")
+        raise UsageError(f"a snapshot after epoch {late[0]} of a run of {whole}; expected 1 … {whole}")
     sgd = SGD(recipe, engine.library)
     first = 0 if start is None else _restore(net, sgd, start, recipe)
     for epoch in range(first, recipe.epochs):
         lr = recipe.lr_at(epoch)
         batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch))
-        for step, (batch, labels) in enumerate(batches, start=epoch * per_epoch + 1):
+        left = max(0, total - epoch * per_epoch)
+        for step, (batch, labels) in enumerate(islice(batches, left), start=epoch * per_epoch + 1):
             child = children[visits[step - 1]]
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)

@@ -18,7 +18,9 @@ class Inactive(Enum):
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD and its cosine schedule without restart (paper §3.1, appendix A.1)."""
+    """SGD and its cosine schedule without restart (paper §3.1, appendix A.1). With `mini_batches` the run stops after so
+    many of them, wherever in its epochs that is; with `lr` = `lr_min` the learning rate is constant.
+    """
 
     epochs: int = 200
     batch: int = 256
@@ -27,6 +29,12 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 1e-3
     inactive: Inactive = Inactive.FREEZE
+    mini_batches: int | None = None
+
+    def steps(self, batches_per_epoch: int) -> int:
+        """Mini-batches of the whole run."""
+        whole = self.epochs * batches_per_epoch
+        return whole if self.mini_batches is None else min(whole, self.mini_batches)
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0: the cosine from `lr` at 0 towards `lr_min` at `epochs`."""
@@ -34,18 +42,28 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Moments after each of the last `batches` mini-batches before the end of an epoch, counted from 1."""
+
+    epoch: int
+    batches: int
+
+
+@dataclass(frozen=True)
 class Moments:
-    """When all children are validated: after every epoch, and after each of the last mini-batches of the run.
+    """When all children are validated: after every epoch, after each of the last mini-batches of the run, and in windows.
 
     A moment is named by the number of mini-batches trained so far. The end of the run is always one.
     """
 
     every_epoch: bool = True
     last_batches: int = 0
+    windows: tuple[Window, ...] = ()
 
-    def steps(self, epochs: int, batches_per_epoch: int) -> frozenset[int]:
-        """The moments of a run of this length."""
-        total = epochs * batches_per_epoch
-        ends = range(batches_per_epoch, total + 1, batches_per_epoch) if self.every_epoch else (total,)
-        dense = range(max(1, total - self.last_batches + 1), total + 1)
-        return frozenset([*ends, *dense])
+    def steps(self, total: int, batches_per_epoch: int) -> frozenset[int]:
+        """The moments of a run of `total` mini-batches."""
+        ends = range(batches_per_epoch, total + 1, batches_per_epoch) if self.every_epoch else ()
+        dense = [(total, max(1, self.last_batches))]
+        dense += [(window.epoch * batches_per_epoch, window.batches) for window in self.windows]
+        inside = [step for end, batches in dense for step in range(max(1, end - batches + 1), min(end, total) + 1)]
+        return frozenset([*ends, *inside])

@@ -15,13 +15,14 @@ def perform(worker: Worker, task: Task) -> Iterator[Event]:
     """Do the task's job, store its result, and tell. An error of the job becomes a `Failed`, never an exception."""
     job, begun = task.job, time.monotonic()
     yield Started(job)
-    told, steps = begun, worker.do(job)
+    store = Store(task.out)
+    told, steps = begun, worker.do(job, store)
     try:
         while True:
             try:
                 done, total = next(steps)
             except StopIteration as end:
-                Store(task.out).write(job, end.value)
+                store.write(job, end.value)
                 break
             if time.monotonic() - told >= ADVANCE_SECONDS:
                 told = time.monotonic()

@@ -1,0 +1,67 @@
+"""What a figure is made of: curves over an axis, or a box for each child; still without any form."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a curve or a box belongs to: a child, what it is made of, and what ground truth says of it (rank 1 = best)."""
+
+    child: str
+    primitives: tuple[str, ...]
+    rank: int
+    accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One curve; `values` `[point]` over `at` `[point]`.
+
+    `marked` `[point]` (bool) are points with a diamond: the child was just trained. `dotted` is fine-tuning. `low` and
+    `high` `[point]` are a confidence band.
+    """
+
+    name: str
+    at: np.ndarray
+    values: np.ndarray
+    identity: Identity | None = None
+    marked: np.ndarray | None = None
+    dotted: bool = False
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A figure of curves over one axis. Where they belong to children, colour is their ground-truth rank of `children`."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    notes: tuple[str, ...]
+    children: int = 0
+    log_x: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """How the `values` `[rank]` of one child are distributed."""
+
+    identity: Identity
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """A figure with a box for each child, the best of ground truth first."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    boxes: tuple[Box, ...]
+    notes: tuple[str, ...]

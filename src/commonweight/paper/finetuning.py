@@ -1,0 +1,119 @@
+"""Figure 4 and Insight 2: fine-tuning every child alone from a snapshot of the super-net (paper §3.3)."""
+
+import numpy as np
+
+from commonweight.paper.evidence import Evidence
+from commonweight.paper.experiments import half_way
+from commonweight.paper.figures import Curves, Series
+from commonweight.paper.lastbatches import DIAMONDS, INSTANCE, child_series
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Row, Table, mean_std
+from commonweight.ranking import gt_tau, mean_interval, top_n_rank
+
+STEPS = (1, 2, 5, 10, 20, 64)  # mini-batches of fine-tuning that Insight 2's table shows
+
+
+def figure_4a(evidence: Evidence) -> tuple[Curves]:
+    """Accuracies before and after the snapshot half-way."""
+    return (_accuracies(evidence, "figure-4a", "finetuned-half", half_way(evidence.setting)),)
+
+
+def figure_4b(evidence: Evidence) -> tuple[Curves]:
+    """Accuracies before and after the snapshot at the end."""
+    return (_accuracies(evidence, "figure-4b", "finetuned-end", evidence.study.training.epochs),)
+
+
+def figure_4c(evidence: Evidence) -> tuple[Curves]:
+    """GT-Tau before and after the snapshot half-way."""
+    return (_gt_taus(evidence, "figure-4c", "finetuned-half", half_way(evidence.setting)),)
+
+
+def figure_4d(evidence: Evidence) -> tuple[Curves]:
+    """GT-Tau before and after the snapshot at the end."""
+    return (_gt_taus(evidence, "figure-4d", "finetuned-end", evidence.study.training.epochs),)
+
+
+def insight_2(evidence: Evidence) -> tuple[Table, Curves]:
+    """What steps of fine-tuning are worth, and what they cost."""
+    half, end = half_way(evidence.setting), evidence.study.training.epochs
+    rows, series = [], []
+    for name, epoch in (("finetuned-half", half), ("finetuned-end", end)):
+        shared = evidence.window("seeds", 1, epoch).accuracy
+        after = evidence.measured[name].accuracy
+        steps = np.arange(after.shape[1] + 1)
+        accuracies = np.concatenate([shared, after], axis=1)  # [instance, step, child]
+        taus = gt_tau(accuracies, evidence.ground_truth)
+        cost = epoch + steps * evidence.children / evidence.setting.batches_per_epoch  # child-epochs of training
+        for step in (0, *(s for s in STEPS if s < len(steps)), len(steps) - 1):
+            title = f"epoch {epoch}, {step} mini-batches"
+            if any(row.name == title for row in rows):
+                continue
+            t1r, t3r = (top_n_rank(accuracies[:, step], evidence.ground_truth, n) for n in (1, 3))
+            statistics = {"GT-Tau": taus[:, step], "T1R": t1r, "T3R": t3r}
+            numbers = [
+                mean_std(values, mean_interval(values, evidence.stream("insight-2", title, what)))
+                for what, values in statistics.items()
+            ]
+            numbers.append(mean_std([float(cost[step])], None))
+            rows.append(Row(title, len(taus), tuple(numbers)))
+        bands = [mean_interval(column, evidence.stream("insight-2 figure", name)) for column in taus.T]
+        known = all(band is not None for band in bands)
+        series.append(
+            Series(
+                f"from epoch {epoch}",
+                cost,
+                taus.mean(axis=0),
+                low=np.array([band.low for band in bands if band]) if known else None,
+                high=np.array([band.high for band in bands if band]) if known else None,
+            )
+        )
+    columns = (
+        Column("gt_tau", "GT-Tau", 4),
+        Column("t1r", "T1R", 1),
+        Column("t3r", "T3R", 1),
+        Column("cost", "child-epochs", 2),
+    )
+    notes = (
+        "Every child is fine-tuned alone from the snapshots of the instances of different seeds. Cost: epochs of the "
+        "super-net so far plus the epochs' worth of mini-batches of all children's fine-tuning; ground truth costs "
+        f"{evidence.children * end} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
+        "mini-batches from half-way, and close to 0.8 after 5 from the end.",
+        PLUS_MINUS,
+        INTERVALS,
+    )
+    table = Table("insight-2", "Fine-tuning: steps against GT-Tau and cost", columns, tuple(rows), notes)
+    curves = Curves(
+        "insight-2-curves",
+        "Fine-tuning: GT-Tau against cost",
+        "cost so far [child-epochs]",
+        "GT-Tau",
+        tuple(series),
+        ("Each curve begins at the super-net's own rank. Bands: 95 % bootstrap over instances.",),
+    )
+    return table, curves
+
+
+def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:
+    before, after = evidence.window("seeds", evidence.children, epoch), evidence.measured[tuned]
+    at = before.step[-1] + np.concatenate([[0], after.step])
+    series = []
+    for index in np.argsort(evidence.ground_truth, kind="stable"):  # the best is drawn last, on top
+        solid = before.accuracy[INSTANCE, :, index]
+        joined = np.concatenate([solid[-1:], after.accuracy[INSTANCE, :, index]])
+        series.append(child_series(evidence, index, before.step, solid, before.trained[INSTANCE, :, index]))
+        series.append(child_series(evidence, index, at, joined, None, dotted=True))
+    notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.")
+    title = f"Fine-tuning from epoch {epoch}: accuracy"
+    return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, evidence.children)
+
+
+def _gt_taus(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:
+    before, after = evidence.window("seeds", evidence.children, epoch), evidence.measured[tuned]
+    shared = gt_tau(before.accuracy[INSTANCE], evidence.ground_truth)
+    alone = gt_tau(after.accuracy[INSTANCE], evidence.ground_truth)
+    at = before.step[-1] + np.concatenate([[0], after.step])
+    series = (
+        Series("shared", before.step, shared),
+        Series("fine-tuned", at, np.concatenate([shared[-1:], alone]), dotted=True),
+    )
+    notes = (f"Instance {INSTANCE}. Solid: all children share; dotted: each fine-tuned alone.",)
+    return Curves(name, f"Fine-tuning from epoch {epoch}: GT-Tau", "mini-batch", "GT-Tau", series, notes)
