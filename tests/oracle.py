@@ -60,6 +60,11 @@ class Backend:
     engine: Callable[[SuperNet], Engine]
     dtype: torch.dtype
 
+    @property
+    def tolerance(self) -> dict[str, float]:
+        """Of numbers around 1."""
+        return {"rtol": 1e-8, "atol": 1e-9} if self.dtype == torch.float64 else {"rtol": 1e-3, "atol": 1e-4}
+
     def net(self, plan: SharingPlan, copies: int = 1, seed: int = 0, **shape) -> SuperNet:
         return make_net(plan, copies, seed, **shape).to(self.dtype)
 
@@ -95,6 +100,14 @@ libraries = pytest.mark.parametrize("library", builds())
 backends = pytest.mark.parametrize(
     "backend", [pytest.param(REFERENCE, id="reference"), pytest.param(NATIVE, id="native", marks=needs_native)]
 )
+
+
+def copied(gradients: Iterable[tuple[nn.Parameter, Tensor]]) -> dict[nn.Parameter, Tensor]:
+    """An engine's gradients to keep: its next call may overwrite them. No parameter comes twice."""
+    gradients = list(gradients)
+    kept = {parameter: gradient.clone() for parameter, gradient in gradients}
+    assert len(kept) == len(gradients)
+    return kept
 
 
 def children_with_every_primitive(nodes: int) -> tuple[Child, ...]:

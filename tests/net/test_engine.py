@@ -1,6 +1,5 @@
 """The contract of an engine, over all engines: gradients, statistics and sweeps are those of the plain networks."""
 
-import importlib
 import itertools
 
 import oracle
@@ -10,29 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from commonweight.errors import UsageError
-from commonweight.net import Combine, Conv, Norm, SuperNet, UnitShape, register_primitive
+from commonweight.net import Combine, SuperNet
 from commonweight.net.native.layouts import runs_natively
 from commonweight.seeds import Stream
-from commonweight.sharing import Kind, share_all, share_all_but, share_none, share_prefix
+from commonweight.sharing import share_all, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 
-registry = importlib.import_module("commonweight.net.primitives")
 PAPER = SearchSpace()
 CHILDREN = tuple(PAPER.children())
 GROUP = tuple(map(PAPER.child, ("143", "344", "424", "141")))
 combines = pytest.mark.parametrize("combine", Combine, ids=lambda combine: combine.value)
-
-
-def tolerance(backend: oracle.Backend) -> dict[str, float]:
-    """Of numbers around 1."""
-    return {"rtol": 1e-8, "atol": 1e-9} if backend is oracle.REFERENCE else {"rtol": 1e-3, "atol": 1e-4}
-
-
-def copied(gradients: list[tuple[nn.Parameter, Tensor]]) -> dict[nn.Parameter, Tensor]:
-    """Gradients to keep: the next call may overwrite them. No parameter comes twice."""
-    kept = {parameter: gradient.clone() for parameter, gradient in gradients}
-    assert len(kept) == len(gradients)
-    return kept
 
 
 # ------------------------------------------------------------------ gradients
@@ -48,7 +34,7 @@ def test_gradients_and_statistics_are_those_of_plain_cross_entropy(backend, node
     engine = backend.engine(net)
     images, labels = backend.batch(19)
     for child in plan.children:
-        found = copied(engine.gradients(images, labels, child))
+        found = oracle.copied(engine.gradients(images, labels, child))
         reached: set[nn.Parameter] = set()
         for copy, plain in enumerate(plains):
             plain.zero_grad()
@@ -57,11 +43,11 @@ def test_gradients_and_statistics_are_those_of_plain_cross_entropy(backend, node
                 if isinstance(theirs, nn.Parameter) and theirs.grad is not None:
                     reached.add(ours)
                     block = oracle.copy_of(found[ours], 2, copy).view_as(theirs).double()
-                    torch.testing.assert_close(block, theirs.grad, **tolerance(backend))
+                    torch.testing.assert_close(block, theirs.grad, **backend.tolerance)
         assert set(found) == reached  # behind `none` there is no gradient at all
         assert all(gradient.shape == parameter.shape for parameter, gradient in found.items())
     for child, (copy, plain) in itertools.product(plan.children, enumerate(plains)):
-        oracle.assert_same_state(net, child, copy, plain.to(backend.dtype), **tolerance(backend))
+        oracle.assert_same_state(net, child, copy, plain.to(backend.dtype), **backend.tolerance)
 
 
 @pytest.mark.parametrize(
@@ -83,15 +69,15 @@ def test_gradients_and_statistics_of_private_slots(backend, plan):
         before = oracle.state(net)
         plain = oracle.plain_child(net, child, 1).double()
         F.cross_entropy(plain(images.double()), labels).backward()
-        found = copied(engine.gradients(images, labels, child))
+        found = oracle.copied(engine.gradients(images, labels, child))
         for ours, theirs in oracle.twins(net, child, plain):
             if isinstance(theirs, nn.Parameter):
                 assert (ours in found) == (theirs.grad is not None)
                 if theirs.grad is not None:
                     block = oracle.copy_of(found[ours], 2, 1).view_as(theirs).double()
-                    torch.testing.assert_close(block, theirs.grad, **tolerance(backend))
+                    torch.testing.assert_close(block, theirs.grad, **backend.tolerance)
         assert set(found) <= set(net.path(child).parameters)
-        oracle.assert_same_state(net, child, 1, plain.to(backend.dtype), **tolerance(backend))
+        oracle.assert_same_state(net, child, 1, plain.to(backend.dtype), **backend.tolerance)
         theirs = {id(ours) for ours, _ in oracle.twins(net, child, plain)}
         held = itertools.chain(*(named(remove_duplicate=False) for named in (net.named_parameters, net.named_buffers)))
         for name, value in held:
@@ -128,13 +114,13 @@ def test_nodes_that_are_one_another_or_nothing(backend, names, cells, combine):
     F.cross_entropy(plain(images.double()), labels).backward()
     engine = backend.engine(net)
     for _ in range(2):  # nothing is left over from before
-        found = copied(engine.gradients(images, labels, child))
+        found = oracle.copied(engine.gradients(images, labels, child))
         for ours, theirs in oracle.twins(net, child, plain):
             if isinstance(theirs, nn.Parameter):
                 assert (ours in found) == (theirs.grad is not None)
                 if ours in found:
                     block = found[ours].view_as(theirs).double()
-                    torch.testing.assert_close(block, theirs.grad, **tolerance(backend))
+                    torch.testing.assert_close(block, theirs.grad, **backend.tolerance)
     answers = oracle.plain_child(net, child).eval()(images).argmax(1)
     assert engine.sweep(images, answers, [child]).tolist() == [[1.0]]
 
@@ -143,9 +129,9 @@ def test_nodes_that_are_one_another_or_nothing(backend, names, cells, combine):
 def test_the_same_call_twice_is_bit_identical(backend):
     net = backend.net(share_all(CHILDREN, 2), copies=2)
     engine, (images, labels) = backend.engine(net), backend.batch(17)
-    first = copied(engine.gradients(images, labels, GROUP[0]))
+    first = oracle.copied(engine.gradients(images, labels, GROUP[0]))
     engine.gradients(*backend.batch(33, seed=1), GROUP[1])
-    second = copied(engine.gradients(images, labels, GROUP[0]))
+    second = oracle.copied(engine.gradients(images, labels, GROUP[0]))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[p], second[p]) for p in first)
     accuracies = [engine.sweep(images, labels, CHILDREN) for _ in range(2)]
@@ -156,14 +142,14 @@ def test_the_same_call_twice_is_bit_identical(backend):
 def test_weights_are_read_anew_at_every_call(backend):
     net = backend.net(share_all(GROUP, 2), copies=2)
     engine, (images, labels) = backend.engine(net), backend.batch(17)
-    before = copied(engine.gradients(images, labels, GROUP[0])), engine.sweep(images, labels, GROUP)
+    before = oracle.copied(engine.gradients(images, labels, GROUP[0])), engine.sweep(images, labels, GROUP)
     oracle.stir(net)
     fresh = backend.engine(net)
-    after = copied(engine.gradients(images, labels, GROUP[0]))
+    after = oracle.copied(engine.gradients(images, labels, GROUP[0]))
     accuracy = engine.sweep(images, labels, GROUP)
     assert not torch.equal(accuracy, before[1])
     assert torch.equal(accuracy, fresh.sweep(images, labels, GROUP))
-    expected = copied(fresh.gradients(images, labels, GROUP[0]))
+    expected = oracle.copied(fresh.gradients(images, labels, GROUP[0]))
     assert all(torch.equal(after[p], expected[p]) and not torch.equal(after[p], before[0][p]) for p in after)
 
 
@@ -176,11 +162,11 @@ def test_images_may_lie_in_memory_as_they_like(backend):
     wide = torch.zeros(34, 3, 5, 9, dtype=backend.dtype)
     wide[::2, :, :, 1:8] = images
     twice = labels.repeat_interleave(2)
-    expected = copied(engine.gradients(images, labels, GROUP[0]))
+    expected = oracle.copied(engine.gradients(images, labels, GROUP[0]))
     for other, their_labels in ((last, labels), (wide[::2, :, :, 1:8], twice[::2])):
-        found = copied(engine.gradients(other, their_labels, GROUP[0]))
+        found = oracle.copied(engine.gradients(other, their_labels, GROUP[0]))
         for parameter, gradient in found.items():
-            torch.testing.assert_close(gradient, expected[parameter], **tolerance(backend))
+            torch.testing.assert_close(gradient, expected[parameter], **backend.tolerance)
         assert torch.equal(engine.sweep(other, their_labels, GROUP), engine.sweep(images, labels, GROUP))
 
 
@@ -192,8 +178,8 @@ def test_batches_may_change_from_call_to_call(backend):
     for images, size in ((5, 6), (40, 6), (17, (4, 9)), (17, (9, 4)), (3, (2, 7)), (33, 3), (5, 6)):
         batch = backend.batch(images, size=size)
         for child in GROUP[:2]:
-            found = copied(engine.gradients(*batch, child))
-            expected = copied(backend.engine(net).gradients(*batch, child))
+            found = oracle.copied(engine.gradients(*batch, child))
+            expected = oracle.copied(backend.engine(net).gradients(*batch, child))
             assert all(torch.equal(found[p], expected[p]) for p in expected)
         assert torch.equal(engine.sweep(*batch, GROUP), backend.engine(net).sweep(*batch, GROUP))
 
@@ -229,15 +215,15 @@ def test_a_child_that_is_not_trained_here(backend):
 @oracle.backends
 def test_a_stack_is_each_copy_alone(backend, plan):
     """Nearly, where PyTorch's kernels see other widths; to the bit in the native engine."""
-    exactly = {"rtol": 0, "atol": 0} if backend is oracle.NATIVE else tolerance(backend)
+    exactly = {"rtol": 0, "atol": 0} if backend is oracle.NATIVE else backend.tolerance
     stack = backend.net(plan, copies=3)
     engine, (images, labels) = backend.engine(stack), backend.batch(35)
     alone = [SuperNet(plan, stack.shape, [Stream(0).fork("init", copy)]).to(backend.dtype) for copy in range(3)]
     own = [backend.engine(net) for net in alone]
     for child in GROUP:
-        found = copied(engine.gradients(images, labels, child))
+        found = oracle.copied(engine.gradients(images, labels, child))
         for copy, net in enumerate(alone):
-            theirs = copied(own[copy].gradients(images, labels, child))
+            theirs = oracle.copied(own[copy].gradients(images, labels, child))
             for ours, parameter in zip(stack.path(child).parameters, net.path(child).parameters, strict=True):
                 block = oracle.copy_of(found[ours], 3, copy)
                 torch.testing.assert_close(block, theirs[parameter], **exactly)
@@ -309,169 +295,3 @@ def test_a_sweep_equals_evaluating_each_child_alone(backend, plan, combine):
     few = [plan.children[place] for place in (3, 0, 3)]
     assert torch.equal(engine.sweep(images, labels, few), accuracy[:, [3, 0, 3]])
     assert engine.sweep(images, labels, []).shape == (2, 0)
-
-
-# ------------------------------------------------------------------ primitives of one's own
-
-
-class Squash(nn.Module):
-    """Plain PyTorch, with a weight for each channel."""
-
-    def __init__(self, shape: UnitShape) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.linspace(0.5, 1.5, shape.channels * shape.copies))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(x) * self.scale[:, None, None]
-
-
-class Residual(nn.Sequential):
-    """Looks like a list of layers, and is more."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + super().forward(x)
-
-
-def bottleneck(shape: UnitShape) -> nn.Module:
-    c, copies = shape.channels, shape.copies
-    return nn.Sequential(
-        nn.ReLU(),
-        Conv(c, 2 * c, 1, copies),
-        Norm(2 * c, copies, shape.bn_momentum),
-        nn.Identity(),
-        nn.ReLU(),
-        Conv(2 * c, 2 * c, 5, copies, groups=2 * c, dilation=2),
-        Conv(2 * c, 3, 1, copies),
-        Norm(3, copies, shape.bn_momentum),
-        Conv(3, c, 3, copies),
-        Norm(c, copies, 0.1, affine=True),
-    )
-
-
-def residual(shape: UnitShape) -> nn.Module:
-    c, copies = shape.channels, shape.copies
-    return Residual(nn.ReLU(), Conv(c, c, 3, copies), Norm(c, copies, shape.bn_momentum))
-
-
-def affine_pool(shape: UnitShape) -> nn.Module:
-    return nn.Sequential(registry.MaxPool(), Norm(shape.channels, shape.copies, shape.bn_momentum, affine=True))
-
-
-def wide_kernel(shape: UnitShape) -> nn.Module:
-    """A depthwise 7×7 convolution of dilation 3: its margin is wider than the kernels have room for."""
-    c, copies = shape.channels, shape.copies
-    return nn.Sequential(
-        nn.ReLU(),
-        Conv(c, c, 7, copies, groups=c, dilation=3),
-        Conv(c, c, 1, copies),
-        Norm(c, copies, shape.bn_momentum),
-    )
-
-
-def twice(shape: UnitShape) -> nn.Module:
-    """The same layer at two places: its gradients add up."""
-    conv = Conv(shape.channels, shape.channels, 1, shape.copies)
-    norms = [Norm(shape.channels, shape.copies, shape.bn_momentum) for _ in range(2)]
-    return nn.Sequential(nn.ReLU(), conv, norms[0], nn.ReLU(), conv, norms[1])
-
-
-class Scaled(nn.Module):
-    """A weight beside a normalisation in one module."""
-
-    def __init__(self, shape: UnitShape) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.linspace(0.5, 1.5, shape.channels * shape.copies))
-        self.norm = Norm(shape.channels, shape.copies, shape.bn_momentum)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x) * self.scale[:, None, None]
-
-
-class Offset(Scaled):
-    """And a buffer."""
-
-    def __init__(self, shape: UnitShape) -> None:
-        super().__init__(shape)
-        self.register_buffer("offset", torch.zeros(1))
-
-
-OWN = {
-    "scaled": Scaled,
-    "squash": Squash,
-    "bottleneck": bottleneck,
-    "residual": residual,
-    "affine_pool": affine_pool,
-    "wide_kernel": wide_kernel,
-    "twice": twice,
-}
-
-
-@pytest.fixture
-def registering(monkeypatch):
-    """The registry is global: put it back afterwards."""
-    monkeypatch.setattr(registry, "_PRIMITIVES", dict(registry._PRIMITIVES))
-    for name, build in OWN.items():
-        register_primitive(name, build)
-
-
-@pytest.mark.usefixtures("registering")
-@pytest.mark.parametrize("kinds", [(), {Kind.NORM}, {Kind.CONV}], ids=["all", "norm-private", "conv-private"])
-@pytest.mark.parametrize("own", OWN)
-@oracle.backends
-def test_a_primitive_of_ones_own_beside_the_others(backend, own, kinds):
-    """Also fed by `none`, where weights without an input's gradient still have one of their own."""
-    space = SearchSpace(2, ("sep_conv_3x3", "none", own))
-    children = tuple(space.children())
-    plan = share_all_but(children, 2, kinds)
-    net = backend.net(plan, copies=2)
-    exact = oracle.Backend(oracle.REFERENCE.engine, torch.float64)
-    truth = exact.net(plan, copies=2)
-    truth.load_state_dict(net.state_dict())
-    engine, judge = backend.engine(net), exact.engine(truth)
-    names = {p: name for name, p in itertools.chain(net.named_parameters(), truth.named_parameters())}
-    images, labels = backend.batch(21)
-    for child in children:
-        found = {names[p]: g.double() for p, g in copied(engine.gradients(images, labels, child)).items()}
-        expected = {names[p]: g for p, g in copied(judge.gradients(images.double(), labels, child)).items()}
-        assert found.keys() == expected.keys()
-        for name, gradient in expected.items():
-            torch.testing.assert_close(found[name], gradient, **tolerance(backend))
-    found = net.state_dict()
-    for name, value in truth.state_dict().items():
-        torch.testing.assert_close(found[name].double(), value, **tolerance(backend))
-    answers = torch.stack([truth.eval()(images.double(), child)[1].argmax(-1) for child in children])
-    for place in (0, 5, 26):
-        accuracy = engine.sweep(images, answers[place], children)
-        expected = (answers == answers[place]).double().mean(1)
-        torch.testing.assert_close(accuracy[1], expected, rtol=0, atol=1.01 / 21)  # a tie may fall the other way
-        assert accuracy[1, place] >= 1 - 1.01 / 21
-
-
-@pytest.mark.usefixtures("registering")
-@pytest.mark.parametrize("own", OWN)
-def test_every_layer_of_ones_own_that_is_not_a_norm_counts_as_a_convolution(own):
-    """By the tensors themselves: what normalisations hold is shared or not, and all else is the other."""
-    space = SearchSpace(2, (own, "skip_connect"))
-    children = space.child("111"), space.child("112")
-    for kind in (Kind.CONV, Kind.NORM):
-        net = oracle.make_net(share_all_but(children, 1, kinds={kind}))
-        first, second = (net.path(child).cells[0].edges[0] for child in children)
-        normalising = {id(value) for layer in first.modules() if isinstance(layer, Norm) for value in state_of(layer)}
-        for ours, theirs in zip(state_of(first), state_of(second), strict=True):
-            assert torch.equal(ours, theirs)
-            assert (ours is theirs) == ((id(ours) in normalising) != (kind is Kind.NORM))
-
-
-def state_of(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
-
-
-@pytest.mark.usefixtures("registering")
-def test_a_buffer_beside_a_normalisation_cannot_be_told_apart():
-    register_primitive("offset", Offset)
-    children = tuple(SearchSpace(2, ("offset", "skip_connect")).children())
-    oracle.make_net(share_none(children, 1))  # where the two go together it is fine
-    with pytest.raises(
-        UsageError, match="primitive 'offset' keeps a buffer beside a Norm in a Offset; give it a module"
-    ):
-        oracle.make_net(share_all_but(children, 1, kinds={Kind.NORM}))

@@ -1,6 +1,7 @@
 """The paper's programme: experiments, artefacts, and its own numbers to stand beside ours."""
 
 from commonweight.paper.artefacts import ARTEFACTS, Artefact, Made, artefacts, evidence, named, needed
+from commonweight.paper.claims import Check, Claim, Claims, Verdict
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series
 from commonweight.paper.tables import Column, Number, Row, Table
 
@@ -9,6 +10,9 @@ __all__ = [
     "Artefact",
     "Box",
     "Boxes",
+    "Check",
+    "Claim",
+    "Claims",
     "Column",
     "Curves",
     "Identity",
@@ -17,6 +21,7 @@ __all__ = [
     "Row",
     "Series",
     "Table",
+    "Verdict",
     "artefacts",
     "evidence",
     "named",

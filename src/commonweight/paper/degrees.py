@@ -5,7 +5,7 @@ import numpy as np
 from commonweight.paper import published
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import group_counts, kinds_of_sharing, prefix_name
-from commonweight.paper.lastbatches import quarter
+from commonweight.paper.needs import quarter
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, beside_paper, mean_std
 from commonweight.ranking import gt_tau, last_k, mean_interval
 
@@ -78,7 +78,7 @@ def table_4(evidence: Evidence) -> tuple[Table]:
 
 def section_4_2_1(evidence: Evidence) -> tuple[Table]:
     """The case of random groups: GT-Tau inside each group, trained alone against trained with all others."""
-    m, children = quarter(evidence.children), evidence.children
+    m, children = quarter(evidence.setting), evidence.children
     groups = [group for group in evidence.groups(m) if len(group) > 1]
     rows = []
     for name, title, paper in (

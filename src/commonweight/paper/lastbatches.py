@@ -7,6 +7,7 @@ import numpy as np
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import BN_MOMENTA
 from commonweight.paper.figures import Curves, Series
+from commonweight.paper.needs import quarter
 from commonweight.ranking import gt_tau
 from commonweight.study.experiments import Measured
 
@@ -66,14 +67,9 @@ def figure_9(evidence: Evidence) -> tuple[Curves]:
     return (drawn,)
 
 
-def quarter(children: int) -> int:
-    """How many random groups make groups of about four children (paper: 16 of 64): a power of two."""
-    return 2 ** ((children // 4).bit_length() - 1)
-
-
 def group_of_the_best(evidence: Evidence) -> tuple[int, np.ndarray]:
     """The number of groups m, and the indices of the children in the random group that holds the truly best child."""
-    m, best = quarter(evidence.children), int(np.argmax(evidence.ground_truth))
+    m, best = quarter(evidence.setting), int(np.argmax(evidence.ground_truth))
     return m, next(group for group in evidence.groups(m) if best in group)
 
 

@@ -16,6 +16,7 @@ from commonweight.ranking.intervals import (
     s_tau_difference_interval,
     s_tau_interval,
     share_interval,
+    within_between_interval,
 )
 from commonweight.ranking.metrics import (
     MeanStd,
@@ -79,4 +80,5 @@ __all__ = [
     "trained_is_best",
     "trained_mask",
     "trained_rank",
+    "within_between_interval",
 ]

@@ -96,7 +96,7 @@ def s_tau_interval(
     """
     _check(resamples, level)
     taus = tau_matrix(accuracies)
-    return _percentiles(_s_taus(taus, rng, resamples), level) if _enough(taus) else None
+    return _percentiles(_s_taus(taus, _draws(len(taus), rng, resamples)), level) if _enough(taus) else None
 
 
 def s_tau_difference_interval(
@@ -112,7 +112,27 @@ def s_tau_difference_interval(
     taus_a, taus_b = tau_matrix(a), tau_matrix(b)
     if not (_enough(taus_a) and _enough(taus_b)):
         return None
-    return _percentiles(_s_taus(taus_a, rng, resamples) - _s_taus(taus_b, rng, resamples), level)
+    draws_a, draws_b = (_draws(len(taus), rng, resamples) for taus in (taus_a, taus_b))
+    return _percentiles(_s_taus(taus_a, draws_a) - _s_taus(taus_b, draws_b), level)
+
+
+def within_between_interval(
+    within: ArrayLike, accuracies: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of mean(within) − S-Tau(accuracies), of the same instances in each draw.
+
+    `within` [instance] is a tau inside each instance (between its epochs), S-Tau the one between the instances of
+    accuracies [instance, child]. A draw without a pair is dropped. None with fewer than 3 instances or an undefined tau;
+    raises as `s_tau_interval` does, and for a `within` of another length.
+    """
+    _check(resamples, level)
+    within, taus = _per_instance(within, "within"), tau_matrix(accuracies)
+    if len(within) != len(taus):
+        raise UsageError(f"within has {len(within)} instance(s) and accuracies {len(taus)}; give the same instances")
+    if not (_enough(within) and _enough(taus)):
+        return None
+    draws = _draws(len(taus), rng, resamples)
+    return _percentiles(draws @ within / len(within) - _s_taus(taus, draws), level)
 
 
 def share_interval(successes: float, trials: int, level: float = 0.95) -> Interval:
@@ -157,13 +177,12 @@ def _means(values: NDArray[np.float64], rng: Generator, resamples: int) -> NDArr
     return _draws(len(values), rng, resamples) @ values / len(values)
 
 
-def _s_taus(taus: NDArray[np.float64], rng: Generator, resamples: int) -> NDArray[np.float64]:
+def _s_taus(taus: NDArray[np.float64], draws: NDArray[np.int64]) -> NDArray[np.float64]:
     """S-Tau of each draw: taus [instance, instance'] → [resample], nan for a draw of one instance alone."""
     others = taus - np.diag(np.diag(taus))
-    draws = _draws(len(taus), rng, resamples)
     pairs = len(taus) ** 2 - (draws * draws).sum(axis=1)  # ordered pairs of different instances, as in the next line
     sums = ((draws @ others) * draws).sum(axis=1)
-    return np.divide(sums, pairs, out=np.full(resamples, np.nan), where=pairs > 0)
+    return np.divide(sums, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
 
 
 def _draws(n: int, rng: Generator, resamples: int) -> NDArray[np.int64]:
