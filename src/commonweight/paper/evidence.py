@@ -1,6 +1,6 @@
 """What the artefacts are computed from: the records of the experiments, and ground truth made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,9 @@ from commonweight.ranking import MeanStd, gt_tau, last_k, ranks, s_tau
 from commonweight.seeds import Stream
 from commonweight.study.experiments import Measured, Setting
 from commonweight.study.schema import Study
+
+Randomness = Callable[..., np.random.Generator]
+"""Random numbers for a purpose that is named in a few words."""
 
 
 @dataclass(frozen=True)

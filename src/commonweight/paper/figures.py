@@ -1,8 +1,11 @@
 """What a figure is made of: curves over an axis, or a box for each child; still without any form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from commonweight.ranking import Interval
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class Series:
     dotted: bool = False
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+
+
+def band_of(intervals: Sequence[Interval | None]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """`low` and `high` of a curve whose points have these intervals; none where a point has none."""
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) < len(intervals):
+        return None, None
+    return np.array([interval.low for interval in known]), np.array([interval.high for interval in known])
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import numpy as np
 
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import half_way
-from commonweight.paper.figures import Curves, Series
-from commonweight.paper.lastbatches import DIAMONDS, INSTANCE, child_series
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Row, Table, mean_std
+from commonweight.paper.figures import Curves, Series, band_of
+from commonweight.paper.lastbatches import DIAMONDS, INSTANCE
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, mean_std
 from commonweight.ranking import gt_tau, mean_interval, top_n_rank
 
 STEPS = (1, 2, 5, 10, 20, 64)  # mini-batches of fine-tuning that Insight 2's table shows
@@ -53,19 +53,10 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves]:
                 mean_std(values, mean_interval(values, evidence.stream("insight-2", title, what)))
                 for what, values in statistics.items()
             ]
-            numbers.append(mean_std([float(cost[step])], None))
+            numbers.append(Number(float(cost[step])))
             rows.append(Row(title, len(taus), tuple(numbers)))
-        bands = [mean_interval(column, evidence.stream("insight-2 figure", name)) for column in taus.T]
-        known = all(band is not None for band in bands)
-        series.append(
-            Series(
-                f"from epoch {epoch}",
-                cost,
-                taus.mean(axis=0),
-                low=np.array([band.low for band in bands if band]) if known else None,
-                high=np.array([band.high for band in bands if band]) if known else None,
-            )
-        )
+        low, high = band_of([mean_interval(column, evidence.stream("insight-2 figure", name)) for column in taus.T])
+        series.append(Series(f"from epoch {epoch}", cost, taus.mean(axis=0), low=low, high=high))
     columns = (
         Column("gt_tau", "GT-Tau", 4),
         Column("t1r", "T1R", 1),
@@ -99,8 +90,9 @@ def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves
     for index in np.argsort(evidence.ground_truth, kind="stable"):  # the best is drawn last, on top
         solid = before.accuracy[INSTANCE, :, index]
         joined = np.concatenate([solid[-1:], after.accuracy[INSTANCE, :, index]])
-        series.append(child_series(evidence, index, before.step, solid, before.trained[INSTANCE, :, index]))
-        series.append(child_series(evidence, index, at, joined, None, dotted=True))
+        who = evidence.identities[index]
+        series.append(Series(who.child, before.step, solid, who, before.trained[INSTANCE, :, index]))
+        series.append(Series(who.child, at, joined, who, dotted=True))
     notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.")
     title = f"Fine-tuning from epoch {epoch}: accuracy"
     return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, evidence.children)

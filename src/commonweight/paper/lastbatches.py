@@ -1,19 +1,21 @@
 """Figures 5 to 9: accuracy or GT-Tau after every one of the last mini-batches (paper §4.1, §4.2.1, appendix A.2)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import BN_MOMENTA
-from commonweight.paper.figures import Curves, Series
+from commonweight.paper.figures import Curves, Identity, Series
 from commonweight.paper.needs import quarter
 from commonweight.ranking import gt_tau
 from commonweight.study.experiments import Measured
 
 INSTANCE = 0  # the one whose curves are shown
 ROUNDS = 2  # rounds of all children at the end of a run that are shown
-DIAMONDS = "Colour: ground-truth rank, lighter is better. Diamond: the child that the mini-batch has just trained."
+COLOURS = "Colour: ground-truth rank, lighter is better."
+DIAMONDS = f"{COLOURS} Diamond: the child that the mini-batch has just trained."
 
 
 def figure_5a(evidence: Evidence) -> tuple[Curves]:
@@ -81,32 +83,35 @@ def _accuracies(evidence: Evidence, name: str, experiment: str, title: str) -> C
 def _of_children(
     evidence: Evidence, name: str, title: str, window: Measured, children: Sequence[int] | np.ndarray
 ) -> Curves:
-    taus = gt_tau(window.accuracy[INSTANCE][:, children], evidence.ground_truth[children])
-    series = [
-        child_series(
-            evidence, index, window.step, window.accuracy[INSTANCE, :, index], window.trained[INSTANCE, :, index]
-        )
-        for index in children
-    ]
-    series.sort(key=lambda one: -(one.identity.rank if one.identity else 0))  # the best is drawn last, on top
-    among = "" if len(children) == evidence.children else " among these children"
-    notes = (
-        DIAMONDS,
-        f"Instance {INSTANCE}. GT-Tau{among} over these mini-batches: {taus.min():.2f} … {taus.max():.2f}, "
-        f"mean {taus.mean():.2f}.",
+    drawn = child_curves(
+        name,
+        title,
+        window.step,
+        window.accuracy[INSTANCE][:, children],
+        window.trained[INSTANCE][:, children],
+        [evidence.identities[index] for index in children],
     )
-    return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, evidence.children)
+    return replace(drawn, children=evidence.children, notes=(*drawn.notes, f"Instance {INSTANCE}."))
 
 
-def child_series(
-    evidence: Evidence,
-    index: int,
+def child_curves(  # noqa: PLR0917
+    name: str,
+    title: str,
     at: np.ndarray,
-    values: np.ndarray,
-    marked: np.ndarray | None,
-    *,
-    dotted: bool = False,
-) -> Series:
-    """The curve of one child."""
-    identity = evidence.identities[index]
-    return Series(identity.child, at, values, identity, marked, dotted=dotted)
+    accuracies: np.ndarray,
+    trained: np.ndarray | None,
+    identities: Sequence[Identity],
+) -> Curves:
+    """Accuracies `[moment, child]` of these children after `at` `[moment]` mini-batches (paper Figure 5).
+
+    With `trained` `[moment, child]` (bool) a diamond stands on the child just trained.
+    """
+    series = [
+        Series(who.child, at, accuracies[:, place], who, None if trained is None else trained[:, place])
+        for place, who in enumerate(identities)
+    ]
+    best_last = sorted(series, key=lambda one: -(one.identity.rank if one.identity else 0))  # drawn on top
+    taus = gt_tau(accuracies, [who.accuracy for who in identities])
+    told = f"GT-Tau among the {len(identities)} children: {taus.min():.2f} … {taus.max():.2f}, mean {taus.mean():.2f}."
+    notes = (COLOURS if trained is None else DIAMONDS, told)
+    return Curves(name, title, "mini-batch", "validation accuracy", tuple(best_last), notes, len(identities))

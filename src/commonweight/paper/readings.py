@@ -1,11 +1,11 @@
 """Readings: the same super-nets read in several ways, against what each reading costs (not in the paper)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from commonweight.paper.evidence import Evidence
-from commonweight.paper.figures import Curves, Series
+from commonweight.paper.evidence import Evidence, Randomness
+from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.lastbatches import ROUNDS
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, mean_std
 from commonweight.ranking import Reading, gt_tau, mean_interval, readings, s_tau, s_tau_interval, top_n_rank
@@ -24,8 +24,6 @@ NOTES = (
     PLUS_MINUS,
     INTERVALS,
 )
-
-Randomness = Callable[..., np.random.Generator]
 
 
 def readings_artefact(evidence: Evidence) -> tuple[Table, Table, Curves]:
@@ -93,15 +91,8 @@ def reading_curves(rows: Sequence[Row], suffix: str = "") -> list[Series]:
 
 def _curve(name: str, rows: Sequence[Row]) -> Series:
     passes, taus = (np.array([n.value for row in rows if (n := row.numbers[place])]) for place in (0, 1))
-    bands = [n.interval for row in rows if (n := row.numbers[1]) and n.interval]
-    known = len(bands) == len(rows)
-    return Series(
-        name,
-        passes,
-        taus,
-        low=np.array([band.low for band in bands]) if known else None,
-        high=np.array([band.high for band in bands]) if known else None,
-    )
+    low, high = band_of([n.interval for row in rows if (n := row.numbers[1])])
+    return Series(name, passes, taus, low=low, high=high)
 
 
 def _rows(evidence: Evidence, experiment: str) -> tuple[Row, ...]:

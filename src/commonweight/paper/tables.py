@@ -63,5 +63,5 @@ def beside_paper(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
 
 
 def mean_std(values: Sequence[float] | np.ndarray, interval: Interval | None) -> Number:
-    """Mean and population standard deviation, which the paper calls standard variance."""
-    return Number(float(np.mean(values)), float(np.std(values)), interval)
+    """Mean and population standard deviation, which the paper calls standard variance; a single value has none."""
+    return Number(float(np.mean(values)), float(np.std(values)) if len(values) > 1 else None, interval)

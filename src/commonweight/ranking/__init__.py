@@ -31,7 +31,7 @@ from commonweight.ranking.metrics import (
     top_n_rank,
 )
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
-from commonweight.ranking.pruning import keep, mean_rank, survival
+from commonweight.ranking.pruning import keep, mean_rank, survival, survival_interval
 from commonweight.ranking.readings import (
     Reading,
     just_trained,
@@ -73,6 +73,7 @@ __all__ = [
     "s_tau_interval",
     "share_interval",
     "survival",
+    "survival_interval",
     "tau",
     "tau_between",
     "tau_matrix",

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
 from commonweight.ranking.checked import finite, with_ground_truth
+from commonweight.ranking.intervals import Interval
 from commonweight.ranking.metrics import ranks
 
 
@@ -59,6 +61,30 @@ def survival(
     survives = places_of_best <= np.asarray(kept, dtype=np.int64)[:, None]  # [..., kept, child], truly best child first
     among_best = np.cumsum(survives, axis=-1) / np.arange(1, children + 1)
     return among_best[..., np.asarray(tops, dtype=np.int64) - 1]
+
+
+def survival_interval(
+    accuracies: ArrayLike,
+    ground_truth: ArrayLike,
+    top: int,
+    kept: int,
+    rng: Generator,
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> Interval | None:
+    """Bootstrap interval of `survival` of one verdict from several instances: accuracies [instance, child].
+
+    Instances are drawn with replacement, and each draw gives its own mean ranks. None with fewer than 3 instances.
+    Raises `UsageError` as `survival` does.
+    """
+    rows = finite(accuracies, "accuracies", "instance", "child", instance=1, child=1)
+    if len(rows) < 3:
+        return None
+    drawn = rows[rng.integers(0, len(rows), size=(resamples, len(rows)))]
+    survives = survival(drawn, ground_truth, [top], [kept])[:, 0, 0]
+    low, high = np.quantile(survives, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level)
 
 
 def _places(accuracies: ArrayLike) -> NDArray[np.int64]:

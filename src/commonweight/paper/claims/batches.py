@@ -4,7 +4,7 @@ import numpy as np
 
 from commonweight.paper.claims.statistics import difference, mean, paired
 from commonweight.paper.claims.verdict import Check, above
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.evidence import Evidence, Randomness
 from commonweight.paper.experiments import BN_MOMENTA, FEW, half_way
 from commonweight.paper.lastbatches import ROUNDS
 from commonweight.paper.stability import TITLES
@@ -21,11 +21,11 @@ def finetuning_helps(evidence: Evidence) -> tuple[Check, ...]:
     for name, tuned in taus.items():
         few = min(A_FEW, tuned.shape[1])
         shared = gt_tau(evidence.window("seeds", 1, epochs[name]).accuracy[:, 0], evidence.ground_truth)
-        gain = paired(evidence, tuned[:, few - 1], shared, "5", name)
+        gain = paired(evidence.stream, tuned[:, few - 1], shared, "5", name)
         checks.append(above(f"GT-Tau after {few} mini-batches from epoch {epochs[name]} − before", gain, len(tuned)))
     half, end = (tuned[:, tuned.shape[1] // 2 :] for tuned in taus.values())
-    better = paired(evidence, end.mean(axis=1), half.mean(axis=1), "5 later")
-    steadier = paired(evidence, half.std(axis=1), end.std(axis=1), "5 steadier")
+    better = paired(evidence.stream, end.mean(axis=1), half.mean(axis=1), "5 later")
+    steadier = paired(evidence.stream, half.std(axis=1), end.std(axis=1), "5 steadier")
     stretch = f"over the last {half.shape[1]} mini-batches of fine-tuning"
     checks.append(above(f"GT-Tau {stretch}, later snapshot − earlier", better, len(half)))
     checks.append(above(f"Std of GT-Tau {stretch}, earlier snapshot − later", steadier, len(half)))
@@ -41,16 +41,22 @@ def the_last_trained_leads(evidence: Evidence) -> tuple[Check, ...]:
     checks, excess = [], {}
     for name in ("seeds", "orders-shuffled"):
         window = evidence.window(name, ROUNDS * children)
-        best = trained_is_best(window.accuracy, window.trained)
-        text = f"Share of mini-batches that make their child the best, {TITLES[name].lower()}, less chance"
-        checks.append(above(f"{text} ({1 / children:.3f})", mean(evidence, best - 1 / children, "6", name), len(best)))
+        checks.append(trained_leads(window.accuracy, window.trained, TITLES[name].lower(), evidence.stream))
         excess[name] = _repeats(window.accuracy, children)
     fixed, shuffled = excess.values()
     text = f"Autocorrelation at lag {children} − mean at other lags"
-    checks.append(above(f"{text}, fixed order", mean(evidence, fixed, "6 fixed"), len(fixed)))
-    more = difference(evidence, fixed, shuffled, "6 shuffled")
+    checks.append(above(f"{text}, fixed order", mean(evidence.stream, fixed, "6 fixed"), len(fixed)))
+    more = difference(evidence.stream, fixed, shuffled, "6 shuffled")
     checks.append(above(f"{text}, fixed order less shuffled", more, len(fixed)))
     return tuple(checks)
+
+
+def trained_leads(accuracies: np.ndarray, trained: np.ndarray, who: str, randomness: Randomness) -> Check:
+    """How often the child that a mini-batch has just trained is the best of all: both `[instance, moment, child]`."""
+    chance = 1 / accuracies.shape[-1]
+    best = trained_is_best(accuracies, trained)
+    text = f"Share of mini-batches that make their child the best, {who}, less chance ({chance:.3f})"
+    return above(text, mean(randomness, best - chance, "6", who), len(best))
 
 
 def momentum_steadies(evidence: Evidence) -> tuple[Check, ...]:
@@ -67,10 +73,10 @@ def momentum_steadies(evidence: Evidence) -> tuple[Check, ...]:
     text = f"Mean step of GT-Tau between mini-batches, BN momentum {BN_MOMENTA[1]} − {BN_MOMENTA[0]}"
     momentum = evidence.study.training.momentum
     return (
-        above(text, paired(evidence, high, low, "10 bn"), len(low)),
+        above(text, paired(evidence.stream, high, low, "10 bn"), len(low)),
         above(
             f"Range of GT-Tau over the last {batches} mini-batches, SGD momentum 0 − {momentum}",
-            paired(evidence, without, own, "10 sgd"),
+            paired(evidence.stream, without, own, "10 sgd"),
             len(own),
         ),
     )

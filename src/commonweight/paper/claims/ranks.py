@@ -4,7 +4,7 @@ import numpy as np
 
 from commonweight.paper.claims.statistics import difference, mean, paired
 from commonweight.paper.claims.verdict import Check, above, within
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.evidence import Evidence, Randomness
 from commonweight.paper.stability import TITLES
 from commonweight.paper.tables import Number
 from commonweight.ranking import (
@@ -56,58 +56,64 @@ def far_from_the_truth(evidence: Evidence) -> tuple[Check, ...]:
     for name in SUPER_NETS:
         final, who = evidence.final(name), TITLES[name].lower()
         taus = gt_tau(final, evidence.ground_truth)
-        checks.append(above(f"GT-Tau of {who}", mean(evidence, taus, "2", name), len(final)))
-        less = difference(evidence, alone["GT-Tau"], taus, "2 less", name)
+        checks.append(above(f"GT-Tau of {who}", mean(evidence.stream, taus, "2", name), len(final)))
+        less = difference(evidence.stream, alone["GT-Tau"], taus, "2 less", name)
         checks.append(above(f"GT-Tau of ground truth − GT-Tau of {who}", less, len(final), WELL))
         for n in (1, 3):
             found = top_n_rank(final, evidence.ground_truth, n)
-            worse = difference(evidence, found, alone[f"T{n}R"], "2 worse", name, str(n))
+            worse = difference(evidence.stream, found, alone[f"T{n}R"], "2 worse", name, str(n))
             checks.append(above(f"T{n}R of {who} − T{n}R of ground truth", worse, len(final)))
     return tuple(checks)
 
 
 def epochs_differ_as_instances_do(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 3: S-Tau over the last epochs of each instance of shuffled orders, against S-Tau between these instances."""
-    epochs = evidence.after_epochs("orders-shuffled")[:, -evidence.study.experiments.last_epochs :]
-    final = evidence.final("orders-shuffled")
-    inside = np.array([s_tau(ranks_of_one).mean for ranks_of_one in epochs])
-    interval = within_between_interval(inside, final, evidence.stream("claims", "3"))
-    number = Number(float(inside.mean()) - s_tau(final).mean, interval=interval)
-    text = f"S-Tau between the last {epochs.shape[1]} epochs − S-Tau between instances"
-    unequal = Number(1 - float(inside.mean()), interval=mean(evidence, 1 - inside, "3 inside").interval)
+    """Claim 3, on the last epochs of each instance of shuffled orders."""
+    return moments_differ_as_instances_do(_last_epochs(evidence), "epochs", evidence.stream)
+
+
+def moments_differ_as_instances_do(accuracies: np.ndarray, moments: str, randomness: Randomness) -> tuple[Check, ...]:
+    """S-Tau between the moments of each instance, and between instances at the last: `[instance, moment, child]`."""
+    inside = np.array([s_tau(ranks_of_one).mean for ranks_of_one in accuracies])
+    final, n = accuracies[:, -1], len(accuracies)
+    interval = within_between_interval(inside, final, randomness("claims", "3"))
+    between = Number(float(inside.mean()) - s_tau(final).mean, interval=interval)
+    text = f"S-Tau between the last {accuracies.shape[1]} {moments}"
     return (
-        within(text, number, len(final), ALIKE),
-        above("1 − S-Tau between the last epochs of one instance", unequal, len(final), WELL),
+        within(f"{text} − S-Tau between instances", between, n, ALIKE),
+        above(f"1 − {text} of one instance", mean(randomness, 1 - inside, "3 inside"), n, WELL),
     )
 
 
 def bad_ones_stay_bad(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 4: the truly worst quarter ranks in the worse half again and again; in the best quarter order is lost."""
-    epochs = evidence.after_epochs("orders-shuffled")[:, -evidence.study.experiments.last_epochs :]
-    truth, children = evidence.ground_truth, evidence.children
+    """Claim 4, on the last epochs of each instance of shuffled orders."""
+    return bad_ones_stay_bad_over(_last_epochs(evidence), "epochs", evidence.ground_truth, evidence.stream)
+
+
+def bad_ones_stay_bad_over(
+    accuracies: np.ndarray, moments: str, truth: np.ndarray, randomness: Randomness
+) -> tuple[Check, ...]:
+    """The truly worst quarter ranks in the worse half; in the best quarter order is lost: `[instance, moment, child]`."""
+    children, n = len(truth), len(accuracies)
     true_ranks, quarter = ranks(truth), max(2, children // 4)
     worst, best = true_ranks > children - quarter, true_ranks <= quarter
-    in_worse_half = (ranks(epochs) > children / 2)[..., worst].mean(axis=(1, 2))  # [instance]
-    pruned = ranks(-mean_rank(epochs))[:, worst] > children / 2
-    whole = gt_tau(epochs, truth).mean(axis=1)
-    among_best = np.nan_to_num(gt_tau(epochs[..., best], truth[best])).mean(axis=1)  # all tied: no order, 0
-    n = len(epochs)
+    in_worse_half = (ranks(accuracies) > children / 2)[..., worst].mean(axis=(1, 2))  # [instance]
+    by_mean = (ranks(-mean_rank(accuracies))[:, worst] > children / 2).mean(axis=1)
+    whole = gt_tau(accuracies, truth).mean(axis=1)
+    among_best = np.nan_to_num(gt_tau(accuracies[..., best], truth[best])).mean(axis=1)  # all tied: no order, 0
+    share = "Share of the truly worst quarter that is in the worse half"
     return (
         above(
-            "Share of the truly worst quarter that an epoch ranks in the worse half, less chance (0.5)",
-            mean(evidence, in_worse_half - 0.5, "4 worst"),
-            n,
-            WELL,
+            f"{share} at one of the {moments}, less chance", mean(randomness, in_worse_half - 0.5, "4 worst"), n, WELL
         ),
-        above(
-            "The same by mean rank over the last epochs, less chance (0.5)",
-            mean(evidence, pruned.mean(axis=1) - 0.5, "4 pruned"),
-            n,
-            WELL,
-        ),
+        above(f"{share} by mean rank, less chance", mean(randomness, by_mean - 0.5, "4 mean rank"), n, WELL),
         above(
             "GT-Tau over all children − GT-Tau among the truly best quarter",
-            paired(evidence, whole, among_best, "4 best"),
+            paired(randomness, whole, among_best, "4 best"),
             n,
         ),
     )
+
+
+def _last_epochs(evidence: Evidence) -> np.ndarray:
+    """Accuracies `[instance, epoch, child]` of shuffled orders after each of the last epochs."""
+    return evidence.after_epochs("orders-shuffled")[:, -evidence.study.experiments.last_epochs :]

@@ -21,10 +21,10 @@ def groups_matter(evidence: Evidence) -> tuple[Check, ...]:
     random = np.array([evidence.gt_tau_window(f"random-{m}").mean for m in counts])  # [m, instance]
     similar = [together, *(evidence.gt_tau_window(f"similar-{m}") for m in counts)]
     n = random.shape[1]
-    worse = paired(evidence, random.mean(axis=0), np.asarray(together.mean), "7 random")
-    better = difference(evidence, np.asarray(alone.mean), random.mean(axis=0), "7 alone")
-    rising = trend(evidence, np.array([curve.mean for curve in similar]), "7 similar")
-    falling = trend(evidence, np.array([curve.std for curve in similar]), "7 steadier")
+    worse = paired(evidence.stream, random.mean(axis=0), np.asarray(together.mean), "7 random")
+    better = difference(evidence.stream, np.asarray(alone.mean), random.mean(axis=0), "7 alone")
+    rising = trend(evidence.stream, np.array([curve.mean for curve in similar]), "7 similar")
+    falling = trend(evidence.stream, np.array([curve.std for curve in similar]), "7 steadier")
     between = f"m = {counts[0]} … {counts[-1]}"
     return (
         below(f"GT-Tau-Mean-{k} of random groups, mean of {between}, − of full sharing", worse, n),
@@ -77,14 +77,14 @@ def fewer_shared_cells(evidence: Evidence) -> tuple[Check, ...]:
     curves = {long: [evidence.gt_tau_window(name) for name in names[long]] for long in (True, False)}
     accuracy = np.array([evidence.window(name, k).accuracy.mean(axis=(1, 2)) for name in names[True]])
     n = accuracy.shape[1]
-    of_mean = trend(evidence, np.array([curve.mean for curve in curves[True]]), "9 mean")
-    of_std = trend(evidence, np.array([curve.std for curve in curves[True]]), "9 std")
-    short = trend(evidence, np.array([curve.mean for curve in curves[False]]), "9 short")
+    of_mean = trend(evidence.stream, np.array([curve.mean for curve in curves[True]]), "9 mean")
+    of_std = trend(evidence.stream, np.array([curve.std for curve in curves[True]]), "9 std")
+    short = trend(evidence.stream, np.array([curve.mean for curve in curves[False]]), "9 short")
     text = "Kendall's tau between the number of shared cells and"
     return (
         below(f"{text} GT-Tau-Mean-{k}, trained long", of_mean, n),
         above(f"{text} GT-Tau-Std-{k}, trained long", of_std, n),
-        below(f"{text} the mean accuracy, trained long", trend(evidence, accuracy, "9 accuracy"), n),
+        below(f"{text} the mean accuracy, trained long", trend(evidence.stream, accuracy, "9 accuracy"), n),
         Check(
             f"{text} GT-Tau-Mean-{k}, trained short",
             short,

@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.evidence import Randomness
 from commonweight.paper.tables import Number
 from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval, tau
 
 
-def mean(evidence: Evidence, values: np.ndarray, *purpose: str) -> Number:
+def mean(randomness: Randomness, values: np.ndarray, *purpose: str) -> Number:
     """Mean of values `[instance]`."""
-    return Number(float(np.mean(values)), interval=mean_interval(values, evidence.stream("claims", *purpose)))
+    return Number(float(np.mean(values)), interval=mean_interval(values, randomness("claims", *purpose)))
 
 
-def difference(evidence: Evidence, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
+def difference(randomness: Randomness, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
     """mean(a) − mean(b) of different instances."""
-    interval = difference_interval(a, b, evidence.stream("claims", *purpose))
+    interval = difference_interval(a, b, randomness("claims", *purpose))
     return Number(float(np.mean(a) - np.mean(b)), interval=interval)
 
 
-def paired(evidence: Evidence, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
+def paired(randomness: Randomness, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
     """mean(a − b) of the same instances under two conditions."""
-    interval = paired_difference_interval(a, b, evidence.stream("claims", *purpose))
+    interval = paired_difference_interval(a, b, randomness("claims", *purpose))
     return Number(float(np.mean(a - b)), interval=interval)
 
 
-def trend(evidence: Evidence, values: np.ndarray, *purpose: str) -> Number:
+def trend(randomness: Randomness, values: np.ndarray, *purpose: str) -> Number:
     """Mean over instances of Kendall's tau between the steps 0, 1, 2 … and values `[step, instance]`."""
     steps = np.arange(len(values))
-    return mean(evidence, np.array([tau(steps, of_one) for of_one in values.T]), *purpose)
+    return mean(randomness, np.array([tau(steps, of_one) for of_one in values.T]), *purpose)
