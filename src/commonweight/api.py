@@ -3,11 +3,13 @@
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from commonweight.errors import JobFailed
-from commonweight.paper import Artefact, Made, artefacts, evidence, named, needed
-from commonweight.report import write_report
+from commonweight.paper import Artefact, Claims, Evidence, Made, artefacts, claims_so_far, evidence, named, needed
+from commonweight.report import Run, write_report
+from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
 from commonweight.study.experiments import Experiment, Setting, settle
 from commonweight.study.planning import Plan, plan
@@ -41,16 +43,60 @@ class Programme:
 
     def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
-        records = evidence(self.experiments, self.setting, self.store)
-        return [made for target in self.targets for made in target.compute(records)]
+        return [one for _, one in self._made(self._evidence())]
 
     def report(self) -> tuple[list[Made], list[Path]]:
-        """Make every target and write the report; returns what was made and the files, the page first."""
-        made = self.make()
-        names = [target.name for target in self.targets]
-        words = ["commonweight", "run", self.store.out / STUDY_FILE, *names, "--out", self.store.out]
-        command = shlex.join(map(str, words))
-        return made, write_report(self.setting, made, self.store.out, command)
+        """Make every target and write the report; returns what was made and the files, the page first.
+
+        The report also has the verdict on the claims that the records happen to speak to.
+        """
+        records = self._evidence()
+        made = self._made(records)
+        commands = {one.name: self.command(target.name) for target, one in made}
+        shown = [one for _, one in made]
+        more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
+        run = Run(self.command(*(target.name for target in self.targets)), commands, self.facts())
+        return shown, write_report(self.setting, [*shown, *more], self.store.out, run)
+
+    def command(self, *targets: str) -> str:
+        """The command that makes these targets of this study again, in the same folder."""
+        words = ["commonweight", "run", self.store.out / STUDY_FILE, *targets, "--out", self.store.out]
+        return shlex.join(map(str, words))
+
+    def facts(self) -> dict[str, str]:
+        """What the stored jobs cost and where they ran, for a reader."""
+        jobs = self.plan().done
+        hows = [self.store.how(job.id) for job in jobs]
+        if not hows:
+            return {}
+        starts = [datetime.fromisoformat(how["started"]) for how in hows]
+        ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+        epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
+        passes = sum(job.copies * job.validations for job in jobs)
+        return {
+            "Jobs": f"{len(jobs)}",
+            "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
+            "Validation": f"{passes / 1e6:,.1f} million images through a child",
+            "Time of all jobs": clock(sum(how["seconds"] for how in hows)),
+            "From the first start to the last end": clock((max(ends) - min(starts)).total_seconds()),
+            **{
+                title: ", ".join(sorted({str(how[key]) for how in hows}))
+                for title, key in (
+                    ("Machine", "machine"),
+                    ("Device", "device"),
+                    ("Engine", "engine"),
+                    ("Threads of a job", "threads"),
+                    ("PyTorch", "torch"),
+                    ("Python", "python"),
+                )
+            },
+        }
+
+    def _evidence(self) -> Evidence:
+        return evidence(self.experiments, self.setting, self.store)
+
+    def _made(self, records: Evidence) -> list[tuple[Artefact, Made]]:
+        return [(target, one) for target in self.targets for one in target.compute(records)]
 
 
 def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:

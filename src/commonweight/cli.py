@@ -16,10 +16,12 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from commonweight import api
+from commonweight.elsewhere import read_ranks
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
-from commonweight.paper import ARTEFACTS, Made, Table, named
-from commonweight.report import preface, to_data, to_markdown, to_rich
+from commonweight.paper import ARTEFACTS, Made, named
+from commonweight.paper.imported import judge
+from commonweight.report import preface, to_data, to_terminal, to_text
 from commonweight.report.progress import clock, watch
 from commonweight.study.executors import Executor, Inline, Local
 from commonweight.study.load import dump_study, load_study, shipped_studies
@@ -272,6 +274,30 @@ def report(
     _say(f"report: {files[0]}")
 
 
+@app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")
+def rank(
+    file: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Accuracy tables: one of all, or one for each instance.")
+    ],
+    ground_truth: Annotated[Path, typer.Option("--ground-truth", help="One number per line, or child,number.")],
+    rows: Annotated[
+        str | None, typer.Option("--rows", help="moments or instances, where the file does not say.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what ranks from elsewhere are worth: rows are moments or instances, columns are children."""
+    found, told = read_ranks(file, ground_truth, rows)
+    for sentence in told:
+        _say(sentence)
+    made = judge(found)
+    if out is not None:
+        _say(f"report: {api.report_ranks(made, told, file, out)[0]}")
+    _print_all(made, [], as_json)
+
+
 def main() -> None:
     """Run the command line."""
     app()
@@ -351,11 +377,11 @@ def _print_all(made: list[Made], before: list[str], as_json: bool) -> None:
     for sentence in before:
         console.print(Text(sentence + "\n"), soft_wrap=not console.is_terminal)
     for item in made:
-        if isinstance(item, Table):
-            if console.is_terminal:
-                console.print(to_rich(item))
-            else:
-                print(to_markdown(item))
+        shown = to_terminal(item) if console.is_terminal else to_text(item)
+        if isinstance(shown, str):
+            print(shown)
+        elif shown is not None:
+            console.print(shown)
 
 
 def _print(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from commonweight.paper.artefacts import ARTEFACTS, Artefact, Made, artefacts, evidence, named, needed
 from commonweight.paper.claims import Check, Claim, Claims, Verdict
+from commonweight.paper.claims.programme import claims_so_far
+from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series
 from commonweight.paper.tables import Column, Number, Row, Table
 
@@ -15,6 +17,7 @@ __all__ = [
     "Claims",
     "Column",
     "Curves",
+    "Evidence",
     "Identity",
     "Made",
     "Number",
@@ -23,6 +26,7 @@ __all__ = [
     "Table",
     "Verdict",
     "artefacts",
+    "claims_so_far",
     "evidence",
     "named",
     "needed",

@@ -38,7 +38,7 @@ def table_3b(evidence: Evidence) -> tuple[Table]:
     children, rows = evidence.children, []
     for k in range(evidence.study.net.cells + 1):
         name = prefix_name(k, long=True)
-        paper = published.TABLE_4[True].get(k, (None,) * 4)[:2]
+        paper = _prefix_paper(evidence, k, long=True)[:2]
         rows.append(
             Row(f"k = {k}", len(evidence.measured[name].accuracy), _paired(_mean_and_std(evidence, name), paper))
         )
@@ -58,7 +58,7 @@ def table_4(evidence: Evidence) -> tuple[Table]:
             numbers = [*_mean_and_std(evidence, name), *_accuracies(evidence, name)]
             length = epochs * (evidence.study.experiments.long_factor if long else 1)
             instances = len(evidence.measured[name].accuracy)
-            paper = published.TABLE_4[long].get(k, (None,) * 4)
+            paper = _prefix_paper(evidence, k, long=long)
             rows.append(Row(f"{length} epochs, k = {k}", instances, _paired(numbers, paper)))
     columns = beside_paper(
         ("mean", f"Mean-{children}", 4),
@@ -141,6 +141,11 @@ def _accuracies(evidence: Evidence, experiment: str) -> list[Number]:
         mean_std(values, mean_interval(values, evidence.stream("degrees", experiment, what)))
         for what, values in (("accuracy mean", accuracy.mean(axis=1)), ("accuracy std", accuracy.std(axis=1)))
     ]
+
+
+def _prefix_paper(evidence: Evidence, k: int, *, long: bool) -> tuple[Number | None, ...]:
+    """The paper's row for k shared cells; none where the cells are not as many as there, as k then means another share."""
+    return published.TABLE_4[long][k] if evidence.study.net.cells == published.CELLS else (None,) * 4
 
 
 def _paired(numbers: list[Number], paper: tuple[Number | None, ...]) -> tuple[Number | None, ...]:

@@ -87,7 +87,8 @@ def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves
     before, after = evidence.window("seeds", evidence.children, epoch), evidence.measured[tuned]
     at = before.step[-1] + np.concatenate([[0], after.step])
     series = []
-    for index in np.argsort(evidence.ground_truth, kind="stable"):  # the best is drawn last, on top
+    worst_first = sorted(range(evidence.children), key=lambda index: -evidence.identities[index].rank)
+    for index in worst_first:  # so that the best is drawn last, on top
         solid = before.accuracy[INSTANCE, :, index]
         joined = np.concatenate([solid[-1:], after.accuracy[INSTANCE, :, index]])
         who = evidence.identities[index]

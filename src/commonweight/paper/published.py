@@ -22,6 +22,7 @@ TABLE_2 = {
 """GT-Tau, T1R, T3R of each experiment: mean and population standard deviation of ten numbers."""
 
 CHILDREN = 64
+CELLS = 4
 
 TABLE_3A = {
     1: (Number(0.4988, 0.0320), Number(0.1497, 0.0455), Number(0.4988, 0.0320), Number(0.1497, 0.0455)),

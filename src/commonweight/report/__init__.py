@@ -1,9 +1,23 @@
-"""Tables, figures and the page, from numbers that `paper` computed; nothing is recomputed here."""
+"""Tables, claims, figures and the page, from numbers that `paper` computed; nothing is recomputed here."""
 
 from commonweight.report.data import to_data
 from commonweight.report.figures import draw, render
+from commonweight.report.forms import to_terminal, to_text
+from commonweight.report.page import Run
 from commonweight.report.preface import preface
 from commonweight.report.tables import to_csv, to_markdown, to_rich
 from commonweight.report.writing import write_report
 
-__all__ = ["draw", "preface", "render", "to_csv", "to_data", "to_markdown", "to_rich", "write_report"]
+__all__ = [
+    "Run",
+    "draw",
+    "preface",
+    "render",
+    "to_csv",
+    "to_data",
+    "to_markdown",
+    "to_rich",
+    "to_terminal",
+    "to_text",
+    "write_report",
+]

@@ -1,11 +1,11 @@
-"""Tables and figures as plain data, for JSON and for programs."""
+"""Tables, figures and claims as plain data, for JSON and for programs."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from commonweight.paper import Boxes, Curves, Identity, Made, Number, Series, Table
+from commonweight.paper import Boxes, Check, Claim, Claims, Curves, Identity, Made, Number, Series, Table
 
 
 def to_data(made: Made) -> dict[str, Any]:
@@ -27,6 +27,29 @@ def to_data(made: Made) -> dict[str, Any]:
         case Boxes():
             boxes = [{**_identity(box.identity), "values": box.values.tolist()} for box in made.boxes]
             return {**common, "x": made.x, "y": made.y, "boxes": boxes}
+        case Claims():
+            return {**common, "claims": [_claim(claim) for claim in made.claims]}
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "number": claim.number,
+        "verdict": claim.verdict.value,
+        "text": claim.text,
+        "paper": claim.paper,
+        "checks": [_check(check) for check in claim.checks],
+    }
+    return data | {"reason": claim.reason} if claim.reason else data
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "text": check.text,
+        "statistic": _number(check.statistic),
+        "expected": check.expected,
+        "instances": check.instances,
+        "holds": check.holds,
+    }
 
 
 def _series(series: Series) -> dict[str, Any]:

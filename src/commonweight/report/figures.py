@@ -3,27 +3,21 @@
 import io
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from commonweight.paper import Boxes, Curves
+from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
 
 FORMATS = ("pdf", "svg", "png")
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-)  # Okabe and Ito: safe for colour-blind eyes
-STYLES = ("-", "--", "-.", ":")
-FEW = 8  # children whose curves each have a line in the legend
+DASHED = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (3, 1)))  # none of them dotted
+POINTS = 40  # a curve of no more points than this has a marker at each
 
 
 def draw(made: Curves | Boxes) -> Figure:
@@ -46,86 +40,84 @@ def render(figure: Figure, kind: str) -> bytes:
     return out.getvalue()
 
 
-def rank_colours(children: int) -> Colormap:
-    """One colour for each ground-truth rank, the best lightest; dark to light also without any colour (viridis)."""
-    shades = np.linspace(0.93, 0.0, max(2, children))  # the lightest yellow would not be seen on white
-    return ListedColormap(colormaps["viridis"](shades))
-
-
 def _draw_lines(curves: Curves) -> Figure:
     """One axis, one line per series, told apart by colour, dash and marker."""
     figure, axes = _canvas(curves)
-    for place, series in enumerate(curves.series):
-        colour = COLOURS[place % len(COLOURS)]
-        axes.plot(
+    lines, labels = [], []
+    for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
+        (line,) = axes.plot(
             series.at,
             series.values,
-            color=colour,
-            linestyle=":" if series.dotted else STYLES[place % len(STYLES)],
-            marker="os^Dv<"[place % 6] if len(series.at) <= 40 else "",
+            color=look.colour,
+            linestyle=":" if look.dash is None else DASHED[look.dash],
+            linewidth=0.8 if look.crowd else 1.5,
+            marker="os^Dv<>pPX"[place % 10] if len(series.at) <= POINTS and not look.crowd else "",
             markersize=4,
-            label=series.name,
         )
         if series.low is not None and series.high is not None:
-            axes.fill_between(series.at, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
+            if len(series.at) == 1:
+                axes.vlines(series.at, series.low, series.high, color=look.colour, alpha=0.6, linewidth=1)
+            else:
+                axes.fill_between(series.at, series.low, series.high, color=look.colour, alpha=0.12, linewidth=0)
+        if look.label is not None:
+            lines.append(line)
+            labels.append(look.label)
     if curves.log_x:
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     elif all(np.array_equal(series.at, np.round(series.at)) for series in curves.series):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, min(3, len(curves.series)))
+    _legend(figure, lines, labels)
     return figure
 
 
 def _draw_children(curves: Curves) -> Figure:
     """One line per child, coloured by its ground-truth rank, a diamond where it was just trained (paper Figure 5)."""
     figure, axes = _canvas(curves)
-    few = len(curves.series) <= FEW
-    colours = rank_colours(curves.children)
-    for place, series in enumerate(curves.series):
+    few = few_children(curves)
+    named: dict[str, tuple[int, Line2D]] = {}
+    for series, colour in zip(curves.series, child_colours(curves), strict=True):
         assert series.identity is not None
-        colour = COLOURS[place % len(COLOURS)] if few else colours(series.identity.rank - 1)
-        axes.plot(
-            series.at,
-            series.values,
-            color=colour,
-            linestyle=":" if series.dotted else "-",
-            linewidth=1.4 if few else 0.8,
-            label=f"{series.name} (ground-truth rank {series.identity.rank})",
-        )
+        style, width = ":" if series.dotted else "-", 1.6 if few else 0.8
+        (line,) = axes.plot(series.at, series.values, color=colour, linestyle=style, linewidth=width)
+        named.setdefault(series.name, (series.identity.rank, line))
         if series.marked is not None:
             at, values = series.at[series.marked], series.values[series.marked]
-            axes.plot(at, values, "D", color=colour, markersize=4, markeredgecolor="black", markeredgewidth=0.5)
+            size = 5 if few else 4
+            axes.plot(at, values, "D", color=colour, markersize=size, markeredgecolor="black", markeredgewidth=0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if few:
-        _legend(figure, 2)
-        return figure
-    scale = ScalarMappable(Normalize(1, curves.children), colours)
-    bar = figure.colorbar(scale, ax=axes, pad=0.01)
-    bar.set_label("ground-truth rank (1 = best)")
-    bar.ax.invert_yaxis()
+        best_first = sorted(named.items(), key=lambda item: item[1][0])
+        labels = [f"{name} (ground-truth rank {rank})" for name, (rank, _) in best_first]
+        _legend(figure, [line for _, (_, line) in best_first], labels)
+    else:
+        _rank_bar(figure, axes, curves.children)
     return figure
 
 
 def _draw_boxes(boxes: Boxes) -> Figure:
     """A box per child from the lower to the upper quartile, whiskers over the range, outliers as circles (Figure 3)."""
-    wide = max(7.2, 0.17 * len(boxes.boxes))
-    figure, axes = _canvas(boxes, (wide, 4.4))
+    many = len(boxes.boxes) > 30
+    figure, axes = _canvas(boxes, (max(7.2, 0.17 * len(boxes.boxes)), 4.8))
     drawn = axes.boxplot(
         [box.values for box in boxes.boxes],
-        widths=0.6,
+        widths=0.7,
         patch_artist=True,
-        flierprops={"marker": "o", "markersize": 3},
-        medianprops={"color": "black"},
+        flierprops={"marker": "o", "markersize": 2.5, "markeredgewidth": 0.6},
+        whiskerprops={"linewidth": 0.8},
+        boxprops={"linewidth": 0.6},
+        capprops={"linewidth": 0.8},
     )
-    colours = rank_colours(len(boxes.boxes))
-    for patch, box in zip(drawn["boxes"], boxes.boxes, strict=True):
-        patch.set_facecolor(colours(box.identity.rank - 1))
+    for patch, median, colour in zip(drawn["boxes"], drawn["medians"], box_colours(boxes), strict=True):
+        patch.set_facecolor(colour)
+        median.set_color("black" if _light(colour) else "white")
+        median.set_linewidth(1.4)
     names = [box.identity.child for box in boxes.boxes]
-    axes.set_xticks(
-        range(1, len(names) + 1), names, rotation=90, fontsize=7 if len(names) > 30 else 9, parse_math=False
-    )
+    axes.set_xticks(range(1, len(names) + 1), names, rotation=90, fontsize=7 if many else 9, parse_math=False)
+    axes.grid(visible=False, axis="x")
+    axes.set_yticks(_rank_ticks(len(boxes.boxes)))
     axes.invert_yaxis()  # the best rank on top
+    _rank_bar(figure, axes, len(boxes.boxes))
     return figure
 
 
@@ -136,12 +128,34 @@ def _canvas(made: Curves | Boxes, size: tuple[float, float] = (7.2, 4.4)) -> tup
     axes.set_xlabel(made.x, parse_math=False)
     axes.set_ylabel(made.y, parse_math=False)
     axes.set_title(made.title, parse_math=False)
+    axes.set_axisbelow(True)
     axes.grid(alpha=0.3)
     return figure, axes
 
 
-def _legend(figure: Figure, columns: int) -> None:
+def _rank_bar(figure: Figure, axes: Axes, children: int) -> None:
+    scale = ScalarMappable(Normalize(0.5, children + 0.5), ListedColormap(rank_colours(children)))
+    bar = figure.colorbar(scale, ax=axes, pad=0.01)
+    bar.set_label("ground-truth rank (1 = best)")
+    bar.set_ticks(_rank_ticks(children))
+    bar.ax.invert_yaxis()
+
+
+def _rank_ticks(children: int) -> list[int]:
+    """The first rank, the last, and some between."""
+    inner = MaxNLocator(5, integer=True).tick_values(1, children)
+    return [1, *(int(tick) for tick in inner if 1 < tick < children * 0.95), children]
+
+
+def _legend(figure: Figure, lines: list[Line2D], labels: list[str]) -> None:
     """Below the axes: a legend inside would hide some curve."""
-    legend = figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
+    columns = min(len(labels), max(1, 110 // (8 + max(map(len, labels), default=0))))
+    legend = figure.legend(lines, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def _light(colour: str) -> bool:
+    """Whether black is seen on this colour better than white."""
+    red, green, blue = to_rgb(colour)
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 0.45

@@ -1,7 +1,7 @@
 """The ten claims: what each needs, and its verdict from whatever was measured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from commonweight.paper.claims.batches import finetuning_helps, momentum_steadies, the_last_trained_leads
 from commonweight.paper.claims.ranks import (
@@ -128,6 +128,14 @@ def claims(evidence: Evidence) -> tuple[Claims]:
     """The verdict of this evidence on every claim; those whose experiments were not asked for are not measured."""
     judged = tuple(_judged(number, definition, evidence) for number, definition in enumerate(DEFINITIONS, start=1))
     return (Claims("claims", "The paper's claims, checked on this data", judged, NOTES),)
+
+
+def claims_so_far(evidence: Evidence) -> tuple[Claims, ...]:
+    """The claims that these records happen to speak to; nothing when they speak to none."""
+    (every,) = claims(evidence)
+    measured = tuple(claim for claim in every.claims if claim.checks)
+    more = "The target claims measures all of them."
+    return (replace(every, claims=measured, notes=(more, *NOTES)),) if measured else ()
 
 
 def needed_by_claims(setting: Setting) -> tuple[str, ...]:

@@ -1,0 +1,86 @@
+"""Who has which colour and line, in static and interactive figures alike."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+from commonweight.paper import Boxes, Curves, Series
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # safe for colour-blind eyes
+FEW = 8  # children whose curves each have their name in the legend
+CROWD = 3  # more curves of one family than this are told apart by nothing
+DASHES = 4
+
+
+def rank_colours(children: int) -> list[str]:
+    """One colour for each ground-truth rank, the best lightest; dark to light also without any colour (viridis)."""
+    shades = np.linspace(0.93, 0.0, max(2, children))  # the lightest yellow would not be seen on white
+    return [to_hex(colour) for colour in colormaps["viridis"](shades)][:children]
+
+
+def few_children(curves: Curves) -> bool:
+    """Whether the curves belong to so few children that each can be named."""
+    return len(_ranks(curves)) <= FEW
+
+
+def child_colours(curves: Curves) -> list[str]:
+    """The colour of each curve, by its child's ground-truth rank; few children share the whole scale among them."""
+    ranks = _ranks(curves)
+    if len(ranks) <= FEW:
+        colours = dict(zip(ranks, rank_colours(len(ranks)), strict=True))
+    else:
+        colours = dict(enumerate(rank_colours(curves.children), 1))
+    return [colours[series.identity.rank] for series in curves.series if series.identity is not None]
+
+
+def box_colours(boxes: Boxes) -> list[str]:
+    """The colour of each box, by its child's ground-truth rank."""
+    colours = rank_colours(len(boxes.boxes))
+    return [colours[box.identity.rank - 1] for box in boxes.boxes]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a curve that belongs to no child looks.
+
+    `label` is its text in the legend, or None where a curve before it speaks for it. `dash` counts the ways of dashing,
+    0 is solid, None is dotted: fine-tuned, or another statistic of what the solid curve of the same colour shows.
+    """
+
+    label: str | None
+    colour: str
+    dash: int | None
+    crowd: bool
+
+
+def looks(curves: Curves) -> list[Look]:
+    """The look of each curve: colour is its family, dashes tell few members of it apart.
+
+    'a, one' and 'a, two' are of the family 'a', as are 'a (one)' and 'a (two)'.
+    """
+    families: dict[str, list[Series]] = {}
+    for series in curves.series:
+        families.setdefault(_family(series), []).append(series)
+    found = []
+    for series in curves.series:
+        place, family = list(families).index(_family(series)), families[_family(series)]
+        crowd = len(family) > CROWD
+        label: str | None = series.name
+        if crowd:
+            label = f"{_family(series)} ({len(family)} curves)" if series is family[0] else None
+        solid = [one for one in family if not one.dotted]
+        turn = place // len(OKABE_ITO) + (0 if crowd or series.dotted else solid.index(series))
+        dash = None if series.dotted else turn % DASHES
+        found.append(Look(label, OKABE_ITO[place % len(OKABE_ITO)], dash, crowd))
+    return found
+
+
+def _family(series: Series) -> str:
+    return re.sub(r"(, [^,]*| \([^()]*\))$", "", series.name)
+
+
+def _ranks(curves: Curves) -> list[int]:
+    return sorted({series.identity.rank for series in curves.series if series.identity is not None})

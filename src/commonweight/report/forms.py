@@ -1,0 +1,42 @@
+"""Which forms each kind of thing has: files, Markdown, and what a terminal shows."""
+
+from rich.console import RenderableType
+
+from commonweight.paper import Boxes, Claims, Curves, Made, Table
+from commonweight.report import claims, tables
+from commonweight.report.figures import FORMATS, draw, render
+
+
+def to_text(made: Made) -> str | None:
+    """It as Markdown; None for a figure."""
+    match made:
+        case Table():
+            return tables.to_markdown(made)
+        case Claims():
+            return claims.to_markdown(made)
+        case Curves() | Boxes():
+            return None
+
+
+def to_terminal(made: Made) -> RenderableType | None:
+    """It for a terminal; None for a figure."""
+    match made:
+        case Table():
+            return tables.to_rich(made)
+        case Claims():
+            return claims.to_rich(made)
+        case Curves() | Boxes():
+            return None
+
+
+def to_files(made: Made) -> dict[str, bytes]:
+    """Its files by their path below the report's folder: Markdown and CSV, or the figure in its formats."""
+    match made:
+        case Table():
+            texts = {"md": tables.to_markdown(made), "csv": tables.to_csv(made)}
+        case Claims():
+            texts = {"md": claims.to_markdown(made), "csv": claims.to_csv(made)}
+        case Curves() | Boxes():
+            figure = draw(made)
+            return {f"figures/{made.name}.{kind}": render(figure, kind) for kind in FORMATS}
+    return {f"tables/{made.name}.{kind}": text.encode() for kind, text in texts.items()}

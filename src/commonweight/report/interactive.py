@@ -1,0 +1,197 @@
+"""Figures for the page: what plotly draws, from the same numbers, colours and lines as the static figures.
+
+A figure is plain data for JSON. `data` and `layout` are plotly's. `keys` names, for each trace, what is isolated together
+(a child, a curve), `legend` has a line for each name, and `ranks` the colours of a bar from the best rank to the last.
+Texts inside `data` and `layout` are escaped for plotly, which would read markup in them; all others are plain.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.cbook import boxplot_stats
+
+from commonweight.paper import Boxes, Curves, Identity, Series
+from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.report.figures import POINTS
+
+Spec = dict[str, Any]
+DASHED = ("solid", "dash", "dashdot", "longdash")
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-left", "triangle-right", "pentagon")
+
+
+def interactive(made: Curves | Boxes) -> Spec:
+    """The figure of these numbers."""
+    match made:
+        case Boxes():
+            return _boxes(made)
+        case Curves(children=0):
+            return _lines(made)
+        case Curves():
+            return _children(made)
+
+
+def shown(text: str) -> str:
+    """Text that plotly shows as it is: no tag, no entity, and no `%{…}` to be filled in."""
+    replaced = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;"}
+    return "".join(replaced.get(letter, letter) for letter in text)
+
+
+def _children(curves: Curves) -> Spec:
+    """A line for each child, and its diamonds."""
+    few = few_children(curves)
+    data, keys, ranks, legend = [], [], {}, {}
+    for series, colour in zip(curves.series, child_colours(curves), strict=True):
+        assert series.identity is not None
+        text = _who(series.identity) + ("<br>fine-tuned" if series.dotted else "")
+        line = {"color": colour, "width": 2 if few else 1.2, "dash": "dot" if series.dotted else "solid"}
+        data.append(_trace(curves, series, text) | {"mode": "lines", "line": line})
+        keys.append(series.name)
+        ranks[series.name] = series.identity.rank
+        legend.setdefault(series.name, {"key": series.name, "colour": colour, "dash": "solid"})
+        if series.marked is not None and series.marked.any():
+            marked = Series(series.name, series.at[series.marked], series.values[series.marked], series.identity)
+            edge = {"color": "#000", "width": 0.8}
+            marker = {"symbol": "diamond", "color": colour, "size": 9 if few else 7, "line": edge}
+            data.append(_trace(curves, marked, f"{text}<br>just trained") | {"mode": "markers", "marker": marker})
+            keys.append(series.name)
+    lines = [legend[name] | {"name": f"{name} (rank {ranks[name]})"} for name in sorted(ranks, key=ranks.__getitem__)]
+    return {
+        "data": data,
+        "layout": _layout(curves),
+        "keys": keys,
+        "legend": lines,
+        "few": few,
+        "ranks": [] if few else rank_colours(curves.children),
+    }
+
+
+def _lines(curves: Curves) -> Spec:
+    """A line for each curve, with its band."""
+    data, keys, legend = [], [], []
+    for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
+        dash = "dot" if look.dash is None else DASHED[look.dash]
+        band = series.low is not None and series.high is not None
+        trace = _trace(curves, series, shown(series.name))
+        trace["line"] = {"color": look.colour, "width": 1 if look.crowd else 2, "dash": dash}
+        trace["mode"] = "lines"
+        if len(series.at) <= POINTS and not look.crowd:
+            trace["mode"] = "lines+markers"
+            trace["marker"] = {"symbol": SYMBOLS[place % len(SYMBOLS)], "color": look.colour, "size": 7}
+        if band:
+            low, high = _finites(series.low), _finites(series.high)
+            trace["customdata"] = [list(pair) for pair in zip(low, high, strict=True)]
+            trace["hovertemplate"] = trace["hovertemplate"].replace(
+                "<extra>", "<br>band %{customdata[0]:.4~g} … %{customdata[1]:.4~g}<extra>"
+            )
+            data.append(_band(series, look.colour))
+            keys.append(series.name)
+        data.append(trace)
+        keys.append(series.name)
+        legend.append({"key": series.name, "name": series.name, "colour": look.colour, "dash": dash})
+    layout = _layout(curves)
+    if curves.log_x:
+        farthest = max((float(series.at.max()) for series in curves.series if len(series.at)), default=1.0)
+        ticks = [2**power for power in range(math.ceil(math.log2(farthest)) + 1)]
+        layout["xaxis"] |= {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks]}
+    return {"data": data, "layout": layout, "keys": keys, "legend": legend, "few": len(legend) <= 12, "ranks": []}
+
+
+def _boxes(boxes: Boxes) -> Spec:
+    """A box for each child with the same quartiles and whiskers as in the static figure, and a dot on its median."""
+    data, keys = [], []
+    for place, (box, colour) in enumerate(zip(boxes.boxes, box_colours(boxes), strict=True)):
+        (stats,) = boxplot_stats(box.values)
+        low, q1, median, q3, high = (float(stats[what]) for what in ("whislo", "q1", "med", "q3", "whishi"))
+        data.append(
+            {
+                "type": "box",
+                "x": [place],
+                "y": [_finites(box.values)],
+                "q1": [q1],
+                "median": [median],
+                "q3": [q3],
+                "lowerfence": [low],
+                "upperfence": [high],
+                "boxpoints": "outliers",
+                "jitter": 0,
+                "pointpos": 0,
+                "width": 0.7,
+                "fillcolor": colour,
+                "line": {"color": "#222", "width": 1},
+                "marker": {"symbol": "circle-open", "size": 4, "color": "#222"},
+                "hoverinfo": "skip",
+            }
+        )
+        quartiles = f"median {median:g}, quartiles {q1:g} and {q3:g}"
+        spread = f"from {np.min(box.values):g} to {np.max(box.values):g}, {len(box.values)} values"
+        edge = {"color": "#222", "width": 1}
+        data.append(
+            {
+                "type": "scatter",
+                "x": [place],
+                "y": [median],
+                "mode": "markers",
+                "marker": {"color": "#fff", "size": 5, "line": edge},
+                "text": f"{_who(box.identity)}<br>{quartiles}<br>{spread}",
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        )
+        keys += [box.identity.child] * 2
+    layout: Spec = {**_layout(boxes), "hovermode": "x", "boxmode": "overlay"}
+    names = [shown(box.identity.child) for box in boxes.boxes]
+    layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -90, "showgrid": False}
+    layout["yaxis"] |= {"autorange": "reversed"}  # the best rank on top
+    ranks = rank_colours(len(boxes.boxes))
+    legend = [
+        {"key": box.identity.child, "name": f"{box.identity.child} (rank {box.identity.rank})"} for box in boxes.boxes
+    ]
+    return {"data": data, "layout": layout, "keys": keys, "legend": legend, "few": False, "ranks": ranks}
+
+
+def _trace(curves: Curves, series: Series, text: str) -> Spec:
+    x, y = shown(curves.x), shown(curves.y)
+    return {
+        "type": "scatter",
+        "x": series.at.tolist(),
+        "y": _finites(series.values),
+        "text": text,
+        "hovertemplate": f"%{{text}}<br>{x}: %{{x:~g}}<br>{y}: %{{y:.4~g}}<extra></extra>",
+    }
+
+
+def _band(series: Series, colour: str) -> Spec:
+    """The area between `low` and `high`; for a single point a line."""
+    x, low, high = series.at.tolist(), _finites(series.low), _finites(series.high)
+    single = len(x) == 1
+    return {
+        "type": "scatter",
+        "x": x + x[::-1],
+        "y": low + high[::-1],
+        "mode": "lines",
+        "line": {"color": colour, "width": 1 if single else 0},
+        "fill": "none" if single else "toself",
+        "fillcolor": f"rgba({', '.join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5))}, 0.14)",
+        "hoverinfo": "skip",
+    }
+
+
+def _who(identity: Identity) -> str:
+    made_of = ", ".join(shown(name) for name in identity.primitives)
+    ground_truth = f"ground truth: rank {identity.rank}, accuracy {identity.accuracy:.4g}"
+    return f"<b>child {shown(identity.child)}</b><br>{made_of}<br>{ground_truth}"
+
+
+def _layout(made: Curves | Boxes) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": shown(made.x)}, "automargin": True},
+        "yaxis": {"title": {"text": shown(made.y)}, "automargin": True},
+        "hovermode": "closest",
+        "showlegend": False,
+        "margin": {"l": 55, "r": 12, "t": 12, "b": 45},
+    }
+
+
+def _finites(values: np.ndarray | None) -> list[float | None]:
+    """Numbers as Python's, None for nan, which JSON does not have."""
+    return [] if values is None else [value if math.isfinite(value) else None for value in values.tolist()]

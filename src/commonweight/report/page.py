@@ -1,0 +1,79 @@
+"""The page: everything that was made, in one file that opens without a network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table
+from commonweight.report import claims
+from commonweight.report.figures import FORMATS
+from commonweight.report.interactive import interactive
+from commonweight.report.preface import preface
+from commonweight.report.tables import cell
+from commonweight.report.wording import called, heading
+from commonweight.study.experiments import Setting
+from commonweight.study.load import dump_study
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a reader wants to know of how a report came to be.
+
+    `command` makes all of it again, `commands` one thing by its name; `facts` (machine, cost, time) are shown in their
+    order.
+    """
+
+    command: str
+    commands: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(setting: Setting, made: Sequence[Made], run: Run) -> str:
+    """The HTML of these things, kind after kind, each kind in the order given; every name in it is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("commonweight.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        study=setting.study,
+        preface=preface(setting),
+        run=run,
+        claims=[item for item in made if isinstance(item, Claims)],
+        tables=[item for item in made if isinstance(item, Table)],
+        figures=[item for item in made if isinstance(item, Curves | Boxes)],
+        settings=dump_study(setting.study),
+        formats=FORMATS,
+        called=called,
+        heading=heading,
+        cell=cell,
+        json=_json,
+        tally=claims.tally,
+        badge=claims.badge,
+        check_header=claims.HEADER,
+        check_cells=claims.cells,
+        outcomes=_outcomes,
+        css=_file("page.css"),
+        script=_file("page.js"),
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def _json(made: Curves | Boxes) -> Markup:
+    """A figure as JSON that cannot end its script element, whatever stands in its names."""
+    text = json.dumps(interactive(made), allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _outcomes(claim: Claim) -> str:
+    return ", ".join(claims.outcome(check) for check in claim.checks)
+
+
+def _file(name: str) -> Markup:
+    return Markup(files("commonweight.report").joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,42 @@
+"""How names and numbers are put: titles, statistics, and text that Markdown shows as it is."""
+
+from collections.abc import Iterable
+
+from commonweight.paper import Made, Number
+
+
+def called(name: str) -> str:
+    """The name of something made, as a reader says it: `figure-5a` is Figure 5a."""
+    return name.replace("-", " ").capitalize()
+
+
+def heading(made: Made) -> str:
+    """The name and the title."""
+    return f"{called(made.name)}. {made.title}"
+
+
+def statistic(number: Number | None, digits: int, break_with: str = " ") -> str:
+    """`mean ± std [low, high]`; a dash for what was not measured or is undefined."""
+    if number is None or number.value != number.value:
+        return "–"
+    text = f"{number.value:.{digits}f}"
+    if number.std is not None:
+        text += f" ± {number.std:.{digits}f}"
+    if number.interval is not None:
+        text += f"{break_with}[{number.interval.low:.{digits}f}, {number.interval.high:.{digits}f}]"
+    return text
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in r"\|*_`<>[]#" else c for c in text)
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def bullets(notes: Iterable[str]) -> list[str]:
+    """Notes as a Markdown list, which ends with a line's end."""
+    return ["", *(f"- {escaped(note)}" for note in notes), ""]
