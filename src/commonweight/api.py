@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commonweight.errors import JobFailed
 from commonweight.paper import Artefact, Claims, Evidence, Made, artefacts, claims_so_far, evidence, named, needed
-from commonweight.report import Run, write_report
+from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
 from commonweight.study.experiments import Experiment, Setting, settle
@@ -56,7 +56,7 @@ class Programme:
         shown = [one for _, one in made]
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         run = Run(self.command(*(target.name for target in self.targets)), commands, self.facts())
-        return shown, write_report(self.setting, [*shown, *more], self.store.out, run)
+        return shown, write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
@@ -80,9 +80,10 @@ class Programme:
             "Time of all jobs": clock(sum(how["seconds"] for how in hows)),
             "From the first start to the last end": clock((max(ends) - min(starts)).total_seconds()),
             **{
-                title: ", ".join(sorted({str(how[key]) for how in hows}))
+                title: ", ".join(sorted({str(how.get(key, "not recorded")) for how in hows}))
                 for title, key in (
                     ("Machine", "machine"),
+                    ("Processor", "processor"),
                     ("Device", "device"),
                     ("Engine", "engine"),
                     ("Threads of a job", "threads"),

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from commonweight import api
-from commonweight.elsewhere import read_ranks
+from commonweight.elsewhere import read_ranks, report_ranks
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import ARTEFACTS, Made, named
@@ -294,7 +295,17 @@ def rank(
         _say(sentence)
     made = judge(found)
     if out is not None:
-        _say(f"report: {api.report_ranks(made, told, file, out)[0]}")
+        words = [
+            "commonweight",
+            "rank",
+            *file,
+            "--ground-truth",
+            ground_truth,
+            *(["--rows", rows] if rows else []),
+            "--out",
+            out,
+        ]
+        _say(f"report: {report_ranks(made, told, shlex.join(map(str, words)), out)[0]}")
     _print_all(made, [], as_json)
 
 

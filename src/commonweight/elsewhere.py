@@ -10,6 +10,7 @@ from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
 from commonweight.paper.imported import Imported, judge
 from commonweight.ranking.checked import finite
+from commonweight.report import About, Run, write_report
 from commonweight.study.logs import Rows, read_ground_truth, read_log
 
 
@@ -25,18 +26,22 @@ def rank(
 
     `accuracies` `[row, child]` in [0, 1] (or a DataFrame whose columns are the children); `rows` says whether they are
     `"moments"` of one instance or `"instances"`. Or `[instance, moment, child]`, whatever `rows`. `ground_truth`
-    `[child]`, or a mapping (or Series) from names to numbers. `trained`: the name of the child that each moment's
-    mini-batch has just trained, `[moment]` or `[instance, moment]`. Raises `UsageError` when they do not fit.
+    `[child]`, higher is better, or a mapping (or Series) from names to numbers. `trained`: the name of the child that
+    each moment's mini-batch has just trained, `[moment]` or `[instance, moment]`. Raises `UsageError` when they do not
+    fit.
     """
-    names = [str(name) for name in (children or getattr(accuracies, "columns", ()))]
+    names = [str(name) for name in (getattr(accuracies, "columns", ()) if children is None else children)]
     values = finite(accuracies, "accuracies", "...", "row", "child", row=1, child=3)
-    if values.ndim > 3 or values.min() < 0 or values.max() > 1:
+    kind = _rows(rows)
+    if values.ndim > 3 or not values.size:
+        raise UsageError(f"accuracies have shape {values.shape}; expected [row, child] or [instance, moment, child]")
+    if values.min() < 0 or values.max() > 1:
         raise UsageError(
-            f"accuracies have shape {values.shape}, from {values.min():g} to {values.max():g}; expected [row, child] or "
-            "[instance, moment, child], as fractions in [0, 1]"
+            f"accuracies from {values.min():g} to {values.max():g}; expected fractions in [0, 1]: divide percent by 100, "
+            "and leave out columns that are no children"
         )
     if values.ndim == 2:
-        values = values[:, None] if _rows(rows) is Rows.INSTANCES else values[None]
+        values = values[:, None] if kind is Rows.INSTANCES else values[None]
     names = names or [str(place) for place in range(1, values.shape[2] + 1)]
     if hasattr(ground_truth, "keys"):
         known = {str(name): number for name, number in ground_truth.items()}
@@ -57,23 +62,32 @@ def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = Non
     logs = [read_log(path) for path in files]
     first = logs[0]
     for path, log in zip(files, logs, strict=True):
-        if log.children != first.children or len(log.accuracy) != len(first.accuracy):
-            raise DataError(f"{path}: other children or another number of rows than {files[0]}; expected the same")
+        if log.children != first.children or not np.array_equal(log.index, first.index) or log.rows is not first.rows:
+            raise DataError(f"{path}: other children or moments than {files[0]}; expected the same, in the same order")
     told = list(first.conventions)
-    kind = _rows(rows) if rows else first.rows
+    for path, log in zip(files, logs, strict=True):
+        told += [f"{path}: {sentence}" for sentence in log.conventions if sentence not in first.conventions]
+    kind = _rows(rows) if rows is not None else first.rows
     if kind is None:
         told.append("rows are taken as moments of one instance; if they are instances, say --rows instances")
     if kind is Rows.INSTANCES and len(files) > 1:
         raise UsageError(f"{len(files)} files, whose rows are instances; expected one such file, or rows of moments")
     truth, how = read_ground_truth(ground_truth, first.children)
-    accuracy = np.stack([log.accuracy for log in logs])
-    trained = [log.trained for log in logs if log.trained is not None]
-    step = first.index
+    accuracy, step = np.stack([log.accuracy for log in logs]), first.index
     if kind is Rows.INSTANCES:
-        accuracy, trained, step = accuracy[0][:, None], [], np.array([1])
-    mask = _just_trained(trained, first.children, accuracy.shape) if len(trained) == len(logs) else None
+        accuracy, step = accuracy[0][:, None], np.array([1])
+    trained = [log.trained for log in logs if log.trained is not None]
+    if trained and len(trained) < len(logs):
+        raise DataError("only some of the files name the child just trained; expected all of them, or none")
+    mask = _just_trained(np.reshape(trained, accuracy.shape[:2]) if trained else None, first.children, accuracy.shape)
     shape = f"instances: {accuracy.shape[0]}, moments: {accuracy.shape[1]}, children: {accuracy.shape[2]}"
     return Imported(first.children, accuracy, truth, step, mask), [*told, how, shape]
+
+
+def report_ranks(made: Sequence[Made], told: Sequence[str], command: str, out: Path) -> list[Path]:
+    """Write the report of ranks that were read from files; returns the paths, the page first."""
+    about = About("Ranks from elsewhere", tuple(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in told))
+    return write_report(about, made, out, Run(command))
 
 
 def _rows(word: str) -> Rows:
@@ -85,11 +99,18 @@ def _rows(word: str) -> Rows:
 
 def _just_trained(trained: Any, names: Sequence[str], shape: tuple[int, ...]) -> np.ndarray | None:
     """Bool `[instance, moment, child]` from names `[instance, moment]`."""
-    if trained is None or not len(trained):
+    if trained is None:
         return None
     words = np.asarray(trained).astype(str)
-    if words.size != shape[0] * shape[1]:
+    if words.shape not in (shape[:2], *([shape[1:2]] if shape[0] == 1 else [])):
         raise UsageError(
-            f"{words.size} just trained children for {shape[0]} x {shape[1]} moments; expected one for each"
+            f"just trained children have shape {words.shape}; expected one for each of {shape[0]} instances and "
+            f"{shape[1]} moments, [instance, moment]"
         )
-    return words.reshape(shape[0], shape[1], 1) == np.asarray(names)
+    unknown = [word for word in words.flat if word not in names]
+    if unknown:
+        raise UsageError(
+            f"just trained child {str(unknown[0])!r} is not among the children{nearest(str(unknown[0]), names)}; "
+            "expected their names"
+        )
+    return words.reshape(*shape[:2], 1) == np.asarray(names)

@@ -1,15 +1,20 @@
 """The report's files and its page."""
 
+import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
+from report.made_up import claims
 from tiny import tiny_study
 
 from commonweight.paper import Column, Curves, Number, Row, Series, Table
 from commonweight.ranking import Interval
-from commonweight.report import draw, preface, render, to_csv, to_markdown, write_report
+from commonweight.report import Run, about_study, draw, preface, render, to_csv, to_markdown, write_report
+from commonweight.report import claims as claim_forms
+from commonweight.report.interactive import interactive
 from commonweight.study.experiments import Setting
 from commonweight.study.load import load_study
 
@@ -17,11 +22,15 @@ EVIL = "<script>alert(1)</script> & \"quotes\" 'here' {{ 7*7 }} $x$"
 NUMBERS = (Number(0.5, 0.1, Interval(0.2, 0.8, 0.95)), Number(float("nan")))
 TABLE = Table("table-9", EVIL, (Column("a", "A"), Column("b", "B", paper=True)), (Row(EVIL, 3, NUMBERS),), (EVIL,))
 POINTS = np.arange(1, 4)
-CURVES = Curves("figure-9", EVIL, EVIL, EVIL, (Series(EVIL, POINTS, POINTS / 4, 2),), (EVIL,))
+CURVES = Curves("figure-9", EVIL, EVIL, EVIL, (Series(EVIL, POINTS, POINTS / 4),), (EVIL,))
 
 
 def setting(**overrides):
     return Setting(tiny_study(**overrides), "f" * 64, (7, 7), 128, 20, 30)
+
+
+def about(**overrides):
+    return about_study(setting(**overrides))
 
 
 class Page(HTMLParser):
@@ -29,11 +38,13 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.addresses, self.words, self.open = [], [], [], []
+        self.tags, self.addresses, self.words, self.open, self.scripts = [], [], [], [], []
+        self.kind = None
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.kind = dict(attrs).get("type")
         self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
@@ -42,55 +53,113 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] == ["script"]:
+            self.scripts.append((self.kind, data))
+        elif self.open[-1:] != ["style"]:
             self.words.append(data)
 
 
 @pytest.fixture
 def page(tmp_path):
-    command = f"commonweight run '{EVIL}'"
-    files = write_report(setting(about=EVIL), [TABLE, CURVES], tmp_path, command)
+    commands = {name: f"commonweight run '{EVIL}' {name}" for name in ("table-9", "claims")}
+    run = Run(f"commonweight run '{EVIL}'", commands, {"machine": EVIL, "child-epochs": "1,234"})
+    files = write_report(about(about=EVIL), [TABLE, CURVES, claims()], tmp_path, run)
     return Page(files[0].read_text(encoding="utf-8"))
 
 
 def test_the_files_are_there_and_hold_what_was_made(tmp_path):
-    files = write_report(setting(), [TABLE, CURVES], tmp_path, "command")
+    files = write_report(about(), [TABLE, CURVES, claims()], tmp_path, Run("command"))
     names = [path.relative_to(tmp_path / "report").as_posix() for path in files]
     assert names[0] == "index.html"
     assert set(names[1:]) == {
+        "report.md",
         "tables/table-9.md",
         "tables/table-9.csv",
+        "tables/claims.md",
+        "tables/claims.csv",
         *(f"figures/figure-9.{kind}" for kind in ("pdf", "svg", "png")),
     }
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(files)  # and no temporary file
     folder = tmp_path / "report"
     assert (folder / "tables/table-9.md").read_text(encoding="utf-8") == to_markdown(TABLE)
     assert (folder / "tables/table-9.csv").read_text(encoding="utf-8") == to_csv(TABLE)
+    assert (folder / "tables/claims.md").read_text(encoding="utf-8") == claim_forms.to_markdown(claims())
     for kind in ("pdf", "svg", "png"):
         assert (folder / f"figures/figure-9.{kind}").read_bytes() == render(draw(CURVES), kind)
 
 
+def test_the_document_holds_every_table_claim_and_figure(tmp_path):
+    run = Run("commonweight run all", {}, {"machine": "two | cores"})
+    files = write_report(about(about="Why *this*"), [TABLE, CURVES, claims()], tmp_path, run)
+    text = next(path for path in files if path.name == "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# Study tiny\n\nWhy \\*this\\*\n")
+    assert to_markdown(TABLE) in text
+    assert claim_forms.to_markdown(claims()) in text
+    assert "](figures/figure-9.png)" in text
+    assert "```sh\ncommonweight run all\n```" in text
+    assert "| machine | two \\| cores |" in text
+    assert "name: tiny" in text
+
+
 def test_a_report_again_is_the_same_bytes(tmp_path):
     first, second = (
-        [path.read_bytes() for path in write_report(setting(), [TABLE, CURVES], tmp_path / name, "command")]
+        [
+            path.read_bytes()
+            for path in write_report(about(), [TABLE, CURVES, claims()], tmp_path / name, Run("command"))
+        ]
         for name in ("a", "b")
     )
     assert first == second
 
 
 def test_the_page_shows_hostile_text_and_runs_none_of_it(page):
-    assert "script" not in page.tags
+    assert [kind for kind, _ in page.scripts] == ["application/json", None, None]  # the figure, plotly, ours
     assert page.open == []  # every element is closed
     text = "".join(page.words)
-    assert text.count(EVIL) >= 6  # about, command, the table's title, row and note, the figure's title and note
+    assert text.count(EVIL) >= 10  # about, fact, commands, the table's title, row and note, the figure's title and note
     assert "49" not in text
 
 
+def test_the_figure_is_data_in_the_page(page):
+    ((_, text), *_) = page.scripts
+    assert not re.search("[<>&]", text)
+    assert json.loads(text) == interactive(CURVES)
+
+
 def test_the_page_needs_no_other_file_and_no_network(tmp_path, page):
-    assert page.addresses
-    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    here = [f"figures/figure-9.{kind}" for kind in ("png", "pdf", "svg", "png")]  # for printing, and without scripts
+    assert [address for address in page.addresses if not address.startswith("#")] == here
     (text,) = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("index.html")]
-    assert not re.search(r"https?:|url\(|@import|//cdn", text)
+    ours = text.replace(get_plotlyjs(), "")
+    assert len(ours) < 60_000
+    assert not re.search(r"url\(|@import|//cdn|fetch\(|XMLHttpRequest|WebSocket", ours)
+    assert set(re.findall(r"https?:[^\s\"']*", ours)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    assert "default-src 'none'" in ours
+
+
+def test_every_link_inside_leads_somewhere(tmp_path, page):
+    (text,) = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("index.html")]
+    inside = {address[1:] for address in page.addresses if address.startswith("#")}
+    assert inside == {"table-9", "figure-9", "claims", "reproduce", "settings"}
+    assert all(text.count(f' id="{name}"') == 1 for name in inside)
+
+
+def test_the_page_tells_how_it_came_to_be_and_how_to_make_it_again(page):
+    text = "".join(page.words)
+    for told in ("child-epochs", "1,234", "machine", f"commonweight run '{EVIL}' table-9", "How to make this alone"):
+        assert told in text
+    assert text.count("How to make this alone") == 2
+
+
+def test_the_page_lists_the_claims_with_their_verdicts_in_words(page):
+    text = "".join(page.words)
+    assert "Of 4 claims: 1 supported, 1 not supported, 2 not measured." in text
+    places = [text.index(f"{number}. {claim.text}") for number, claim in enumerate(claims().claims, 1)]
+    assert places == sorted(places)
+    for told in ("✓ supported", "✗ not supported", "? not measured", "2 checks: 1 hold, 1 fail", "1 check: 1 unknown"):
+        assert told in text
+    assert "4.000 ± 1.500\n[-1.000, 2.000]" in text
+    assert text.index("Of 4 claims") < text.index("Table 9. ") < text.index("Figure 9. ")
 
 
 def test_the_page_tells_the_numbers_and_the_whole_study(page):
@@ -104,8 +173,8 @@ def test_the_page_tells_the_numbers_and_the_whole_study(page):
 
 
 def test_only_tables_or_nothing(tmp_path):
-    assert len(write_report(setting(), [TABLE], tmp_path / "tables", "command")) == 3
-    assert len(write_report(setting(), [], tmp_path / "nothing", "command")) == 1
+    assert len(write_report(about(), [TABLE], tmp_path / "tables", Run("command"))) == 4
+    assert len(write_report(about(), [], tmp_path / "nothing", Run("command"))) == 2
 
 
 def test_the_preface_names_every_difference_from_the_paper():

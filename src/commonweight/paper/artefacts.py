@@ -59,12 +59,12 @@ ARTEFACTS = {
         Artefact("figure-3b", always("orders-shuffled", "ground-truth"), distributions.figure_3b),
         Artefact("insight-1", always("orders-shuffled", "ground-truth"), distributions.insight_1),
         *(
-            Artefact(name, always("seeds", tuned, "ground-truth"), compute, (HALF_ROUND,))
-            for name, tuned, compute in (
-                ("figure-4a", "finetuned-half", finetuning.figure_4a),
-                ("figure-4b", "finetuned-end", finetuning.figure_4b),
-                ("figure-4c", "finetuned-half", finetuning.figure_4c),
-                ("figure-4d", "finetuned-end", finetuning.figure_4d),
+            Artefact(name, always("seeds", tuned, "ground-truth"), compute, (refusal,))
+            for name, tuned, compute, refusal in (
+                ("figure-4a", "finetuned-half", finetuning.figure_4a, HALF_ROUND),
+                ("figure-4b", "finetuned-end", finetuning.figure_4b, ONE_ROUND),
+                ("figure-4c", "finetuned-half", finetuning.figure_4c, HALF_ROUND),
+                ("figure-4d", "finetuned-end", finetuning.figure_4d, ONE_ROUND),
             )
         ),
         Artefact("insight-2", always("seeds", "finetuned-half", "finetuned-end", "ground-truth"), finetuning.insight_2),

@@ -122,7 +122,9 @@ def sharing_kinds(evidence: Evidence) -> tuple[Table]:
         "statistics go with BN. The paper does not report these.",
         *_notes(evidence),
     )
-    return (Table("sharing-kinds", "Sharing by kind of weight", columns, tuple(rows), notes),)
+    return (
+        Table("sharing-kinds", "What every child has of its own, everything else shared", columns, tuple(rows), notes),
+    )
 
 
 def _mean_and_std(evidence: Evidence, experiment: str) -> list[Number]:

@@ -32,10 +32,10 @@ def figure_4d(evidence: Evidence) -> tuple[Curves]:
     return (_gt_taus(evidence, "figure-4d", "finetuned-end", evidence.study.training.epochs),)
 
 
-def insight_2(evidence: Evidence) -> tuple[Table, Curves]:
+def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
     """What steps of fine-tuning are worth, and what they cost."""
     half, end = half_way(evidence.setting), evidence.study.training.epochs
-    rows, series = [], []
+    rows, by_cost, by_steps = [], [], []
     for name, epoch in (("finetuned-half", half), ("finetuned-end", end)):
         shared = evidence.window("seeds", 1, epoch).accuracy
         after = evidence.measured[name].accuracy
@@ -56,7 +56,8 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves]:
             numbers.append(Number(float(cost[step])))
             rows.append(Row(title, len(taus), tuple(numbers)))
         low, high = band_of([mean_interval(column, evidence.stream("insight-2 figure", name)) for column in taus.T])
-        series.append(Series(f"from epoch {epoch}", cost, taus.mean(axis=0), low=low, high=high))
+        for at, series in ((cost, by_cost), (steps, by_steps)):
+            series.append(Series(f"from epoch {epoch}", at, taus.mean(axis=0), low=low, high=high))
     columns = (
         Column("gt_tau", "GT-Tau", 4),
         Column("t1r", "T1R", 1),
@@ -72,15 +73,15 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves]:
         INTERVALS,
     )
     table = Table("insight-2", "Fine-tuning: steps against GT-Tau and cost", columns, tuple(rows), notes)
-    curves = Curves(
-        "insight-2-curves",
-        "Fine-tuning: GT-Tau against cost",
-        "cost so far [child-epochs]",
-        "GT-Tau",
-        tuple(series),
-        ("Each curve begins at the super-net's own rank. Bands: 95 % bootstrap over instances.",),
+    note = ("Each curve begins at the super-net's own rank. Bands: 95 % bootstrap over instances.",)
+    against_steps, against_cost = (
+        Curves(f"insight-2-{name}", f"Fine-tuning: GT-Tau against {name}", x, "GT-Tau", tuple(series), note)
+        for name, x, series in (
+            ("steps", "mini-batches of fine-tuning", by_steps),
+            ("cost", "cost so far [child-epochs]", by_cost),
+        )
     )
-    return table, curves
+    return table, against_steps, against_cost
 
 
 def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:

@@ -39,5 +39,5 @@ def hidden_choices(evidence: Evidence) -> tuple[Table]:
         INTERVALS,
     )
     columns = (Column("s_tau", "S-Tau", 4), Column("gt_tau", "GT-Tau", 4), Column("accuracy", "accuracy", 4))
-    title = "Hidden choices: inactive weights, and batch-norm statistics at validation"
+    title = "Inactive weights, and batch-norm statistics at validation"
     return (Table("hidden-choices", title, columns, tuple(rows), notes),)

@@ -1,7 +1,7 @@
 """Ranks from elsewhere: every metric, figure and claim that an accuracy table of another program allows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,11 @@ class Imported:
             )
         if len(self.children) < 3:
             raise UsageError(f"{len(self.children)} children; a rank worth asking about has at least 3")
+        repeated = [child for child in self.children if self.children.count(child) > 1]
+        if repeated:
+            raise UsageError(f"child {repeated[0]!r} stands {self.children.count(repeated[0])} times; expected it once")
+        if np.ptp(self.ground_truth) == 0:
+            raise UsageError(f"ground truth is {self.ground_truth[0]:g} for every child; expected one that orders them")
         if len(self.step) != shape[1] or (self.trained is not None and self.trained.shape != shape):
             raise UsageError(f"moments {self.step.shape} or just trained children do not fit accuracies {shape}")
 
@@ -75,7 +80,7 @@ def judge(found: Imported, seed: int = 1) -> list[Made]:
     if moments > 1:
         made += _readings(found, randomness)
     if moments > 1 or instances > 1:
-        made += pruning("pruning", found.accuracy, "moments", found.ground_truth, randomness)
+        made += pruning("insight-1", found.accuracy, "moments", found.ground_truth, randomness)
     if instances > 2:
         notes = (f"{instances} instances at their last moment.",)
         made.append(
@@ -154,7 +159,7 @@ def _readings(found: Imported, randomness: Randomness) -> list[Made]:
         ("Bands: 95 % bootstrap over instances.",) if instances > 2 else (),
         log_x=True,
     )
-    return [Table("readings", "Ways to read these super-nets", COLUMNS, tuple(rows), READING_NOTES), curves]
+    return [Table("readings", "These super-nets, read in several ways", COLUMNS, tuple(rows), READING_NOTES), curves]
 
 
 def _curves(found: Imported) -> list[Made]:
@@ -177,7 +182,8 @@ def _claims(found: Imported, randomness: Randomness) -> Claims:
     judged.append(_claim(4, bad_ones_stay_bad_over(found.accuracy, "moments", found.ground_truth, randomness)))
     if found.trained is not None:
         check = trained_leads(found.accuracy, found.trained, "these instances", randomness)
-        judged.append(_claim(6, (check,)))
+        text = "The child just trained tends to be the best one. (Whether curves repeat needs a run of each order.)"
+        judged.append(replace(_claim(6, (check,)), text=text))
     others = "The paper's other claims need trainings that a table of accuracies does not hold."
     return Claims("claims", "The paper's claims that this table can speak to", tuple(judged), (others, *NOTES))
 

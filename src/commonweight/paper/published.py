@@ -68,6 +68,7 @@ SETTINGS = {
     "batch": "256",
     "epochs": "200",
     "augmentation": "crop with padding 4 and flip",
+    "sharing": "all",
     "super-net instances": "10",
     "ground-truth initialisations": "10",
 }

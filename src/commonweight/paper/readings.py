@@ -29,7 +29,7 @@ NOTES = (
 def readings_artefact(evidence: Evidence) -> tuple[Table, Table, Curves]:
     """Readings of the last mini-batches and of the last epochs, with a fixed and with shuffled orders."""
     tables = tuple(
-        Table(name, f"Readings of super-nets with {title}", COLUMNS, _rows(evidence, experiment), NOTES)
+        Table(name, f"Super-nets with {title}, read in several ways", COLUMNS, _rows(evidence, experiment), NOTES)
         for name, title, experiment in (
             ("readings", "a fixed order", "seeds"),
             ("readings-shuffled", "shuffled orders", "orders-shuffled"),

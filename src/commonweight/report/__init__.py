@@ -4,12 +4,14 @@ from commonweight.report.data import to_data
 from commonweight.report.figures import draw, render
 from commonweight.report.forms import to_terminal, to_text
 from commonweight.report.page import Run
-from commonweight.report.preface import preface
+from commonweight.report.preface import About, about_study, preface
 from commonweight.report.tables import to_csv, to_markdown, to_rich
 from commonweight.report.writing import write_report
 
 __all__ = [
+    "About",
     "Run",
+    "about_study",
     "draw",
     "preface",
     "render",

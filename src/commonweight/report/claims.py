@@ -26,7 +26,7 @@ def to_markdown(claims: Claims) -> str:
             lines += ["", f"Not measured because: {escaped(claim.reason)}"]
         if claim.checks:
             lines += ["", row(HEADER), row(["---", "---:", "---", "---:", "---"])]
-            lines += [row(map(escaped, cells(check))) for check in claim.checks]
+            lines += [_line(check) for check in claim.checks]
     return "\n".join([*lines, *bullets(claims.notes)])
 
 
@@ -53,7 +53,8 @@ def to_rich(claims: Claims) -> RichTable:
     rich = RichTable(title=Text(heading(claims)), caption=_caption(claims), box=box.SIMPLE_HEAD)
     rich.title_justify = rich.caption_justify = "left"
     for name in ("", "claim and checks", "here", "expected", "instances", "outcome"):
-        rich.add_column(name, justify="right" if name in ("", "here", "instances") else "left")
+        right = name in ("", "here", "instances")
+        rich.add_column(name, justify="right" if right else "left", no_wrap=right)
     for claim in claims.claims:
         said = f"\nnot measured because: {claim.reason}" if claim.reason else ""
         text = Text.assemble((claim.text, "bold"), (f"\nthe paper: {claim.paper}{said}", "dim"))
@@ -87,6 +88,11 @@ def tally(claims: Claims) -> str:
     counts = {verdict: sum(claim.verdict is verdict for claim in claims.claims) for verdict in Verdict}
     said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items())
     return f"Of {len(claims.claims)} claims: {said}."
+
+
+def _line(check: Check) -> str:
+    what, here, expected, *rest = cells(check)
+    return row([escaped(what), here, escaped(expected), *rest])
 
 
 def _caption(claims: Claims) -> Text:

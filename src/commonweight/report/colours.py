@@ -46,11 +46,11 @@ def box_colours(boxes: Boxes) -> list[str]:
 class Look:
     """How a curve that belongs to no child looks.
 
-    `label` is its text in the legend, or None where a curve before it speaks for it. `dash` counts the ways of dashing,
+    `label` is its text in the legend, the same for all of a `crowd`. `dash` counts the ways of dashing,
     0 is solid, None is dotted: fine-tuned, or another statistic of what the solid curve of the same colour shows.
     """
 
-    label: str | None
+    label: str
     colour: str
     dash: int | None
     crowd: bool
@@ -68,9 +68,7 @@ def looks(curves: Curves) -> list[Look]:
     for series in curves.series:
         place, family = list(families).index(_family(series)), families[_family(series)]
         crowd = len(family) > CROWD
-        label: str | None = series.name
-        if crowd:
-            label = f"{_family(series)} ({len(family)} curves)" if series is family[0] else None
+        label = f"{_family(series)} ({len(family)} curves)" if crowd else series.name
         solid = [one for one in family if not one.dotted]
         turn = place // len(OKABE_ITO) + (0 if crowd or series.dotted else solid.index(series))
         dash = None if series.dotted else turn % DASHES

@@ -14,10 +14,12 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from commonweight.paper import Boxes, Curves
 from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.report.wording import short
 
 FORMATS = ("pdf", "svg", "png")
 DASHED = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (3, 1)))  # none of them dotted
 POINTS = 40  # a curve of no more points than this has a marker at each
+TICK_LETTERS, LEGEND_LETTERS = 20, 40  # longer names are shortened: they would take the place of what is drawn
 
 
 def draw(made: Curves | Boxes) -> Figure:
@@ -40,10 +42,16 @@ def render(figure: Figure, kind: str) -> bytes:
     return out.getvalue()
 
 
+def rank_ticks(children: int) -> list[int]:
+    """The first rank, the last, and some between."""
+    inner = MaxNLocator(5, integer=True).tick_values(1, children)
+    return [1, *(int(tick) for tick in inner if 1 < tick < children * 0.95), children]
+
+
 def _draw_lines(curves: Curves) -> Figure:
     """One axis, one line per series, told apart by colour, dash and marker."""
     figure, axes = _canvas(curves)
-    lines, labels = [], []
+    named: dict[str, Line2D] = {}
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
         (line,) = axes.plot(
             series.at,
@@ -51,6 +59,7 @@ def _draw_lines(curves: Curves) -> Figure:
             color=look.colour,
             linestyle=":" if look.dash is None else DASHED[look.dash],
             linewidth=0.8 if look.crowd else 1.5,
+            alpha=0.6 if look.crowd else 1,
             marker="os^Dv<>pPX"[place % 10] if len(series.at) <= POINTS and not look.crowd else "",
             markersize=4,
         )
@@ -59,15 +68,13 @@ def _draw_lines(curves: Curves) -> Figure:
                 axes.vlines(series.at, series.low, series.high, color=look.colour, alpha=0.6, linewidth=1)
             else:
                 axes.fill_between(series.at, series.low, series.high, color=look.colour, alpha=0.12, linewidth=0)
-        if look.label is not None:
-            lines.append(line)
-            labels.append(look.label)
+        named.setdefault(look.label, line)
     if curves.log_x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     elif all(np.array_equal(series.at, np.round(series.at)) for series in curves.series):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, lines, labels)
+    _legend(figure, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
     return figure
 
 
@@ -88,7 +95,7 @@ def _draw_children(curves: Curves) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if few:
         best_first = sorted(named.items(), key=lambda item: item[1][0])
-        labels = [f"{name} (ground-truth rank {rank})" for name, (rank, _) in best_first]
+        labels = [f"{short(name, LEGEND_LETTERS)} (ground-truth rank {rank})" for name, (rank, _) in best_first]
         _legend(figure, [line for _, (_, line) in best_first], labels)
     else:
         _rank_bar(figure, axes, curves.children)
@@ -112,10 +119,10 @@ def _draw_boxes(boxes: Boxes) -> Figure:
         patch.set_facecolor(colour)
         median.set_color("black" if _light(colour) else "white")
         median.set_linewidth(1.4)
-    names = [box.identity.child for box in boxes.boxes]
+    names = [short(box.identity.child, TICK_LETTERS) for box in boxes.boxes]
     axes.set_xticks(range(1, len(names) + 1), names, rotation=90, fontsize=7 if many else 9, parse_math=False)
     axes.grid(visible=False, axis="x")
-    axes.set_yticks(_rank_ticks(len(boxes.boxes)))
+    axes.set_yticks(rank_ticks(len(boxes.boxes)))
     axes.invert_yaxis()  # the best rank on top
     _rank_bar(figure, axes, len(boxes.boxes))
     return figure
@@ -137,14 +144,8 @@ def _rank_bar(figure: Figure, axes: Axes, children: int) -> None:
     scale = ScalarMappable(Normalize(0.5, children + 0.5), ListedColormap(rank_colours(children)))
     bar = figure.colorbar(scale, ax=axes, pad=0.01)
     bar.set_label("ground-truth rank (1 = best)")
-    bar.set_ticks(_rank_ticks(children))
+    bar.set_ticks(rank_ticks(children))
     bar.ax.invert_yaxis()
-
-
-def _rank_ticks(children: int) -> list[int]:
-    """The first rank, the last, and some between."""
-    inner = MaxNLocator(5, integer=True).tick_values(1, children)
-    return [1, *(int(tick) for tick in inner if 1 < tick < children * 0.95), children]
 
 
 def _legend(figure: Figure, lines: list[Line2D], labels: list[str]) -> None:

@@ -1,7 +1,8 @@
 """Figures for the page: what plotly draws, from the same numbers, colours and lines as the static figures.
 
-A figure is plain data for JSON. `data` and `layout` are plotly's. `keys` names, for each trace, what is isolated together
-(a child, a curve), `legend` has a line for each name, and `ranks` the colours of a bar from the best rank to the last.
+A figure is plain data for JSON. `data` and `layout` are plotly's; `keys` names, for each trace, what is isolated together
+(a child, a curve), or is a list with a name for each of its points. `legend` are lines with a name, `choices` names to
+choose from; each with the keys that it isolates. `ranks` are the colours of a bar from the best rank to the last.
 Texts inside `data` and `layout` are escaped for plotly, which would read markup in them; all others are plain.
 """
 
@@ -13,7 +14,8 @@ from matplotlib.cbook import boxplot_stats
 
 from commonweight.paper import Boxes, Curves, Identity, Series
 from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
-from commonweight.report.figures import POINTS
+from commonweight.report.figures import POINTS, TICK_LETTERS, rank_ticks
+from commonweight.report.wording import short
 
 Spec = dict[str, Any]
 DASHED = ("solid", "dash", "dashdot", "longdash")
@@ -40,35 +42,35 @@ def shown(text: str) -> str:
 def _children(curves: Curves) -> Spec:
     """A line for each child, and its diamonds."""
     few = few_children(curves)
-    data, keys, ranks, legend = [], [], {}, {}
+    data, keys, named = [], [], {}
     for series, colour in zip(curves.series, child_colours(curves), strict=True):
         assert series.identity is not None
         text = _who(series.identity) + ("<br>fine-tuned" if series.dotted else "")
         line = {"color": colour, "width": 2 if few else 1.2, "dash": "dot" if series.dotted else "solid"}
         data.append(_trace(curves, series, text) | {"mode": "lines", "line": line})
         keys.append(series.name)
-        ranks[series.name] = series.identity.rank
-        legend.setdefault(series.name, {"key": series.name, "colour": colour, "dash": "solid"})
+        label = _choice(f"{series.name} (rank {series.identity.rank})", series.name)
+        named[series.identity.rank] = label | {"colour": colour, "dash": "solid"}
         if series.marked is not None and series.marked.any():
             marked = Series(series.name, series.at[series.marked], series.values[series.marked], series.identity)
             edge = {"color": "#000", "width": 0.8}
-            marker = {"symbol": "diamond", "color": colour, "size": 9 if few else 7, "line": edge}
+            marker = {"symbol": "diamond", "color": colour, "size": 9 if few else 6, "line": edge}
             data.append(_trace(curves, marked, f"{text}<br>just trained") | {"mode": "markers", "marker": marker})
             keys.append(series.name)
-    lines = [legend[name] | {"name": f"{name} (rank {ranks[name]})"} for name in sorted(ranks, key=ranks.__getitem__)]
+    names = [named[rank] for rank in sorted(named)]
     return {
         "data": data,
         "layout": _layout(curves),
         "keys": keys,
-        "legend": lines,
-        "few": few,
+        "legend": names if few else [],
+        "choices": [] if few else names,
         "ranks": [] if few else rank_colours(curves.children),
     }
 
 
 def _lines(curves: Curves) -> Spec:
     """A line for each curve, with its band."""
-    data, keys, legend = [], [], []
+    data, keys, legend, choices = [], [], {}, []
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
         dash = "dot" if look.dash is None else DASHED[look.dash]
         band = series.low is not None and series.high is not None
@@ -88,18 +90,24 @@ def _lines(curves: Curves) -> Spec:
             keys.append(series.name)
         data.append(trace)
         keys.append(series.name)
-        legend.append({"key": series.name, "name": series.name, "colour": look.colour, "dash": dash})
+        line = {"name": look.label, "keys": [], "colour": look.colour, "dash": dash}
+        legend.setdefault(look.label, line)["keys"].append(series.name)
+        if look.crowd:
+            choices.append(_choice(series.name, series.name))
     layout = _layout(curves)
     if curves.log_x:
         farthest = max((float(series.at.max()) for series in curves.series if len(series.at)), default=1.0)
         ticks = [2**power for power in range(math.ceil(math.log2(farthest)) + 1)]
         layout["xaxis"] |= {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks]}
-    return {"data": data, "layout": layout, "keys": keys, "legend": legend, "few": len(legend) <= 12, "ranks": []}
+    elif _whole(curves):
+        layout["xaxis"]["dtick"] = 1
+    names = list(legend.values())
+    return {"data": data, "layout": layout, "keys": keys, "legend": names, "choices": choices, "ranks": []}
 
 
 def _boxes(boxes: Boxes) -> Spec:
     """A box for each child with the same quartiles and whiskers as in the static figure, and a dot on its median."""
-    data, keys = [], []
+    data, medians, told = [], [], []
     for place, (box, colour) in enumerate(zip(boxes.boxes, box_colours(boxes), strict=True)):
         (stats,) = boxplot_stats(box.values)
         low, q1, median, q3, high = (float(stats[what]) for what in ("whislo", "q1", "med", "q3", "whishi"))
@@ -125,38 +133,45 @@ def _boxes(boxes: Boxes) -> Spec:
         )
         quartiles = f"median {median:g}, quartiles {q1:g} and {q3:g}"
         spread = f"from {np.min(box.values):g} to {np.max(box.values):g}, {len(box.values)} values"
-        edge = {"color": "#222", "width": 1}
-        data.append(
-            {
-                "type": "scatter",
-                "x": [place],
-                "y": [median],
-                "mode": "markers",
-                "marker": {"color": "#fff", "size": 5, "line": edge},
-                "text": f"{_who(box.identity)}<br>{quartiles}<br>{spread}",
-                "hovertemplate": "%{text}<extra></extra>",
-            }
-        )
-        keys += [box.identity.child] * 2
-    layout: Spec = {**_layout(boxes), "hovermode": "x", "boxmode": "overlay"}
-    names = [shown(box.identity.child) for box in boxes.boxes]
+        medians.append(median)
+        told.append(f"{_who(box.identity)}<br>{quartiles}<br>{spread}<extra></extra>")
+    dots = {
+        "type": "scatter",
+        "x": list(range(len(medians))),
+        "y": medians,
+        "mode": "markers",
+        "marker": {"color": "#fff", "size": 5, "line": {"color": "#222", "width": 1}},
+        "hovertemplate": told,
+    }
+    children = [box.identity.child for box in boxes.boxes]
+    layout: Spec = {**_layout(boxes), "hovermode": "x", "hoverdistance": -1, "boxmode": "overlay"}
+    names = [shown(short(child, TICK_LETTERS)) for child in children]
     layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -90, "showgrid": False}
-    layout["yaxis"] |= {"autorange": "reversed"}  # the best rank on top
+    layout["yaxis"] |= {"autorange": "reversed", "tickvals": rank_ticks(len(names))}  # the best rank on top
     ranks = rank_colours(len(boxes.boxes))
-    legend = [
-        {"key": box.identity.child, "name": f"{box.identity.child} (rank {box.identity.rank})"} for box in boxes.boxes
-    ]
-    return {"data": data, "layout": layout, "keys": keys, "legend": legend, "few": False, "ranks": ranks}
+    choices = [_choice(f"{one.child} (rank {one.rank})", one.child) for one in (box.identity for box in boxes.boxes)]
+    return {
+        "data": [*data, dots],
+        "layout": layout,
+        "keys": [*children, children],
+        "legend": [],
+        "choices": choices,
+        "ranks": ranks,
+    }
+
+
+def _choice(name: str, key: str) -> Spec:
+    return {"name": name, "keys": [key]}
 
 
 def _trace(curves: Curves, series: Series, text: str) -> Spec:
+    """A curve that tells `text` and the point under the mouse."""
     x, y = shown(curves.x), shown(curves.y)
     return {
         "type": "scatter",
         "x": series.at.tolist(),
         "y": _finites(series.values),
-        "text": text,
-        "hovertemplate": f"%{{text}}<br>{x}: %{{x:~g}}<br>{y}: %{{y:.4~g}}<extra></extra>",
+        "hovertemplate": f"{text}<br>{x}: %{{x:~g}}<br>{y}: %{{y:.4~g}}<extra></extra>",
     }
 
 
@@ -184,12 +199,18 @@ def _who(identity: Identity) -> str:
 
 def _layout(made: Curves | Boxes) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": shown(made.x)}, "automargin": True},
-        "yaxis": {"title": {"text": shown(made.y)}, "automargin": True},
+        "xaxis": {"title": {"text": shown(made.x), "standoff": 10}, "automargin": True},
+        "yaxis": {"title": {"text": shown(made.y), "standoff": 8}, "automargin": True},
         "hovermode": "closest",
         "showlegend": False,
-        "margin": {"l": 55, "r": 12, "t": 12, "b": 45},
+        "margin": {"l": 55, "r": 12, "t": 12, "b": 55},
     }
+
+
+def _whole(curves: Curves) -> bool:
+    """Whether x counts something and is so short that each number has its tick."""
+    points = np.concatenate([series.at for series in curves.series]) if curves.series else np.zeros(0)
+    return len(points) > 0 and np.array_equal(points, np.round(points)) and bool(np.ptp(points) <= 12)
 
 
 def _finites(values: np.ndarray | None) -> list[float | None]:

@@ -17,13 +17,17 @@ function element(kind, text, parent) {
   return made;
 }
 
+function same(some, others) {
+  return JSON.stringify(some) === JSON.stringify(others);
+}
+
 class Drawing {
   constructor(figure) {
     this.figure = figure;
     this.plot = figure.querySelector(".plot");
     this.drawn = null; // the promise that it is drawn, once it has begun
-    this.alone = null; // the key that is isolated
-    this.choices = [];
+    this.alone = null; // the keys that are isolated
+    this.updates = []; // told the keys that are isolated, each time
   }
 
   draw() {
@@ -55,48 +59,51 @@ class Drawing {
       this.isolate(null);
     });
     this.plot.on("plotly_click", ({ points }) => {
-      const key = points.length ? this.spec.keys[points[0].curveNumber] : null;
-      if (!doubled) this.isolate(key === this.alone ? null : key);
+      if (doubled || !points.length) return;
+      const { curveNumber, pointNumber } = points[0];
+      const key = this.spec.keys[curveNumber];
+      this.toggle([Array.isArray(key) ? key[pointNumber] : key]);
     });
   }
 
-  isolate(key) {
-    this.alone = key;
-    for (const update of this.choices) update(key);
-    const opacity = this.spec.keys.map((each) => (key === null || each === key ? 1 : FADED));
-    return Plotly.restyle(this.plot, { opacity });
+  toggle(keys) {
+    return this.isolate(same(keys, this.alone) ? null : keys);
+  }
+
+  isolate(keys) {
+    this.alone = keys;
+    for (const update of this.updates) update(keys);
+    const seen = (key) => (keys === null || keys.includes(key) ? 1 : FADED);
+    const whole = this.spec.keys.map((key) => (Array.isArray(key) ? 1 : seen(key)));
+    const points = this.spec.keys.map((key) => (Array.isArray(key) ? key.map(seen) : undefined));
+    return Plotly.restyle(this.plot, { opacity: whole, "marker.opacity": points });
   }
 
   controls() {
     const place = this.figure.querySelector(".controls");
-    if (this.spec.few) this.names(place);
-    else this.list(place);
+    this.names(place);
+    if (this.spec.choices.length) this.list(place);
     if (this.spec.ranks.length) this.bar(place);
   }
 
   names(place) {
-    for (const { key, name, colour, dash } of this.spec.legend) {
+    for (const { name, keys, colour, dash } of this.spec.legend) {
       const button = element("button", "", place);
       button.type = "button";
       button.append(swatch(colour, dash));
       element("span", name, button);
-      button.addEventListener("click", () => this.isolate(key === this.alone ? null : key));
-      this.choices.push((alone) => button.setAttribute("aria-pressed", String(alone === key)));
+      button.addEventListener("click", () => this.toggle(keys));
+      this.updates.push((alone) => button.setAttribute("aria-pressed", String(same(keys, alone))));
     }
   }
 
   list(place) {
-    const label = element("label", "Show only ", place);
-    const select = element("select", "", label);
-    element("option", "all", select).value = "";
-    this.spec.legend.forEach(({ name }, place) => { element("option", name, select).value = String(place); });
-    select.addEventListener("change", () => {
-      this.isolate(select.value === "" ? null : this.spec.legend[Number(select.value)].key);
-    });
-    this.choices.push((alone) => {
-      const found = this.spec.legend.findIndex(({ key }) => key === alone);
-      select.value = found < 0 ? "" : String(found);
-    });
+    const { choices } = this.spec;
+    const select = element("select", "", element("label", "Show only ", place));
+    element("option", "all", select).value = "-1";
+    choices.forEach(({ name }, number) => { element("option", name, select).value = String(number); });
+    select.addEventListener("change", () => this.isolate(choices[Number(select.value)]?.keys ?? null));
+    this.updates.push((alone) => { select.value = String(choices.findIndex(({ keys }) => same(keys, alone))); });
   }
 
   bar(place) {

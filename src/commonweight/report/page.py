@@ -1,6 +1,7 @@
 """The page: everything that was made, in one file that opens without a network."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -13,11 +14,9 @@ from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table
 from commonweight.report import claims
 from commonweight.report.figures import FORMATS
 from commonweight.report.interactive import interactive
-from commonweight.report.preface import preface
+from commonweight.report.preface import About
 from commonweight.report.tables import cell
 from commonweight.report.wording import called, heading
-from commonweight.study.experiments import Setting
-from commonweight.study.load import dump_study
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Run:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def page(setting: Setting, made: Sequence[Made], run: Run) -> str:
+def page(about: About, made: Sequence[Made], run: Run) -> str:
     """The HTML of these things, kind after kind, each kind in the order given; every name in it is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("commonweight.report", "."),
@@ -42,13 +41,11 @@ def page(setting: Setting, made: Sequence[Made], run: Run) -> str:
         trim_blocks=True,
     )
     return environment.get_template("page.html.j2").render(
-        study=setting.study,
-        preface=preface(setting),
+        about=about,
         run=run,
         claims=[item for item in made if isinstance(item, Claims)],
         tables=[item for item in made if isinstance(item, Table)],
         figures=[item for item in made if isinstance(item, Curves | Boxes)],
-        settings=dump_study(setting.study),
         formats=FORMATS,
         called=called,
         heading=heading,
@@ -72,7 +69,10 @@ def _json(made: Curves | Boxes) -> Markup:
 
 
 def _outcomes(claim: Claim) -> str:
-    return ", ".join(claims.outcome(check) for check in claim.checks)
+    """How many of its checks came out how: `2 hold, 1 unknown`."""
+    counts = Counter(check.holds for check in claim.checks)
+    words = {True: "hold", False: "fail", None: "unknown"}
+    return ", ".join(f"{counts[holds]} {word}" for holds, word in words.items() if counts[holds])
 
 
 def _file(name: str) -> Markup:

@@ -1,7 +1,25 @@
-"""What a reader must know before the numbers: in what this study differs from the paper."""
+"""What a reader must know before the numbers: what they are of, and in what a study differs from the paper."""
+
+from dataclasses import dataclass
 
 from commonweight.paper import published
 from commonweight.study.experiments import Setting
+from commonweight.study.load import dump_study
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up."""
+
+    name: str
+    sentences: tuple[str, ...]
+    settings: str = ""
+
+
+def about_study(setting: Setting) -> About:
+    """A study's report."""
+    said = (setting.study.about,) if setting.study.about else ()
+    return About(f"Study {setting.study.name}", (*said, *preface(setting)), dump_study(setting.study))
 
 
 def preface(setting: Setting) -> list[str]:
@@ -36,6 +54,7 @@ def _settings(setting: Setting) -> dict[str, str]:
         "batch": str(study.training.batch),
         "epochs": str(study.training.epochs),
         "augmentation": " and ".join(augmentation) or "none",
+        "sharing": study.sharing.label,
         "super-net instances": str(study.experiments.instances),
         "ground-truth initialisations": str(study.experiments.ground_truth_seeds),
     }

@@ -11,8 +11,9 @@ def called(name: str) -> str:
 
 
 def heading(made: Made) -> str:
-    """The name and the title."""
-    return f"{called(made.name)}. {made.title}"
+    """The name and the title; the title alone where it begins with the name."""
+    name = called(made.name)
+    return made.title if made.title.startswith(name) else f"{name}. {made.title}"
 
 
 def statistic(number: Number | None, digits: int, break_with: str = " ") -> str:
@@ -25,6 +26,13 @@ def statistic(number: Number | None, digits: int, break_with: str = " ") -> str:
     if number.interval is not None:
         text += f"{break_with}[{number.interval.low:.{digits}f}, {number.interval.high:.{digits}f}]"
     return text
+
+
+def short(name: str, letters: int) -> str:
+    """A name of no more letters than this: a longer one loses its middle, since long names often begin alike."""
+    if len(name) <= letters:
+        return name
+    return f"{name[: letters // 2]}…{name[len(name) - (letters - 1) // 2 :]}"
 
 
 def escaped(text: str) -> str:

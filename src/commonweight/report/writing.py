@@ -1,21 +1,60 @@
-"""The report of a study below `<out>/report`: tables, claims, figures, and one page that shows them all offline."""
+"""A report below `<out>/report`: tables, claims, figures, and all of them on one page, as HTML and as Markdown."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from commonweight.paper import Made
-from commonweight.report.forms import to_files
+from commonweight.report.forms import to_files, to_text
 from commonweight.report.page import Run, page
-from commonweight.study.experiments import Setting
+from commonweight.report.preface import About
+from commonweight.report.wording import bullets, escaped, heading, row
 from commonweight.study.store import write_whole
 
 
-def write_report(setting: Setting, made: Sequence[Made], out: Path, run: Run) -> list[Path]:
+def write_report(about: About, made: Sequence[Made], out: Path, run: Run) -> list[Path]:
     """Write everything that was made; returns the paths, the page first."""
     folder = out / "report"
-    contents = {folder / "index.html": page(setting, made, run).encode()}
+    contents = {
+        folder / "index.html": page(about, made, run).encode(),
+        folder / "report.md": to_document(about, made, run).encode(),
+    }
     for item in made:
         contents |= {folder / name: content for name, content in to_files(item).items()}
     for path, content in contents.items():
         write_whole(path, content)
     return list(contents)
+
+
+def to_document(about: About, made: Sequence[Made], run: Run) -> str:
+    """The whole report as one Markdown document beside its `figures/`; claims and tables first."""
+    texts = [text for item in made if (text := to_text(item)) is not None]
+    figures = [
+        "\n".join(
+            [
+                f"### {escaped(heading(item))}",
+                "",
+                f"![{escaped(item.title)}](figures/{item.name}.png)",
+                *bullets(item.notes),
+            ]
+        )
+        for item in made
+        if to_text(item) is None
+    ]
+    facts = [row(["", ""]), row(["---", "---"]), *(row(map(escaped, fact)) for fact in run.facts.items())]
+    settings = ["## Settings", "", "```yaml", about.settings.rstrip(), "```", ""] if about.settings else []
+    return "\n".join(
+        [
+            f"# {escaped(about.name)}",
+            "",
+            *(line for sentence in about.sentences for line in (escaped(sentence), "")),
+            *([*facts, ""] if run.facts else []),
+            *_fenced("Made by", run.command),
+            *texts,
+            *figures,
+            *settings,
+        ]
+    )
+
+
+def _fenced(what: str, command: str) -> list[str]:
+    return [f"{what}:", "", "```sh", command, "```", ""]

@@ -1,6 +1,11 @@
-"""Accuracy tables that other programs wrote: CSV files, whose conventions are detected and told."""
+"""Accuracy tables that other programs wrote: CSV files, whose conventions are detected and told.
+
+What cannot be told apart for sure is an error with the way out, not a guess: a silent guess would lose a row or a child.
+"""
 
 import csv
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,9 +16,22 @@ import numpy as np
 
 from commonweight.errors import DataError, nearest
 
-MOMENT_WORDS = ("step", "steps", "epoch", "batch", "mini-batch", "minibatch", "iteration", "iter", "moment", "time")
+MOMENT_WORDS = (
+    "step",
+    "global_step",
+    "epoch",
+    "batch",
+    "mini-batch",
+    "minibatch",
+    "iteration",
+    "iter",
+    "moment",
+    "time",
+)
 INSTANCE_WORDS = ("instance", "seed", "run", "copy", "trial", "repeat")
+ROW_WORDS = ("", "index", "row", "unnamed: 0")  # the last: pandas read an unnamed index and wrote it again
 TRAINED_WORDS = ("trained", "child", "just trained", "just_trained", "arch")
+NO_NUMBERS = ("nan", "na", "n/a", "null", "inf", "-inf", "")
 
 
 class Rows(Enum):
@@ -39,140 +57,244 @@ class Log:
 
 
 def read_log(path: Path) -> Log:
-    """The table in this file. Raises `DataError` with file, line and column of what is no number or does not fit."""
-    table, delimiter = _cells(path)
-    header = _header(table)
+    """The table in this file. Raises `DataError` with file, row and column of what is no number or does not fit.
+
+    Rows are counted from 1, the header and no blank line included.
+    """
+    table, told = _cells(path)
+    header = _header(path, table)
     body = table[1:] if header else table
     if not body:
         raise DataError(f"{path}: no rows of numbers; expected one row for each moment or instance")
-    names = header or [str(place) for place in range(1, len(table[0]) + 1)]
-    told = [f"{_DELIMITERS[delimiter]} between columns"]
-    told.append("the first line names the children" if header else "no header: children are numbered from 1 by column")
+    names = [name.strip() for name in header or [f"column {place}" for place in range(1, len(table[0]) + 1)]]
     columns = [[row[place] for row in body] for place in range(len(names))]
-    first_line = 2 if header else 1
-    rows, index, trained, first = None, np.arange(1, len(body) + 1), None, 0
-    label = names[0].strip().lower() if header else ""
-    if label in MOMENT_WORDS + INSTANCE_WORDS or (header and not label) or _counts(columns):
-        index = _numbers(path, [columns[0]], [names[0]], first_line)[:, 0]
-        rows = Rows.MOMENTS if label in MOMENT_WORDS else Rows.INSTANCES if label in INSTANCE_WORDS else None
-        told.append(f"the first column ({names[0].strip() or 'without a name'}) numbers the rows")
+    first_row = 2 if header else 1
+    rows, index, first = None, np.arange(1, len(body) + 1), 0
+    place = next((p for p in range(len(names)) if header and _word(names[p]) in TRAINED_WORDS), None)
+    word = _word(names[0]) if header else None
+    beside = [column for p, column in enumerate(columns) if p != place]
+    if word in MOMENT_WORDS + INSTANCE_WORDS + ROW_WORDS or (place != 0 and _counts(beside, named=bool(header))):
+        rows = Rows.MOMENTS if word in MOMENT_WORDS else Rows.INSTANCES if word in INSTANCE_WORDS else None
+        if rows is not Rows.INSTANCES or all(map(_is_number, columns[0])):  # runs may have names
+            index = _numbers(path, columns[:1], names[:1], first_row)[:, 0]
+            _check_index(path, index, rows, first_row)
+        told.append(f"the first column ({names[0] or 'without a name'}) numbers the rows")
         first = 1
-    place = next((p for p in range(first, len(names)) if header and names[p].strip().lower() in TRAINED_WORDS), None)
+    trained = None if place is None else tuple(cell.strip() for cell in columns[place])
     if place is not None:
-        trained = tuple(cell.strip() for cell in columns[place])
-        told.append(f"column {names[place].strip()!r} names the child that was just trained")
+        told.append(f"column {names[place]!r} names the child that was just trained")
     chosen = [p for p in range(first, len(names)) if p != place]
-    children = tuple(names[p].strip() for p in chosen)
-    if header and not first and place is None and not header[0].strip():
-        raise DataError(f"{path}, line 1: a column without a name; expected the name of a child")
-    repeated = sorted({child for child in children if children.count(child) > 1})
-    if repeated:
-        raise DataError(f"{path}, line 1: child {repeated[0]!r} stands twice; expected one column for each child")
-    accuracy = _numbers(path, [columns[p] for p in chosen], children, first_line)
-    accuracy, unit = _fractions(path, accuracy)
-    unknown = sorted(set(trained or ()) - set(children))
-    if unknown:
-        raise DataError(
-            f"{path}: just trained child {unknown[0]!r} is not a column; expected one of {', '.join(children[:5])} …"
-            f"{nearest(unknown[0], children)}"
-        )
+    if header:
+        children = tuple(names[p] for p in chosen)
+        told.append("the first row names the children")
+    else:
+        children = tuple(str(number) for number in range(1, len(chosen) + 1))
+        told.append(f"no header: the children are 1 … {len(chosen)}, by column")
+    _check_children(path, children)
+    accuracy = _numbers(path, [columns[p] for p in chosen], [names[p] for p in chosen], first_row)
+    accuracy, unit = _fractions(path, accuracy, [names[p] for p in chosen], first_row)
+    for row, name in enumerate(trained or (), start=first_row):
+        if name not in children:
+            raise DataError(
+                f"{path}, row {row}: just trained child {name!r} is not a column; expected one of "
+                f"{', '.join(children[:5])} …{nearest(name, children)}"
+            )
     return Log(children, accuracy, index, rows, trained, (*told, unit))
 
 
 def read_ground_truth(path: Path, children: Sequence[str]) -> tuple[np.ndarray, str]:
-    """Ground truth `[child]` in the order of `children`, and in words how it was read.
+    """Ground truth `[child]` in the order of `children`, higher is better, and in words how it was read.
 
-    One number per line in the order of the children, or `child,number` lines in any order. Raises `DataError`.
+    One number per line in the order of the children, or `child,number` lines in any order; other children may stand
+    there too. Raises `DataError`.
     """
-    table, _ = _cells(path)
+    table, (_, *told) = _cells(path)  # what stands between two columns needs no word here
+    if len(table[0]) > 2:
+        raise DataError(f"{path}: {len(table[0])} columns; expected one number per line, or child,number")
+    first = table[0][-1].strip().lower()
+    header = not (_is_number(first) or first in NO_NUMBERS) or not table[0][0].strip()
+    body, first_row = (table[1:], 2) if header else (table, 1)
+    if not body:
+        raise DataError(f"{path}: no numbers below the first row; expected one for each child")
+    values = _numbers(path, [[row[-1] for row in body]], ["number"], first_row)[:, 0]
     if len(table[0]) == 1:
-        if not _is_number(table[0][0]):
-            table = table[1:]
-        values = _numbers(path, [[row[0] for row in table]], ["number"], 1)[:, 0]
         if len(values) != len(children):
             raise DataError(f"{path}: {len(values)} numbers for {len(children)} children; expected one for each")
-        return values, "ground truth: one number per line, in the order of the table's children"
-    if len(table[0]) != 2:
-        raise DataError(f"{path}: {len(table[0])} columns; expected one number per line, or child,number")
-    if not _is_number(table[0][1]):
-        table = table[1:]
-    names = [row[0].strip() for row in table]
-    values = _numbers(path, [[row[1] for row in table]], ["number"], 1)[:, 0]
-    known = dict(zip(names, values, strict=True))
-    if len(known) != len(names):
-        raise DataError(f"{path}: a child stands twice; expected one line for each child")
+        how = "one number per line, in the order of the table's children"
+        return values, "; ".join((f"ground truth, higher is better: {how}", *told))
+    known: dict[str, float] = {}
+    for row, (name, value) in enumerate(zip([row[0].strip() for row in body], values, strict=True), start=first_row):
+        if name in known:
+            raise DataError(f"{path}, row {row}: child {name!r} stands twice; expected one line for each child")
+        known[name] = float(value)
     missing = [child for child in children if child not in known]
     if missing:
-        raise DataError(f"{path}: no ground truth for child {missing[0]!r}{nearest(missing[0], names)}; expected all")
-    return np.array([known[child] for child in children]), "ground truth: child and number on each line"
+        raise DataError(f"{path}: no ground truth for child {missing[0]!r}{nearest(missing[0], known)}; expected all")
+    others = [name for name in known if name not in children]
+    if others:
+        told.append(f"{len(others)} children that are no column of the table are left out, {others[0]!r} the first")
+    return (
+        np.array([known[child] for child in children]),
+        "; ".join(("ground truth, higher is better: child and number on each line", *told)),
+    )
 
 
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
+_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "spaces"}  # the surest first
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 
 
-def _cells(path: Path) -> tuple[list[list[str]], str]:
-    """The file's rows, all of one length, blank lines left out, and what stands between the columns."""
+def _cells(path: Path) -> tuple[list[list[str]], list[str]]:
+    """The file's rows, all of one length, blank lines left out, and in words what its cells are like."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig").removeprefix("#")  # NumPy's mark of a header
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
+    if not text.strip():
         raise DataError(f"{path}: the file is empty; expected rows of accuracies")
-    delimiter = max(",;\t ", key=lines[0].strip().count)
-    skip = delimiter == " "
-    rows = list(
-        csv.reader(([line.strip() for line in lines] if skip else lines), delimiter=delimiter, skipinitialspace=skip)
-    )
+    read = {delimiter: _split(path, text, delimiter) for delimiter in _DELIMITERS}
+    fitting = [d for d, rows in read.items() if len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows)]
+    single = [[line.strip().strip('"')] for line in text.splitlines() if line.strip()]
+    title = re.split(r"[;\t, ]+", single[0][0])
+    wordy = len(title) == 1 or not any(map(_is_number, title))
+    if not fitting and wordy and all(len(row) == 1 for rows in read.values() for row in rows[1:]):
+        return single, ["one column"]
+    delimiter = fitting[0] if fitting else max(read, key=lambda d: sum(len(row) > 1 for row in read[d]))
+    rows = read[delimiter]
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
-            raise DataError(f"{path}, row {number}: {len(row)} columns, the first row has {len(rows[0])}")
-    return rows, delimiter
+            raise DataError(
+                f"{path}, row {number}: {len(row)} columns with {_DELIMITERS[delimiter]} between them; expected "
+                f"{len(rows[0])}, as in the first row"
+            )
+    told = [f"{_DELIMITERS[delimiter]} between columns"]
+    if delimiter != "," and any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row):
+        rows = [[c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c.strip()) else c for c in row] for row in rows]
+        told.append("numbers have decimal commas")
+    return rows, told
 
 
-def _header(table: list[list[str]]) -> list[str] | None:
-    """The first row if it names columns: some cell is no number, or all are whole numbers above 1 and later ones are not."""
-    first = table[0]
-    if not all(_is_number(cell) for cell in first):
-        return first
-    later = [float(cell) for row in table[1:] for cell in row if _is_number(cell)]
-    whole = all(float(cell) == int(float(cell)) and float(cell) > 1 for cell in first if abs(float(cell)) < 1e15)
-    distinct = len(set(first)) == len(first)
-    return first if whole and distinct and later and any(value != int(value) for value in later) else None
+def _split(path: Path, text: str, delimiter: str) -> list[list[str]]:
+    if delimiter == " ":
+        text = "\n".join(line.strip() for line in text.splitlines())
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter != "\t"))
+    except csv.Error as error:
+        raise DataError(f"{path}: is no table of text: {error}") from None
+    return [row for row in rows if any(cell.strip() for cell in row)]
 
 
-def _counts(columns: list[list[str]]) -> bool:
-    """Whether the first column counts: whole numbers that rise, beside others that are not all whole."""
+def _header(path: Path, table: list[list[str]]) -> list[str] | None:
+    """The first row if it names columns: words among its cells, or whole numbers that can be no accuracies."""
+    first = [cell.strip() for cell in table[0]]
+    if not all(map(_is_number, first)):
+        numbers = [cell for cell in first if _is_number(cell)]
+        words = [cell for place, cell in enumerate(first) if not _is_number(cell) and (cell or place)]
+        gaps = [word for word in words if word.lower() in NO_NUMBERS]
+        if (numbers and gaps) or not all(map(str.isdecimal, numbers)):
+            odd = gaps or words or numbers
+            raise DataError(f"{path}, row 1: {odd[0]!r} among numbers; expected a name, or a number, for every child")
+        return table[0]
+    later = np.array([float(cell) for row in table[1:] for cell in row if _is_number(cell)])
+    if not len(later) or not all(map(str.isdecimal, first)) or len(set(first)) < len(first):
+        return None
+    if _counts([[row[place] for row in table] for place in range(len(first))]):
+        return None  # it goes on counting in the first row
+    values = [float(cell) for cell in first]
+    if max(values) > 100 or later.max() <= 1 < max(values):
+        return table[0]
+    if any(a >= b for a, b in pairwise(values)) and (later == later.round()).all():
+        return None  # one row of whole percent like the others, and no order that names stand in
+    raise DataError(
+        f"{path}, row 1: {', '.join(first[:3])} … may be names of children or accuracies in percent; expected a name "
+        "with a letter (child-12), or accuracies as fractions"
+    )
+
+
+def _counts(columns: list[list[str]], *, named: bool = False) -> bool:
+    """Whether the first column counts: whole numbers that rise and can be no accuracies beside the others.
+
+    They cannot when they pass 100, or pass 1 beside fractions. Without names they also count when they rise by equal
+    steps at least twice beside percent that are not all whole; a column with a name may then still be a child.
+    """
     if len(columns) < 2 or len(columns[0]) < 2 or not all(_is_number(cell) for cell in columns[0]):
         return False
-    values = [float(cell) for cell in columns[0]]
-    rising = all(a < b for a, b in pairwise(values)) and all(v == int(v) for v in values)
-    others = [float(cell) for column in columns[1:] for cell in column if _is_number(cell)]
-    return rising and any(value != int(value) for value in others)
+    values = np.array([float(cell) for cell in columns[0]])
+    others = np.array([float(cell) for column in columns[1:] for cell in column if _is_number(cell)])
+    steps = np.diff(values)
+    if not len(others) or (values != values.round()).any() or (steps <= 0).any() or values[0] < 0:
+        return False
+    if (values[-1] > 100 >= others.max()) or others.max() <= 1 < values[-1]:
+        return True
+    return not named and len(steps) > 1 and bool((steps == steps[0]).all()) and bool((others != others.round()).any())
 
 
-def _numbers(path: Path, columns: Sequence[Sequence[str]], names: Sequence[str], first_line: int) -> np.ndarray:
+def _check_index(path: Path, index: np.ndarray, rows: Rows | None, first_row: int) -> None:
+    """Moments rise; nothing stands twice."""
+    for place, (before, number) in enumerate(pairwise(index), start=first_row + 1):
+        if rows is Rows.MOMENTS and number <= before:
+            raise DataError(
+                f"{path}, row {place}: moment {number:g} after {before:g}; expected them to rise: give one file for "
+                "each instance, the oldest moment first"
+            )
+    values, counts = np.unique(index, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            f"{path}: row number {values[counts > 1][0]:g} stands {counts.max()} times in the first column; expected "
+            "each once: give one file for each instance"
+        )
+
+
+def _check_children(path: Path, children: Sequence[str]) -> None:
+    for child in children:
+        if not child:
+            raise DataError(f"{path}, row 1: a column without a name; expected the name of a child")
+        if children.count(child) > 1:
+            raise DataError(f"{path}, row 1: child {child!r} stands twice; expected one column for each child")
+        if _word(child) in MOMENT_WORDS + INSTANCE_WORDS:
+            raise DataError(
+                f"{path}, row 1: column {child!r} stands among the children; expected only the first column to number "
+                "the rows: give one file for each instance"
+            )
+
+
+def _word(name: str) -> str:
+    """In small letters and the singular, to compare with the words above."""
+    word = name.strip().lower()
+    plural = {f"{known}{end}": known for known in MOMENT_WORDS + INSTANCE_WORDS for end in ("s", "es")}
+    return (plural | {"copies": "copy"}).get(word, word)
+
+
+def _numbers(path: Path, columns: Sequence[Sequence[str]], names: Sequence[str], first_row: int) -> np.ndarray:
     """`[row, column]`, all finite."""
     for column, name in zip(columns, names, strict=True):
-        for line, cell in enumerate(column, start=first_line):
+        for row, cell in enumerate(column, start=first_row):
             if not _is_number(cell):
-                raise DataError(f"{path}, row {line}, column {name.strip()!r}: {cell!r}; expected a number")
+                raise DataError(f"{path}, row {row}, column {name!r}: {cell!r}; expected a number")
     return np.array(columns, dtype=np.float64).T
 
 
 def _is_number(cell: str) -> bool:
     try:
-        return bool(np.isfinite(float(cell)))
+        return "_" not in cell and bool(np.isfinite(float(cell)))  # to Python 1_1_2, a child, is a number
     except ValueError:
         return False
 
 
-def _fractions(path: Path, values: np.ndarray) -> tuple[np.ndarray, str]:
+def _fractions(path: Path, values: np.ndarray, names: Sequence[str], first_row: int) -> tuple[np.ndarray, str]:
     """Accuracies in [0, 1], from fractions or percent."""
-    if values.min() < 0 or values.max() > 100:
+    outside = np.argwhere((values < 0) | (values > 100))
+    if len(outside):
+        row, column = outside[0]
         raise DataError(
-            f"{path}: accuracies from {values.min():g} to {values.max():g}; expected fractions in [0, 1] or percent"
+            f"{path}, row {first_row + row}, column {names[column]!r}: {values[row, column]:g}; expected an accuracy, as "
+            "a fraction in [0, 1] or in percent"
         )
     if values.max() <= 1:
         return values, "accuracies are fractions"
+    if np.median(values) <= 1:
+        row, column = np.argwhere(values > 1)[0]
+        raise DataError(
+            f"{path}, row {first_row + row}, column {names[column]!r}: {values[row, column]:g}, and most others are at "
+            "most 1; expected all as fractions, or all in percent"
+        )
     return values / 100, "accuracies are percent"

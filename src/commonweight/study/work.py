@@ -193,6 +193,7 @@ class Worker:
             "torch": torch.__version__,
             "python": platform.python_version(),
             "machine": platform.platform(),
+            "processor": processor(),
         }
 
 
@@ -238,6 +239,14 @@ def start_of(job: Job, store: Store) -> Snapshot | None:
             if name.startswith(prefix)
         }
     return Snapshot(0, weights, {})
+
+
+def processor() -> str:
+    """The processor's name as well as this system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
