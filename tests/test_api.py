@@ -9,14 +9,17 @@ from tiny import flip_accuracy, make_record, record_files, tiny_study
 import commonweight
 from commonweight import api
 from commonweight.errors import JobFailed, ResultMissing, StudyError, UsageError
-from commonweight.paper import Curves, Table
+from commonweight.paper import ARTEFACTS, Claims, Curves, Table
+from commonweight.report import to_data
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started
 from commonweight.study.load import load_study
 from commonweight.study.store import Result, Store
 from commonweight.study.work import Runtime
 
 STUDY = tiny_study()
-JOBS = 1 + 2 + 2 + 8  # seeds in one stack, two orders, two shuffled orders, and eight children alone
+TARGETS = ("table-1", "table-2", "figure-2")
+JOBS = 1 + 1 + 2 + 8  # seeds in one stack, another order, two shuffled orders, and eight children alone
+LONG = tiny_study(training__epochs=8)  # 16 mini-batches: two rounds of 8 children, one of them up to half-way
 
 
 class Watcher:
@@ -39,10 +42,10 @@ class Watcher:
 def whole(tmp_path_factory):
     """The folder of a run that nothing disturbed, and what it made."""
     out = tmp_path_factory.mktemp("whole")
-    return out, commonweight.run(STUDY, out=out)
+    return out, commonweight.run(STUDY, TARGETS, out)
 
 
-def test_a_run_gives_every_target_and_writes_it(whole):
+def test_a_run_gives_its_targets_and_writes_them(whole):
     out, made = whole
     assert [item.name for item in made] == ["table-1", "table-2", "figure-2"]
     assert [type(item) for item in made] == [Table, Table, Curves]
@@ -58,13 +61,13 @@ def test_a_run_gives_every_target_and_writes_it(whole):
 
 
 def test_the_public_names():
-    assert set(commonweight.__all__) == {"CommonweightError", "Programme", "load_study", "programme", "run"}
+    assert set(commonweight.__all__) == {"CommonweightError", "Programme", "load_study", "programme", "rank", "run"}
     assert all(hasattr(commonweight, name) for name in commonweight.__all__)
 
 
 def test_the_same_study_again_elsewhere_is_the_same_bits(whole, tmp_path):
     watcher = Watcher()
-    made = commonweight.run(STUDY, out=tmp_path, observe=watcher)
+    made = commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
     assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
     assert made[:2] == whole[1][:2]
     assert len(watcher.finished) == len(set(watcher.finished)) == JOBS
@@ -82,7 +85,9 @@ def test_the_same_run_again_trains_nothing(whole):
     out, made = whole
     before = {path: path.stat().st_mtime_ns for path in out.glob("jobs/*/*")}
     watcher = Watcher()
-    again = commonweight.run(STUDY, out=out, observe=watcher, executor=Inline(Runtime(threads=2)))  # however it runs
+    again = commonweight.run(
+        STUDY, TARGETS, out, observe=watcher, executor=Inline(Runtime(threads=2))
+    )  # however it runs
     assert watcher.events == []
     assert again[:2] == made[:2]
     assert {path: path.stat().st_mtime_ns for path in out.glob("jobs/*/*")} == before
@@ -92,10 +97,10 @@ def test_the_same_run_again_trains_nothing(whole):
 def test_interrupted_and_continued_is_the_same_bits_as_undisturbed(whole, tmp_path, jobs):
     first, second = Watcher(interrupt_after=jobs), Watcher()
     with pytest.raises(KeyboardInterrupt):
-        commonweight.run(STUDY, out=tmp_path, observe=first)
+        commonweight.run(STUDY, TARGETS, tmp_path, observe=first)
     assert set(Store(tmp_path).ids()) == set(first.finished)
     assert not (tmp_path / "report").exists()
-    made = commonweight.run(STUDY, out=tmp_path, observe=second)
+    made = commonweight.run(STUDY, TARGETS, tmp_path, observe=second)
     assert len(first.finished) == jobs
     assert not set(first.finished) & set(second.finished)
     assert len(second.finished) == JOBS - jobs
@@ -111,23 +116,24 @@ def test_an_interrupt_in_the_middle_of_a_job(whole, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        commonweight.run(STUDY, out=tmp_path, observe=interrupt)
+        commonweight.run(STUDY, TARGETS, tmp_path, observe=interrupt)
     assert len(list(Store(tmp_path).ids())) == 3
-    commonweight.run(STUDY, out=tmp_path)
+    commonweight.run(STUDY, TARGETS, tmp_path)
     assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
 
 
 def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
-    work = api.programme(STUDY, out=tmp_path)
+    work = api.programme(STUDY, TARGETS, tmp_path)
     for job in work.plan().jobs:
-        work.store.write(job, Result(make_record(job)))
+        how = {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0}
+        work.store.write(job, Result(make_record(job), how=how))
     unharmed = record_files(work.store)
     damaged, half = work.plan().done[0], work.plan().done[5]
     flip_accuracy(work.store, damaged.id)
     (work.store.folder(half.id) / "done.json").unlink()
     assert set(work.plan().damaged) == {damaged.id, half.id}
     watcher = Watcher()
-    commonweight.run(STUDY, out=tmp_path, observe=watcher)
+    commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
     assert set(watcher.finished) == {damaged.id, half.id}
     true = record_files(Store(whole[0]))
     for job_id, content in record_files(work.store).items():
@@ -138,13 +144,12 @@ def test_later_targets_train_only_what_is_missing(tmp_path):
     first, second, third = Watcher(), Watcher(), Watcher()
     made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)
     assert [item.name for item in made] == ["figure-2"]
-    assert len(first.finished) == JOBS - 2
-    assert not (tmp_path / "report/tables").exists()
+    assert len(first.finished) == JOBS - 1
+    assert {path.stem for path in (tmp_path / "report/tables").iterdir()} == {"claims"}  # what its records speak to
     commonweight.run(STUDY, ["table-1"], tmp_path, observe=second)
-    assert len(second.finished) == 2
     orders = api.programme(STUDY, ["table-1"], tmp_path).experiments["orders"]
-    assert set(second.finished) == {job.id for job in orders.jobs}
-    commonweight.run(STUDY, out=tmp_path, observe=third)
+    assert second.finished == [orders.jobs[1].id]  # its first instance is one of the different seeds
+    commonweight.run(STUDY, TARGETS, tmp_path, observe=third)
     assert third.finished == []
 
 
@@ -167,13 +172,13 @@ def test_other_numbers_are_other_jobs_in_the_same_folder(whole):
         {"data__train_images": 127},
         {"data__augment": {"flip": True}},
     ):
-        assert api.programme(tiny_study(**overrides), out=out).plan().done == ()
+        assert api.programme(tiny_study(**overrides), TARGETS, out).plan().done == ()
     same = tiny_study(name="other", about="words are no numbers", experiments__last_epochs=2)
-    assert len(api.programme(same, out=out).plan().done) == JOBS
+    assert len(api.programme(same, TARGETS, out).plan().done) == JOBS
 
 
 def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, monkeypatch):
-    work = api.programme(STUDY, out=tmp_path)
+    work = api.programme(STUDY, TARGETS, tmp_path)
     bad = work.experiments["orders"].jobs[1]
     write = Store.write
 
@@ -185,7 +190,7 @@ def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, mon
     monkeypatch.setattr(Store, "write", full)
     watcher = Watcher()
     with pytest.raises(JobFailed, match=rf"1 of {JOBS} jobs failed; the first: {bad.id} \(.*No space left") as caught:
-        commonweight.run(STUDY, out=tmp_path, observe=watcher)
+        commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
     trace = tmp_path / "failed" / f"{bad.id}.txt"
     assert str(trace) in str(caught.value)
     assert trace.read_text().startswith(f"{bad.label}\nOSError: ")
@@ -194,8 +199,92 @@ def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, mon
     assert [event.job.id for event in watcher.events if isinstance(event, Failed)] == [bad.id]
     monkeypatch.undo()
     again = Watcher()
-    commonweight.run(STUDY, out=tmp_path, observe=again)
+    commonweight.run(STUDY, TARGETS, tmp_path, observe=again)
     assert again.finished == [bad.id]
+
+
+def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done(tmp_path, monkeypatch):
+    study = tiny_study(experiments__stack=1)
+    work = api.programme(study, ["insight-2"], tmp_path)
+    good, bad = work.experiments["seeds"].jobs
+    children = [job for name in ("finetuned-half", "finetuned-end") for job in work.experiments[name].jobs]
+    lost = {job.id for job in children if job.start.job == bad.id}
+    assert len(lost) == 2 * 8
+    write = Store.write
+
+    def full(store, job, result):
+        if job.id == bad.id:
+            raise OSError(28, "No space left on device")
+        write(store, job, result)
+
+    monkeypatch.setattr(Store, "write", full)
+    watcher = Watcher()
+    jobs = len(work.plan().jobs)
+    with pytest.raises(JobFailed, match=rf"^{1 + 16} of {jobs} jobs failed; the first: {bad.id} \(.*No space left"):
+        api.train_missing(work, work.plan(), Inline(), watcher)
+    failed = {event.job.id: event for event in watcher.events if isinstance(event, Failed)}
+    assert failed.keys() == {bad.id} | lost
+    assert {failed[job_id].reason for job_id in lost} == {f"job {bad.id}, from which it starts, failed"}
+    for job_id in lost:
+        kinds = [type(event) for event in watcher.events if event.job.id == job_id]
+        assert kinds == [Started, Failed]  # as every job, and nothing was tried
+        assert f"job {bad.id}, from which it starts, failed" in (tmp_path / "failed" / f"{job_id}.txt").read_text()
+    assert (
+        set(watcher.finished)
+        == {job.id for job in work.plan().done}
+        == {job.id for job in work.plan().jobs} - set(failed)
+    )
+    assert good.id in watcher.finished
+    monkeypatch.undo()
+    again = Watcher()
+    api.train_missing(work, work.plan(), Inline(), again)
+    assert set(again.finished) == set(failed)
+    assert again.finished[0] == bad.id
+    assert list((tmp_path / "failed").glob("*.txt")) == []
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """The folder of a run of a study that is long enough for every target; none was named."""
+    out = tmp_path_factory.mktemp("everything")
+    return out, commonweight.run(LONG, out=out)
+
+
+def test_no_target_named_makes_all_of_them(everything):
+    out, made = everything
+    work = api.programme(LONG, out=out)
+    assert [target.name for target in work.targets] == list(ARTEFACTS)
+    assert (work.refused, work.plan().missing) == ({}, ())
+    assert {item.name for item in made} >= ARTEFACTS.keys()
+    report = {path.stem for path in (out / "report").rglob("*.*")}
+    assert {item.name for item in made if not isinstance(item, Claims)} <= report
+
+
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_each_target_alone_needs_no_more_than_its_experiments_and_is_the_same(everything, tmp_path, name):
+    """From a folder with the jobs of that target alone; nothing else is there, and nothing is trained."""
+    out, made = everything
+    work = api.programme(LONG, [name], tmp_path)
+    needed = {job.id for job in work.plan().missing}
+    assert needed <= set(Store(out).ids())
+    (tmp_path / "jobs").mkdir()
+    for job_id in needed:
+        (tmp_path / "jobs" / job_id).symlink_to(out / "jobs" / job_id)
+    watcher = Watcher()
+    api.train_missing(work, work.plan(), Inline(), watcher)
+    assert watcher.events == []
+    alone = work.make()
+    assert alone
+    there = {item.name: item for item in made}
+    assert [to_data(item) for item in alone] == [to_data(there[item.name]) for item in alone]
+
+
+def test_a_bare_run_of_a_short_study_makes_what_it_can(tmp_path):
+    work = api.programme(STUDY, out=tmp_path)
+    assert {"table-1", "figure-3b", "insight-2", "hidden-choices", "claims"} <= {target.name for target in work.targets}
+    assert {"figure-4a", "figure-5a", "table-3a", "figure-6b", "table-4", "readings"} <= work.refused.keys()
+    assert work.refused.keys() | {target.name for target in work.targets} == ARTEFACTS.keys()
+    assert all("mini-batches" in reason and "\n" not in reason for reason in work.refused.values())
 
 
 def test_a_report_needs_its_records(tmp_path):
@@ -219,8 +308,10 @@ def test_the_folder_by_default_and_with_spaces(whole, tmp_path, monkeypatch):
 
 
 def test_mistakes_are_told_before_anything_is_made(tmp_path):
-    with pytest.raises(UsageError, match="unknown target 'table-3'"):
-        commonweight.run(STUDY, ["table-3"], tmp_path / "out")
+    with pytest.raises(UsageError, match="unknown target 'table-9'"):
+        commonweight.run(STUDY, ["table-9"], tmp_path / "out")
+    with pytest.raises(StudyError, match="'tiny' cannot make figure-5a: it looks at each of 16 mini-batches"):
+        commonweight.run(STUDY, ["table-1", "figure-5"], tmp_path / "out")
     with pytest.raises(StudyError, match=r"data\.judge_images: got 10001"):
         commonweight.run(tiny_study(data__judge_images=10_001), out=tmp_path / "out")
     with pytest.raises(StudyError, match="got 15"):
@@ -241,7 +332,7 @@ def test_sweeps_in_bfloat16_say_how_they_agree_with_float32(tmp_path):
     commonweight.run(study, ["table-1"], tmp_path)
     work = commonweight.programme(study, ["table-1"], tmp_path)
     agreement = work.precision_agreement()
-    assert len(agreement) == 6  # two instances of three super-net experiments; a child alone has no rank
+    assert len(agreement) == 5  # two instances of seeds, the other order, two shuffled; a child alone has no rank
     assert all(0 < value <= 1 for value in agreement)
     exact = commonweight.programme(tiny_study(data__sweep_images=200), ["table-1"], tmp_path)
     assert not {job.id for job in exact.plan().missing} & {job.id for job in work.plan().jobs}

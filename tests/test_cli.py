@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 
 import pytest
+from study.data import making
 from tiny import TINY, flip_accuracy, record_files, tiny_study
 from typer.testing import CliRunner
 
@@ -24,11 +26,13 @@ from commonweight.errors import (
     StudyError,
     UsageError,
 )
+from commonweight.paper import ARTEFACTS
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
 
 SETS = [word for key, value in TINY.items() for word in ("--set", f"{key}={json.dumps(value)}")]
-JOBS = 13
+TARGETS = ("table-1", "table-2", "figure-2")  # of three experiments; a test of all targets says so
+JOBS = 12  # one of seeds, one of orders, two of shuffled orders, eight children alone
 
 
 def call(*words, code=0):
@@ -44,7 +48,7 @@ def call(*words, code=0):
 def whole(tmp_path_factory):
     """The folder and the outcome of one whole run."""
     out = tmp_path_factory.mktemp("cli") / "tiny"
-    return out, call("run", "smoke", "--out", out, "--workers", 0, *SETS)
+    return out, call("run", "smoke", *TARGETS, "--out", out, "--workers", 0, *SETS)
 
 
 @pytest.fixture
@@ -67,7 +71,7 @@ def test_run_prints_results_on_stdout_and_everything_else_on_stderr(whole):
     assert "### Table 1. " in result.stdout
     assert "### Table 2. " in result.stdout
     assert "| Different seeds | 2 |" in result.stdout
-    for words in ("report:", "jobs needed", "[13/13]", "took"):
+    for words in ("report:", "jobs needed", f"[{JOBS}/{JOBS}]", "took"):
         assert words not in result.stdout
         assert words in result.stderr
     assert f"{JOBS} jobs needed, 0 there, {JOBS} to train in {out}" in result.stderr
@@ -77,10 +81,10 @@ def test_run_prints_results_on_stdout_and_everything_else_on_stderr(whole):
 
 def test_run_again_trains_nothing_and_prints_the_same(whole):
     out, first = whole
-    again = call("run", "smoke", "--out", out, "--workers", 0, *SETS)
+    again = call("run", "smoke", *TARGETS, "--out", out, "--workers", 0, *SETS)
     assert f"{JOBS} jobs needed, {JOBS} there, 0 to train" in again.stderr
     assert again.stdout == first.stdout
-    from_file = call("run", out / "study.json", "--out", out, "--workers", 0)
+    from_file = call("run", out / "study.json", *TARGETS, "--out", out, "--workers", 0)
     assert from_file.stdout == first.stdout
 
 
@@ -94,11 +98,61 @@ def test_run_one_target_as_json(whole):
     assert [row["s_tau"]["value"] for row in tables["table-1"]["rows"]] == [float(row["s_tau"]) for row in rows]
 
 
+def test_a_bare_run_makes_all_that_the_study_can_have_and_tells_the_rest_on_stderr(tmp_path):
+    # 8 mini-batches: a round of all children, but not two.
+    sets = [*SETS, "--set", "training.epochs=4", "--set", "data.sweep_images=200"]
+    result = call("run", "smoke", "--out", tmp_path, "--workers", 0, "--json", *sets)
+    made = json.loads(result.stdout)
+    told = dict(re.findall(r"^not made: (\S+): (.*)$", result.stderr, re.MULTILINE))
+    assert {"figure-4a", "figure-5a", "figure-5b", "figure-7", "figure-8", "figure-9", "readings"} <= told.keys()
+    assert all("raise training.epochs" in reason for reason in told.values())
+    assert told.keys() | made.keys() >= ARTEFACTS.keys()
+    assert not told.keys() & made.keys()
+    planned = call("plan", "smoke", "--out", tmp_path, *sets)
+    assert dict(re.findall(r"^not made: (\S+): (.*)$", planned.stderr, re.MULTILINE)) == told
+    assert ", 0 to train: about 0 s" in planned.stdout
+    content = json.loads(call("plan", "smoke", "--out", tmp_path, "--json", *sets).stdout)
+    assert content["refused"] == told
+    assert content["targets"].keys() == ARTEFACTS.keys() - told.keys()
+    assert content["missing"] == []
+
+
+def test_the_papers_own_network_on_images_in_cifar_10s_form(tmp_path):
+    """4 cells of 16 channels on 32 x 32 pixels, crop and flip, in the shipped study; 8 children, 2 mini-batches an epoch."""
+    making.write_files(tmp_path / "cifar", making.cifar10_binary(making.cifar_parts(images=14)))
+    sets = {
+        "data.path": str(tmp_path / "cifar"),
+        "data.train_images": 64,
+        "data.sweep_images": 10,
+        "data.judge_images": 10,
+        "space.primitives": ["max_pool_3x3", "sep_conv_3x3"],
+        "training.epochs": 2,
+        "training.batch": 32,
+        "experiments.instances": 2,
+        "experiments.ground_truth_seeds": 2,
+        "experiments.last_epochs": 2,
+    }
+    words = [word for key, value in sets.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    result = call("run", "paper", "table-2", "--out", tmp_path / "out", "--workers", 0, *words)
+    assert "### Table 2. " in result.stdout
+    jobs = [Store(tmp_path / "out").job(job_id) for job_id in Store(tmp_path / "out").ids()]
+    assert len(jobs) == JOBS
+    for job in jobs:
+        assert (job.net.cells, job.net.channels, job.net.stem_multiplier, job.net.bn_momentum) == (4, 16, 3, 0.4)
+        assert (job.images.augment.padding, job.images.augment.flip) == (4, True)
+        assert (job.images.train_images, job.mini_batches) == (64, 4)
+        assert Store(tmp_path / "out").read(job).accuracy.shape[1:] == (job.sweeps, len(job.children))
+    (shared,) = (job for job in jobs if job.snapshots)
+    arrays = Store(tmp_path / "out").read_snapshot(shared, "epoch-2")
+    weights = {name: array.shape for name, array in arrays.items() if name.startswith("weights/")}
+    assert any(shape[-3:] == (3, 3, 3) for shape in weights.values())  # the stem sees three colours
+
+
 def test_run_in_worker_processes_goes_on_where_another_stopped(copy, whole):
     store = Store(copy)
     for job_id in list(store.ids())[:2]:
         shutil.rmtree(store.folder(job_id))
-    result = call("run", "smoke", "--out", copy, "--workers", 2, *SETS)
+    result = call("run", "smoke", *TARGETS, "--out", copy, "--workers", 2, *SETS)
     assert f"{JOBS - 2} there, 2 to train" in result.stderr
     assert record_files(store) == record_files(Store(whole[0]))
     assert result.stdout == whole[1].stdout
@@ -108,7 +162,7 @@ def test_run_says_what_is_damaged_and_trains_it_again(copy, whole):
     store = Store(copy)
     damaged = next(store.ids())
     flip_accuracy(store, damaged)
-    result = call("run", "smoke", "--out", copy, "--workers", 0, *SETS)
+    result = call("run", "smoke", *TARGETS, "--out", copy, "--workers", 0, *SETS)
     assert f"job {damaged}: accuracy.safetensors does not agree with its checksum" in result.stderr
     assert "training it again" in result.stderr
     assert "1 to train" in result.stderr
@@ -128,7 +182,9 @@ def test_failed_jobs_exit_with_3_and_say_where_the_trace_is(tmp_path, monkeypatc
     assert len(list((tmp_path / "failed").glob("*.txt"))) == JOBS
     assert result.stderr.count(" failed: ") == JOBS
     monkeypatch.undo()
-    assert f"0 there, {JOBS} to train" in call("run", "smoke", "--out", tmp_path, "--workers", 0, *SETS).stderr
+    assert (
+        f"0 there, {JOBS} to train" in call("run", "smoke", *TARGETS, "--out", tmp_path, "--workers", 0, *SETS).stderr
+    )
 
 
 # plan
@@ -143,7 +199,7 @@ def test_plan_before_and_after(whole, tmp_path):
     assert "orders: 2 jobs, 2 of them to train" in result.stdout
     assert f"{JOBS} jobs in all, 0 done, 0 damaged, {JOBS} to train: about " in result.stdout
     assert not (tmp_path / "none").exists()
-    result = call("plan", "smoke", "--out", whole[0], "--workers", 3, *SETS)
+    result = call("plan", "smoke", *TARGETS, "--out", whole[0], "--workers", 3, *SETS)
     assert f"{JOBS} done, 0 damaged, 0 to train: about 0 s with 3 worker processes, about 0.0 MB" in result.stdout
 
 
@@ -152,7 +208,7 @@ def test_plan_as_json(copy):
     first, second = list(store.ids())[:2]
     flip_accuracy(store, first)
     shutil.rmtree(store.folder(second))
-    content = json.loads(call("plan", "smoke", "--out", copy, "--json", *SETS).stdout)
+    content = json.loads(call("plan", "smoke", *TARGETS, "--out", copy, "--json", *SETS).stdout)
     assert (content["jobs"], content["done"], content["damaged"]) == (JOBS, JOBS - 2, [first])
     assert set(content["missing"]) == {first, second}
     assert content["seconds"] >= 0
@@ -227,13 +283,17 @@ def test_check(whole, copy):
 
 
 def test_report_makes_everything_again_from_records(copy, whole):
-    before = {path.name: path.read_bytes() for path in (copy / "report").rglob("*.*") if path.name != "index.html"}
+    def files():
+        """Their contents; a page says by which command it was made, and so in which folder."""
+        found = {path.relative_to(copy): path.read_bytes() for path in (copy / "report").rglob("*.*")}
+        return {name: content.replace(bytes(whole[0]), bytes(copy)) for name, content in found.items()}
+
+    before = files()
     shutil.rmtree(copy / "report")
-    result = call("report", "--out", copy)
+    result = call("report", *TARGETS, "--out", copy)
     assert result.stdout == whole[1].stdout
     assert result.stderr == f"report: {copy}/report/index.html\n"
-    after = {path.name: path.read_bytes() for path in (copy / "report").rglob("*.*") if path.name != "index.html"}
-    assert after == before
+    assert files() == before
     only = json.loads(call("report", "table-1", "--out", copy, "--json").stdout)
     assert list(only) == ["table-1"]
 
@@ -242,7 +302,7 @@ def test_damaged_results_exit_with_4(copy):
     store = Store(copy)
     damaged = next(job_id for job_id in store.ids() if len(store.job(job_id).children) > 1)
     flip_accuracy(store, damaged)
-    for words in (["report"], ["show", "table-1"], ["show", damaged]):
+    for words in (["report", *TARGETS], ["show", "table-1"], ["show", damaged]):
         result = call(*words, "--out", copy, code=4)
         assert result.stdout == ""
         assert result.stderr.startswith(f"error: job {damaged}: accuracy.safetensors does not agree with its checksum")
@@ -264,6 +324,15 @@ MISTAKES = {
         "error: no study 'smok': neither a file nor a shipped study (paper, quick, small, smoke); did you mean",
     ),
     ("run", "smoke", "table-9"): (2, "error: unknown target 'table-9'; known are table-1, table-2, figure-2"),
+    ("run", "smoke", "figure-5", "--set", "training.epochs=3"): (
+        2,
+        "error: study 'smoke' cannot make figure-5a: it looks at each of 128 mini-batches (2 rounds of 64 children), and "
+        "this study trains 96 up to there; raise training.epochs",
+    ),
+    ("run", "smoke", "table-1", "figure-6", "--set", "space.nodes=1"): (
+        2,
+        "error: study 'smoke' cannot make figure-6a: it needs groups of four children, and this space has only 4 children",
+    ),
     ("run", "smoke", "--set", "training.epoch=3"): (2, "did you mean 'epochs'?"),
     ("run", "smoke", "--set", "training.epochs"): (2, "expected key=value, for example training.epochs=3"),
     ("run", "smoke", "--device", "gpu"): (2, "error: device 'gpu'; expected auto, cpu, cuda or cuda:n"),
@@ -395,7 +464,7 @@ def test_a_reader_that_has_seen_enough_makes_no_noise(whole):
     reader, writer = os.pipe()
     os.close(reader)
     with subprocess.Popen(
-        [sys.executable, "-m", "commonweight", "report", "--out", whole[0]],
+        [sys.executable, "-m", "commonweight", "report", *TARGETS, "--out", whole[0]],
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,6 +18,7 @@ LAYERS = (
     "study",
     "paper",
     "report",
+    "elsewhere",
     "api",
     "cli",
 )

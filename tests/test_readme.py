@@ -1,14 +1,19 @@
-"""What the README tells its reader to type works, on the smallest study."""
+"""What the README tells its reader to type works, on the smallest study with fewer children."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 from typer.testing import CliRunner
 
 from commonweight.cli import app
 
+# 8 children of one cell: what a command does is the same.
+FEW = {key: TINY[key] for key in ("space.primitives", "net.cells", "net.channels", "data.train_images")}
+SMALLER = [word for key, value in FEW.items() for word in ("--set", f"{key}={json.dumps(value)}")]
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
@@ -24,9 +29,12 @@ def commands():
 
 def test_the_commands_run_in_the_order_in_which_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "log.csv").write_text("step,111,112,121\n1,0.5,0.6,0.7\n2,0.6,0.5,0.7\n")
+    (tmp_path / "truth.csv").write_text("111,0.7\n112,0.8\n121,0.9\n")
     assert len(commands()) >= 6
     for line in commands():
         words = shlex.split(line.replace("quick", "smoke").replace("/tmp/", f"{tmp_path}/"))[1:]
+        words += SMALLER if words[0] in ("run", "plan") else []
         result = CliRunner().invoke(app, [*words, "--workers", "0"] if words[0] == "run" else words)
         assert result.exit_code == 0, f"{line}: {result.stderr}"
         assert result.stdout
@@ -35,6 +43,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(tmp_path, monkeypatch
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"block-{n}") for n, code in enumerate(blocks("python"))])
 def test_the_python_runs(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    code = code.replace('{"training.epochs": 4}', f'{{"training.epochs": 4, **{FEW}}}')
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out
 

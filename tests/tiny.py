@@ -22,6 +22,9 @@ TINY = {
     "training.batch": 64,
     "experiments.instances": 2,
     "experiments.last_epochs": 2,
+    "experiments.long_factor": 2,
+    "experiments.finetune_batches": 3,
+    "experiments.calibration_batches": 1,
 }
 
 
@@ -55,7 +58,7 @@ def make_record(job, seed=0):
     shape = (job.copies, job.sweeps, len(job.children))
     steps = sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))
     judged = rng.random((job.copies, len(job.children))) if job.images.judge_images else None
-    trained = rng.integers(0, len(job.children), job.sweeps)
+    trained = rng.permutation(len(job.children))[np.array(steps) % len(job.children)]  # a fixed order
     others = {name: rng.random((job.copies, len(job.children))) for name in ("batch", "recalibrated")}
     return Record(rng.random(shape), np.array(steps), trained, judged, **(others if job.calibration_batches else {}))
 

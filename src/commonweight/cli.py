@@ -86,7 +86,7 @@ def _options(
 
 
 StudyWord = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, paper) or a YAML file.")
+    str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, small, paper) or a YAML file.")
 ]
 Targets = Annotated[
     list[str] | None, typer.Argument(metavar="[TARGET]...", help=f"{', '.join(ARTEFACTS)}; default all.")

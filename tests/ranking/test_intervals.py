@@ -19,6 +19,7 @@ from commonweight.ranking import (
     s_tau_interval,
     share_interval,
     tau,
+    within_between_interval,
 )
 
 VALUES = np.random.default_rng(1).normal(size=8)
@@ -42,6 +43,7 @@ INTERVALS = pytest.mark.parametrize(
         (between(difference_interval, [1, 2, 2, 4]), VALUES),
         (between(paired_difference_interval, range(8)), VALUES),
         (between(s_tau_difference_interval, RANKS[:5, ::-1] + RANKS[1:6]), RANKS),
+        (between(within_between_interval, VALUES), RANKS),
     ],
 )
 
@@ -264,6 +266,56 @@ def test_impossible_differences_are_refused():
         difference_interval([1, 2, 3], [[1, 2, 3]], rng)
     with pytest.raises(UsageError, match=r"a have shape \(3,\); .*none infinite"):
         paired_difference_interval([1, 2, np.inf], [1, 2, 3], rng)
+
+
+# inside instances against between them
+
+
+def test_within_between_interval_is_the_loop_over_the_same_draws():
+    rng = np.random.default_rng(3)
+    ranks = np.round(rng.normal(size=(4, 10)) + np.linspace(0, 2, 10), 1)  # some ties
+    within, differences = rng.random(4), []
+    for drawn in drawn_instances(4, np.random.default_rng(6), 400):
+        taus = [tau(ranks[i], ranks[j]) for i, j in combinations(drawn, 2) if i != j]
+        differences += [within[drawn].mean() - np.mean(taus)] if taus else []
+    assert len(differences) < 400  # a draw of one instance alone does come up
+    result = within_between_interval(within, ranks, np.random.default_rng(6), resamples=400, level=0.8)
+    assert result is not None
+    np.testing.assert_allclose([result.low, result.high], np.percentile(differences, [10, 90]), atol=1e-12)
+    assert result.level == 0.8
+
+
+def test_within_between_interval_holds_the_truth_about_as_often_as_it_says():
+    """Epochs of one instance that agree more than instances do: the true difference from very many of them."""
+    rng = np.random.default_rng(9)
+
+    def study(instances):
+        own = np.linspace(0, 2, 16) + 0.6 * rng.normal(size=(instances, 1, 16))
+        epochs = own + 0.4 * rng.normal(size=(instances, 3, 16))
+        return np.array([s_tau(one).mean for one in epochs]), epochs[:, -1]
+
+    inside, final = study(1500)
+    truth = inside.mean() - s_tau(final).mean
+    assert truth > 0.1
+    held = 0
+    for _ in range(200):
+        interval = within_between_interval(*study(30), rng, resamples=400, level=0.8)
+        assert interval is not None
+        held += interval.low <= truth <= interval.high
+    assert 0.7 < held / 200 < 0.87
+
+
+def test_within_between_needs_three_instances_and_defined_taus():
+    rng = np.random.default_rng(0)
+    ranks = [[1, 2, 3], [1, 3, 2], [3, 2, 1]]
+    assert within_between_interval([0.1, 0.2, 0.3], ranks, rng) is not None
+    assert within_between_interval([0.1, 0.2], ranks[:2], rng) is None
+    assert within_between_interval([0.1, np.nan, 0.2], ranks, rng) is None
+    assert within_between_interval([0.1, 0.2, 0.3, 0.4], [*ranks, [1, 1, 1]], rng) is None
+    with pytest.raises(UsageError, match=r"within has 2 instance\(s\) and accuracies 3; give the same instances"):
+        within_between_interval([0.1, 0.2], ranks, rng)
+    with pytest.raises(UsageError, match=r"level is 95; expected a share"):
+        within_between_interval([0.1, 0.2, 0.3], ranks, rng, level=95)
 
 
 # shares

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from commonweight.errors import UsageError
-from commonweight.ranking import keep, mean_rank, random_ranks, ranks, survival
+from commonweight.ranking import keep, mean_rank, random_ranks, ranks, survival, survival_interval
 
 VALUES = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 several = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
@@ -129,3 +129,57 @@ def test_the_true_rank_keeps_the_best():
 def test_impossible_input_is_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+# the interval
+
+
+def test_survival_interval_is_the_loop_over_draws():
+    rng = np.random.default_rng(4)
+    truth = rng.random(12)
+    accuracies = np.round(truth + rng.normal(0, 0.8, (5, 12)), 1)  # some ties
+    draws = np.random.default_rng(6).integers(0, 5, size=(300, 5))
+    best = sorted(range(12), key=lambda child: (-truth[child], child))[:3]
+    shares = [len(set(brute_kept(accuracies[drawn], 4)) & set(best)) / 3 for drawn in draws]
+    result = survival_interval(accuracies, truth, 3, 4, np.random.default_rng(6), resamples=300, level=0.8)
+    assert result is not None
+    np.testing.assert_allclose([result.low, result.high], np.percentile(shares, [10, 90]))
+    assert result.low < result.high
+    assert result.level == 0.8
+
+
+def test_survival_interval_holds_what_is_sure_and_what_is_not():
+    rng = np.random.default_rng(5)
+    truth = np.arange(12.0)
+    sure = survival_interval(np.tile(truth, (3, 1)), truth, 3, 3, rng)
+    assert sure is not None
+    assert (sure.low, sure.high) == (1, 1)
+    wrong = survival_interval(np.tile(-truth, (3, 1)), truth, 3, 3, rng)
+    assert wrong is not None
+    assert (wrong.low, wrong.high) == (0, 0)
+    noise = survival_interval(rng.random((6, 12)), truth, 5, 6, rng)
+    assert noise is not None
+    assert 0 <= noise.low < noise.high <= 1
+
+
+def test_two_instances_have_no_survival_interval():
+    rng = np.random.default_rng(0)
+    assert survival_interval(rng.random((2, 4)), np.arange(4), 1, 2, rng) is None
+    assert survival_interval(rng.random((3, 4)), np.arange(4), 1, 2, rng) is not None
+
+
+@pytest.mark.parametrize(
+    ("top", "kept", "message"),
+    [
+        (0, 2, r"tops is \[0\]; expected numbers of children from 1 to 4"),
+        (1, 5, r"kept is \[5\]; expected numbers of children from 1 to 4"),
+    ],
+)
+def test_impossible_survival_intervals_are_refused(top, kept, message):
+    with pytest.raises(UsageError, match=message):
+        survival_interval(np.ones((3, 4)), np.arange(4), top, kept, np.random.default_rng(0))
+
+
+def test_a_survival_interval_is_of_one_set_of_instances():
+    with pytest.raises(UsageError, match=r"expected \[instance, child\]"):
+        survival_interval(np.ones((2, 3, 4)), np.arange(4), 1, 2, np.random.default_rng(0))

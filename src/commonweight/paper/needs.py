@@ -53,7 +53,7 @@ def _window(rounds: int, epochs: Callable[[Setting], int]) -> Refusal:
         if have >= wanted:
             return None
         return (
-            f"it looks at each of {wanted} mini-batches ({rounds} rounds of {len(setting.children)} children), and this "
+            f"it looks at each of {wanted} mini-batches ({rounds} × {len(setting.children)} children), and this "
             f"study trains {have} up to there; raise training.epochs"
         )
 

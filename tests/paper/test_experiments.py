@@ -1,0 +1,240 @@
+"""The programme's experiments against PAPER.md's table, for the paper's own study and a tiny one."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from paper.making import paper_setting, tiny_setting
+
+from commonweight.paper.experiments import catalogue, group_counts, random_groups
+from commonweight.sharing import Kind, similar
+from commonweight.study.experiments import Member
+from commonweight.study.jobs import SharingSpec
+from commonweight.training import ChildOrder, Inactive
+
+SETTINGS = {
+    "paper": paper_setting(),
+    "tiny": tiny_setting(experiments={"instances": 4, "ground_truth_seeds": 3, "last_epochs": 2, "long_factor": 3}),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What PAPER.md asks of an experiment; `rounds` of all children are looked at, mini-batch by mini-batch, at the end."""
+
+    instances: int
+    groups: int = 1
+    order: ChildOrder = ChildOrder.FIXED
+    epochs_factor: int = 1
+    every_epoch: bool = False
+    rounds: int = 1
+    half_way: bool = False  # also the last round before half of the epochs
+    sharing: SharingSpec = field(default_factory=SharingSpec)
+    changed: dict = field(default_factory=dict)  # of `training`
+    bn_momentum: float = 0.4
+    judged: bool = False
+    snapshots: tuple[int, ...] = ()
+    calibrated: bool = False
+
+
+def programme(*, n, seeds, epochs, factor, counts, cells):
+    """N instances unless said; `counts` are the numbers of groups between 1 and all children."""
+
+    def own(**parts):
+        return SharingSpec(kind="all-but", **parts)
+
+    return {
+        "seeds": Asked(n, every_epoch=True, rounds=2, half_way=True, snapshots=(epochs // 2, epochs), calibrated=True),
+        "orders-shuffled": Asked(n, order=ChildOrder.SHUFFLED, every_epoch=True, rounds=2),
+        "ground-truth": Asked(seeds, groups=0, every_epoch=True, judged=True),
+        **{f"{kind}-{m}": Asked(n, groups=m) for kind in ("random", "similar") for m in counts},
+        **{f"prefix-{k}": Asked(n, sharing=SharingSpec(kind="prefix", k=k)) for k in range(cells + 1)},
+        **{
+            f"prefix-{k}-long": Asked(n, sharing=SharingSpec(kind="prefix", k=k), epochs_factor=factor)
+            for k in range(cells + 1)
+        },
+        "seeds-long": Asked(1, rounds=2, epochs_factor=factor),
+        "bn-0.1": Asked(3, rounds=2, bn_momentum=0.1),
+        "bn-0.9": Asked(3, rounds=2, bn_momentum=0.9),
+        "sgd-0": Asked(3, rounds=2, changed={"momentum": 0.0}),
+        "other-inactive": Asked(n, every_epoch=True, rounds=0, changed={"inactive": Inactive.COAST}, calibrated=True),
+        "unshared-norm": Asked(n, sharing=own(kinds=(Kind.NORM,))),
+        "unshared-conv": Asked(n, sharing=own(kinds=(Kind.CONV,))),
+        "only-conv": Asked(n, sharing=own(kinds=(Kind.NORM, Kind.LINEAR))),
+        **{f"unshared-edge-{edge}": Asked(n, sharing=own(edges=(edge,))) for edge in (1, 2, 3)},
+    }
+
+
+PROGRAMME = {
+    "paper": programme(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
+    "tiny": programme(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
+}
+BUILT = {which: {name: build() for name, build in catalogue(some).items()} for which, some in SETTINGS.items()}
+
+
+@pytest.mark.parametrize("which", SETTINGS)
+def test_the_catalogue_is_the_programme(which):
+    others = {"orders", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
+    assert BUILT[which].keys() == PROGRAMME[which].keys() | others
+    assert all(experiment.name == name for name, experiment in BUILT[which].items())
+
+
+@pytest.mark.parametrize(("which", "name"), [(which, name) for which, asked in PROGRAMME.items() for name in asked])
+def test_an_experiment_is_what_the_paper_asks_for(which, name):
+    setting, asked, experiment = SETTINGS[which], PROGRAMME[which][name], BUILT[which][name]
+    study, children = setting.study, [child.name for child in setting.children]
+    assert len(experiment.instances) == asked.instances
+    epochs = study.training.epochs * asked.epochs_factor
+    total = epochs * setting.batches_per_epoch
+    moments = set(range(total - max(1, asked.rounds * len(children)) + 1, total + 1))
+    if asked.every_epoch:
+        moments |= set(range(setting.batches_per_epoch, total + 1, setting.batches_per_epoch))
+    if asked.half_way:
+        half = total // 2
+        moments |= set(range(half - len(children) + 1, half + 1))
+    for number, parts in enumerate(experiment.instances):
+        assert len(parts) == (asked.groups or len(children))
+        assert sorted(name for part in parts for name in part.job.children) == children
+        assert {len(part.job.children) for part in parts} == {len(children) // len(parts)}
+        for part in parts:
+            job, alone = part.job, len(part.job.children) == 1
+            assert job.order is asked.order
+            if asked.order is ChildOrder.SHUFFLED:
+                assert (job.seeds.init[part.copy], job.seeds.order) == (0, number)  # one initialisation, N sequences
+            else:
+                assert (job.seeds.init[part.copy], job.seeds.order) == (number, 0)  # N initialisations, one order
+            assert (job.seeds.data, job.seeds.augment) == (0, 0)
+            assert job.training == study.training.model_copy(update={"epochs": epochs, **asked.changed})
+            assert job.net == study.net.model_copy(update={"bn_momentum": asked.bn_momentum})
+            assert job.sharing == (SharingSpec() if alone else asked.sharing)
+            assert job.moments.build().steps(total, job.batches_per_epoch) == moments
+            assert job.mini_batches == total
+            assert (job.start, job.stop_after) == (None, None)
+            assert job.snapshots == asked.snapshots
+            assert (job.images.judge_images is not None) == asked.judged
+            expected = study.experiments.calibration_batches if asked.calibrated else None
+            assert job.calibration_batches == expected
+            assert (job.images.train_images, job.images.sweep_images) == (setting.train_images, setting.sweep_images)
+
+
+def test_the_papers_lengths():
+    """Appendix A.1: an epoch of 196 mini-batches, 200 epochs, 2000 for prefix sharing and Figure 7."""
+    built = BUILT["paper"]
+    assert SETTINGS["paper"].batches_per_epoch == 196
+    assert {job.mini_batches for job in built["seeds"].jobs} == {200 * 196}
+    for name in ("seeds-long", *(f"prefix-{k}-long" for k in range(5))):
+        assert {job.mini_batches for job in built[name].jobs} == {2000 * 196}
+    assert {job.mini_batches for name in ("finetuned-half", "finetuned-end") for job in built[name].jobs} == {64}
+    assert {job.start.epoch for job in built["finetuned-half"].jobs} == {100}
+    assert {job.start.epoch for job in built["finetuned-end"].jobs} == {200}
+    assert {job.images.judge_images for job in built["ground-truth"].jobs} == {10_000}
+
+
+@pytest.mark.parametrize("which", SETTINGS)
+def test_different_orders_have_one_initialisation_and_begin_with_an_instance_of_seeds(which):
+    orders, seeds = BUILT[which]["orders"], BUILT[which]["seeds"]
+    read = [(part.job.seeds.init[part.copy], part.job.seeds.order) for (part,) in orders.instances]
+    assert read == [(0, order) for order in range(len(seeds.instances))]
+    assert orders.instances[0] == seeds.instances[0]
+    assert {job.order for job in orders.jobs} == {ChildOrder.FIXED}
+    for job in orders.jobs[1:]:
+        bpe, total = job.batches_per_epoch, job.mini_batches
+        assert job.moments.build().steps(total, bpe) == set(range(bpe, total + 1, bpe))
+
+
+def test_the_other_kind_of_inactive_weights():
+    built = catalogue(tiny_setting(training__inactive="coast"))
+    assert {job.training.inactive for job in built["seeds"]().jobs} == {Inactive.COAST}
+    assert {job.training.inactive for job in built["other-inactive"]().jobs} == {Inactive.FREEZE}
+    assert {job.training.inactive for job in built["ground-truth"]().jobs} == {Inactive.FREEZE}  # nobody is inactive
+
+
+def test_few_instances_stay_few():
+    built = catalogue(tiny_setting(experiments__instances=2))
+    assert [len(built[name]().instances) for name in ("bn-0.1", "bn-0.9", "sgd-0")] == [2, 2, 2]
+
+
+# Partitions
+
+
+def groups_of(experiment):
+    """The partition of each instance."""
+    return [tuple(part.job.children for part in parts) for parts in experiment.instances]
+
+
+@pytest.mark.parametrize("which", SETTINGS)
+def test_one_random_partition_for_all_instances_of_a_study(which):
+    some = SETTINGS[which]
+    for m in group_counts(some):
+        partitions = groups_of(BUILT[which][f"random-{m}"])
+        assert len(set(partitions)) == 1
+        assert partitions[0] == tuple(tuple(c.name for c in group) for group in random_groups(some, m))
+    other = {"paper": paper_setting, "tiny": tiny_setting}[which](seed=2)
+    m = max(group_counts(some))
+    assert groups_of(catalogue(other)[f"random-{m}"]())[0] != groups_of(BUILT[which][f"random-{m}"])[0]
+
+
+def test_the_random_partition_depends_on_the_seed_and_on_m_alone():
+    longer = paper_setting(training__epochs=7, experiments__last_epochs=2, experiments__instances=3)
+    assert random_groups(longer, 16) == random_groups(SETTINGS["paper"], 16)
+    ours = {frozenset(group) for group in random_groups(longer, 16)}
+    assert ours != {frozenset(group) for group in similar(longer.children, 16)}
+    halves = [set(group) for group in random_groups(longer, 2)]
+    assert not all(any(set(group) <= half for half in halves) for group in random_groups(longer, 16))  # no finer cut
+
+
+def test_every_pair_is_as_likely_to_share_a_group():
+    """Over many studies: 4 of 8 children, so 3 of 7 companions."""
+    together = np.zeros((8, 8))
+    for seed in range(300):
+        for group in random_groups(tiny_setting(seed=seed), 2):
+            index = [child.index for child in group]
+            together[np.ix_(index, index)] += 1 / 300
+    assert together[~np.eye(8, dtype=bool)] == pytest.approx(3 / 7, abs=0.13)  # 4.5 standard deviations
+
+
+def test_similar_groups_are_the_papers():
+    """Section 4.2.2: with m = 8, from 111 to 124, from 131 to 144, from 211 to 224, and so on."""
+    groups = groups_of(BUILT["paper"]["similar-8"])[0]
+    assert [(group[0], group[-1], len(group)) for group in groups[:3]] == [
+        ("111", "124", 8),
+        ("131", "144", 8),
+        ("211", "224", 8),
+    ]
+
+
+# Nothing twice
+
+LOOKS = ("moments", "snapshots", "calibration_batches")
+
+
+def trainings(built):
+    """Ids of the jobs behind each training of one copy, whatever they look at."""
+    found = {}
+    for experiment in built.values():
+        for job in experiment.jobs:
+            content = {k: v for k, v in job.model_dump(mode="json").items() if k not in LOOKS}
+            content["images"].pop("judge_images")
+            for init in content["seeds"].pop("init"):
+                found.setdefault(f"{init} {content}", set()).add(job.id)
+    return found
+
+
+@pytest.mark.parametrize("stack", [1, 3, 10])
+@pytest.mark.parametrize("make", [paper_setting, tiny_setting])
+def test_all_experiments_together_train_nothing_twice(make, stack):
+    some = make(experiments__stack=stack, experiments__instances=4, experiments__ground_truth_seeds=4)
+    built = {name: build() for name, build in catalogue(some).items()}
+    found = trainings(built)
+    assert len(found) > 100
+    assert [training for training, ids in found.items() if len(ids) > 1] == []
+
+
+def test_what_is_shared_is_told_apart():
+    """The test above would see it: full sharing once more, only to look elsewhere, is the same training."""
+    some = tiny_setting()
+    seeds = catalogue(some)["seeds"]()
+    conditions = some.conditions.looking(last_batches=3)
+    again = some.experiment("again", "Again", (some.children,), [Member(init) for init in (0, 1)], conditions)
+    assert again.jobs != seeds.jobs
+    assert {len(ids) for ids in trainings({"seeds": seeds, "again": again}).values()} == {2}
