@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import tiny_study, write_idx_folder
+from tiny import PAIR, tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.experiments import catalogue
@@ -103,8 +103,9 @@ def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
         assert sorted(inits) == sorted(list(range(5)) * (len(inits) // 5))
 
 
-def test_what_two_experiments_share_is_one_job():
-    some = setting(experiments__stack=1, experiments__instances=3)
+@pytest.mark.parametrize("primitives", [PAIR, [*PAIR, "skip_connect"]])  # 8 children; 27, some of them groups of one
+def test_what_two_experiments_share_is_one_job(primitives):
+    some = setting(experiments__stack=1, experiments__instances=2, space__primitives=primitives)
     built = {name: build() for name, build in catalogue(some).items()}
     trainings = {}
     looks = ("moments", "snapshots", "calibration_batches")

@@ -60,14 +60,12 @@ def finetuned(setting: Setting, name: str, epoch: int) -> Experiment:
 
 def at_random_in(setting: Setting, m: int) -> Experiment:
     """`m` groups at random, one partition for all instances (paper §4.2.1)."""
-    groups = random_groups(setting, m)
-    return setting.experiment(f"random-{m}", f"{m} random groups", groups, _seeds(setting), _at_the_end(setting))
+    return _grouped(setting, f"random-{m}", f"{m} random groups", random_groups(setting, m))
 
 
 def similar_in(setting: Setting, m: int) -> Experiment:
     """`m` groups of children that stand together in lexicographic order (paper §4.2.2)."""
-    groups = similar(setting.children, m)
-    return setting.experiment(f"similar-{m}", f"{m} similar groups", groups, _seeds(setting), _at_the_end(setting))
+    return _grouped(setting, f"similar-{m}", f"{m} similar groups", similar(setting.children, m))
 
 
 def prefix(setting: Setting, k: int, factor: int = 1) -> Experiment:
@@ -177,6 +175,19 @@ def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
             for name, (title, sharing) in kinds_of_sharing(setting).items()
         },
     }
+
+
+def _grouped(setting: Setting, name: str, title: str, groups: Partition) -> Experiment:
+    """Every group trained alone; one of a single child is that child's ground truth, where it has this initialisation."""
+    experiment = setting.experiment(name, title, groups, _seeds(setting), _at_the_end(setting))
+    if all(len(group) > 1 for group in groups):
+        return experiment
+    alone = [{part.job.children: part for part in parts} for parts in ground_truth(setting).instances]
+    instances = tuple(
+        tuple(alone[init].get(part.job.children, part) for part in parts) if init < len(alone) else parts
+        for init, parts in enumerate(experiment.instances)
+    )
+    return replace(experiment, instances=instances)
 
 
 def _at_the_end(setting: Setting) -> Conditions:
