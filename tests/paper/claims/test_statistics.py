@@ -1,0 +1,68 @@
+"""The statistics of the claims against SciPy and plain loops."""
+
+import numpy as np
+import pytest
+from paper.making import mean as plain_mean
+from paper.making import tau
+
+from commonweight.paper.claims.statistics import difference, mean, paired, trend
+from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval
+
+A, B = np.array([1.0, 2, 4, 8]), np.array([0.5, 3, 3, 4])
+
+
+class Stream:
+    """Random numbers by purpose, each asked for written down."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, *purpose):
+        self.asked.append(purpose)
+        return np.random.default_rng(sum(map(ord, "".join(purpose))))
+
+
+def test_means_and_differences_with_their_intervals():
+    stream = Stream()
+    results = [
+        mean(stream, A, "x"),
+        difference(stream, A, B[:3], "y"),
+        paired(stream, A, B, "z"),
+        difference(stream, B[:3], A, "y"),
+    ]
+    assert [one.value for one in results] == [3.75, 3.75 - 6.5 / 3, 3.75 - 2.625, 6.5 / 3 - 3.75]
+    again = Stream()
+    assert [one.interval for one in results[:3]] == [
+        mean_interval(A, again("claims", "x")),
+        difference_interval(A, B[:3], again("claims", "y")),
+        paired_difference_interval(A, B, again("claims", "z")),
+    ]
+    assert stream.asked == [("claims", "x"), ("claims", "y"), ("claims", "z"), ("claims", "y")]
+    assert all(one.interval.low < one.value < one.interval.high for one in results)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_trend_is_the_mean_of_taus_with_the_steps(seed):
+    values = np.round(np.random.default_rng(seed).random((5, 4)), 1)  # [step, instance], some ties
+    expected = plain_mean(tau(range(5), [values[step, i] for step in range(5)]) for i in range(4))
+    assert trend(Stream(), values, "x").value == pytest.approx(expected)
+
+
+def test_rising_is_above_and_falling_below():
+    rising = np.arange(15.0).reshape(5, 3)
+    assert trend(Stream(), rising, "x").value == 1
+    assert trend(Stream(), -rising, "x").value == -1
+
+
+def test_what_is_undefined_has_no_interval():
+    flat = np.ones((4, 3))
+    found = trend(Stream(), flat, "x")
+    assert np.isnan(found.value)
+    assert found.interval is None
+    holed = np.arange(15.0).reshape(5, 3)
+    holed[2, 1] = np.nan  # the GT-Tau of children that all tie
+    assert np.isnan(trend(Stream(), holed, "x").value)
+    assert trend(Stream(), holed, "x").interval is None
+    assert mean(Stream(), A[:2], "x").interval is None
+    assert paired(Stream(), A[:2], B[:2], "x").interval is None
+    assert difference(Stream(), A, B[:2], "x").interval is None
