@@ -8,7 +8,15 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from commonweight.errors import UsageError
-from commonweight.ranking import HelpAndHarm, curve_correlation, help_and_harm, interference, trained_mask
+from commonweight.ranking import (
+    HelpAndHarm,
+    curve_correlation,
+    help_and_harm,
+    interference,
+    mean_after,
+    since_trained,
+    trained_mask,
+)
 
 VALUES = st.sampled_from([0.0, 0.25, 0.5, 0.625, 1.0])
 
@@ -212,3 +220,21 @@ def test_a_swing_of_all_children_counts_only_when_kept():
 def test_impossible_input_is_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 99))
+def test_since_trained_by_looking_back(moments, children, seed):
+    trained = np.random.default_rng(seed).random((moments, children)) < 0.3
+    for t, c in np.ndindex(moments, children):
+        ago = [lag for lag in range(t + 1) if trained[t - lag, c]]
+        assert since_trained(trained)[t, c] == (ago[0] if ago else -1)
+
+
+def test_mean_after_by_loops():
+    rng = np.random.default_rng(0)
+    changes, trained = rng.normal(size=(2, 7, 4)), rng.random((2, 7, 4)) < 0.4
+    trained[:, :, 3] = False
+    found = mean_after(changes, trained)
+    for n, i, j in np.ndindex(2, 4, 4):
+        moved = [changes[n, t, j] for t in range(7) if trained[n, t, i]]
+        assert found[n, i, j] == pytest.approx(np.mean(moved)) if moved else np.isnan(found[n, i, j])

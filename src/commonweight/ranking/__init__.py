@@ -7,7 +7,14 @@ needed (`ranks`, `top_n_rank`) ties go to the lower child index. A record is acc
 
 from commonweight.ranking.baseline import random_ranks
 from commonweight.ranking.curves import trained_mask
-from commonweight.ranking.interference import HelpAndHarm, curve_correlation, help_and_harm, interference
+from commonweight.ranking.interference import (
+    HelpAndHarm,
+    curve_correlation,
+    help_and_harm,
+    interference,
+    mean_after,
+    since_trained,
+)
 from commonweight.ranking.intervals import (
     Interval,
     difference_interval,
@@ -60,6 +67,7 @@ __all__ = [
     "last",
     "last_k",
     "max_of_last",
+    "mean_after",
     "mean_interval",
     "mean_of_last",
     "mean_rank",
@@ -72,6 +80,7 @@ __all__ = [
     "s_tau_difference_interval",
     "s_tau_interval",
     "share_interval",
+    "since_trained",
     "survival",
     "survival_interval",
     "tau",

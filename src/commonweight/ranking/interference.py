@@ -29,11 +29,27 @@ def interference(accuracies: ArrayLike, trained: ArrayLike) -> NDArray[np.float6
     """
     curves, mask = record_of(accuracies, trained, moments=2)
     change = np.diff(curves, axis=-2)
-    after = np.swapaxes(mask[..., 1:, :], -1, -2).astype(np.float64)  # [..., i, mini-batch]
+    return mean_after(change, mask[..., 1:, :]) - change.mean(axis=-2)[..., None, :]
+
+
+def mean_after(changes: ArrayLike, trained: ArrayLike) -> NDArray[np.float64]:
+    """Mean change of j over the mini-batches that trained i: both [..., mini-batch, child] → [..., i, j].
+
+    A row is nan when i was never trained. `trained` may leave out leading axes.
+    """
+    change, mask = record_of(changes, trained)
+    after = np.swapaxes(mask, -1, -2).astype(np.float64)  # [..., i, mini-batch]
     times = after.sum(axis=-1, keepdims=True)
-    effects = np.full((*curves.shape[:-2], *[curves.shape[-1]] * 2), np.nan)
-    np.divide(after @ change, times, out=effects, where=times > 0)
-    return effects - change.mean(axis=-2)[..., None, :]
+    means = np.full((*change.shape[:-2], *[change.shape[-1]] * 2), np.nan)
+    return np.divide(after @ change, times, out=means, where=times > 0)
+
+
+def since_trained(trained: ArrayLike) -> NDArray[np.int64]:
+    """Mini-batches since each child was last trained, bool → int [..., moment, child]; 0 just now, -1 never so far."""
+    mask = np.asarray(trained, dtype=np.bool_)
+    moments = np.arange(mask.shape[-2])[:, None]
+    latest = np.maximum.accumulate(np.where(mask, moments, -1), axis=-2)
+    return np.where(latest >= 0, moments - latest, -1)
 
 
 @dataclass(frozen=True, eq=False)

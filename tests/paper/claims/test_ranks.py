@@ -232,7 +232,7 @@ def epochs_of(*orders, instances=INSTANCES):
 
 def test_claim_4_where_bad_ones_stay_bad_and_good_ones_change_places():
     assert_supported(checked(epochs_of((1, 2, 3, 4, 5, 6, 7, 8), (2, 1, 6, 5, 4, 3, 8, 7)), 4))
-    made, rng = evidence_of(*SUPER_NETS), np.random.default_rng(0)
+    made, rng = evidence_of(*SUPER_NETS, experiments__instances=100), np.random.default_rng(0)
     accuracy = made.measured["orders-shuffled"].accuracy
     accuracy[:] = rng.random(accuracy.shape)
     accuracy[..., BEST_FIRST[6:]] -= 1
@@ -247,7 +247,7 @@ def test_claim_4_fails_where_bad_ones_are_now_and_then_good():
 
 def test_claim_4_fails_where_bad_ones_are_good_by_mean_rank():
     """Mostly just in the worse half, and once the best: by mean rank they are in the better half."""
-    just = [(2, 1, 3, 4, 7, 8, 5, 6), (2, 1, 6, 3, 7, 8, 4, 5), (2, 1, 5, 6, 8, 7, 3, 4)]
+    just = [(1, 2, 3, 4, 7, 8, 5, 6), (1, 2, 6, 3, 7, 8, 4, 5), (2, 1, 5, 6, 8, 7, 3, 4)]
     best = (7, 8, 2, 1, 6, 3, 5, 4)
     assert_fails_alone(checked(epochs_of(*just, best), 4), 1)
 
@@ -271,7 +271,7 @@ def test_claim_4_against_loops(children):
         mean_ranks = [mean(places(rank)[c] for rank in moments) for c in range(children)]
         by_mean.append(mean(places([-one for one in mean_ranks])[c] > children / 2 for c in worst))
         among = [tau([rank[c] for c in best], [truth[c] for c in best]) for rank in moments]
-        lost.append(mean(tau(rank, truth) for rank in moments) - mean(0 if np.isnan(one) else one for one in among))
+        lost.append(mean(0 if np.isnan(one) else one for one in among))
     checks = bad_ones_stay_bad_over(accuracies, "moments", truth, randomness)
     expected = [mean(at_one) - chance, mean(by_mean) - chance, mean(lost)]
     assert [check.statistic.value for check in checks] == pytest.approx(expected)
@@ -284,7 +284,7 @@ def test_noise_puts_the_worst_in_the_worse_half_at_chance(children):
     checks = bad_ones_stay_bad_over(rng.random((1000, 3, children)), "moments", rng.random(children), randomness)
     for check in checks:
         assert check.statistic.value == pytest.approx(0, abs=0.06)
-        assert not check.holds
+    assert [check.holds for check in checks[:2]] == [False, False]
 
 
 def test_claims_3_and_4_read_the_last_epochs_only():
@@ -299,8 +299,7 @@ def test_best_ones_that_tie_have_no_order():
     """A tie of the two best at one moment counts as tau 0 there, not as nothing at all."""
     made = epochs_of(range(1, 9), range(1, 9))
     made.measured["orders-shuffled"].accuracy[:, -1, BEST_FIRST[1]] = by_true_rank(*range(1, 9)).max()
-    whole = mean(tau(after(made.measured["orders-shuffled"], 0, step), QUALITY) for step in (14, 16))
-    assert checked(made, 4).checks[2].statistic.value == pytest.approx(whole - 0.5)
+    assert checked(made, 4).checks[2].statistic.value == pytest.approx(0.5)
 
 
 def test_what_well_and_about_as_much_mean():
@@ -310,7 +309,7 @@ def test_what_well_and_about_as_much_mean():
         1: [enough] * 6,
         2: [sure, enough, sure, sure] * 3,
         3: [enough, "surely between -0.2 and 0.2", enough],
-        4: [enough, enough, sure],
+        4: [enough, enough, "surely between -0.2 and 0.2"],
     }
     assert {number: [check.expected for check in checked(made, number).checks] for number in expected} == expected
 

@@ -25,10 +25,14 @@ def paired(randomness: Randomness, a: np.ndarray, b: np.ndarray, *purpose: str) 
 
 
 def trend(randomness: Randomness, values: np.ndarray, *purpose: str) -> Number:
-    """Mean over instances of Kendall's tau between the steps 0, 1, 2 … and values `[step, instance]`.
+    """Mean over instances of `trends`."""
+    return mean(randomness, trends(values), *purpose)
 
-    Undefined for an instance with an undefined value (a GT-Tau of children that all tie), and so in the mean.
+
+def trends(values: np.ndarray) -> np.ndarray:
+    """Kendall's tau `[instance]` between the steps 0, 1, 2 … and values `[step, instance]`.
+
+    nan for an instance with an undefined value (a GT-Tau of children that all tie).
     """
     steps = np.arange(len(values))
-    taus = [tau(steps, of_one) if np.isfinite(of_one).all() else np.nan for of_one in values.T]
-    return mean(randomness, np.array(taus), *purpose)
+    return np.array([tau(steps, of_one) if np.isfinite(of_one).all() else np.nan for of_one in values.T])
