@@ -336,3 +336,10 @@ def test_sweeps_in_bfloat16_say_how_they_agree_with_float32(tmp_path):
     assert all(0 < value <= 1 for value in agreement)
     exact = commonweight.programme(tiny_study(data__sweep_images=200), ["table-1"], tmp_path)
     assert not {job.id for job in exact.plan().missing} & {job.id for job in work.plan().jobs}
+
+
+def test_the_command_of_a_shipped_study_is_its_name():
+    work = commonweight.programme(load_study("smoke"), ["table-1"], "out folder")
+    assert work.command("figure-5a") == "commonweight run smoke figure-5a --out 'out folder'"
+    other = commonweight.programme(load_study("smoke", {"seed": 2}), ["table-1"], "out")
+    assert other.command() == "commonweight run out/study.json --out out"

@@ -12,6 +12,7 @@ from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
 from commonweight.study.experiments import Experiment, Setting, settle
+from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
 from commonweight.study.store import Store, write_whole
@@ -60,8 +61,10 @@ class Programme:
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
-        words = ["commonweight", "run", self.store.out / STUDY_FILE, *targets, "--out", self.store.out]
-        return shlex.join(map(str, words))
+        study = self.setting.study
+        shipped = study.name in shipped_studies() and load_study(study.name) == study
+        source = study.name if shipped else self.store.out / STUDY_FILE
+        return shlex.join(map(str, ["commonweight", "run", source, *targets, "--out", self.store.out]))
 
     def facts(self) -> dict[str, str]:
         """What the stored jobs cost and where they ran, for a reader."""

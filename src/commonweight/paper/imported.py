@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from commonweight.errors import UsageError
+from commonweight.paper.artefacts import Made
 from commonweight.paper.claims.batches import trained_leads
 from commonweight.paper.claims.programme import DEFINITIONS, NOTES
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Check, Claim, Claims
 from commonweight.paper.distributions import pruning, rank_boxes
 from commonweight.paper.evidence import Randomness
-from commonweight.paper.figures import Boxes, Curves, Identity, Series
+from commonweight.paper.figures import Curves, Identity, Series
 from commonweight.paper.lastbatches import child_curves
 from commonweight.paper.readings import COLUMNS, reading_curves, reading_rows
 from commonweight.paper.readings import NOTES as READING_NOTES
@@ -27,8 +28,6 @@ from commonweight.ranking import (
     top_n_rank,
 )
 from commonweight.seeds import Stream
-
-Made = Table | Curves | Boxes | Claims
 
 
 @dataclass(frozen=True, eq=False)
