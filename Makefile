@@ -41,9 +41,10 @@ $(RUN): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $(RUN)
 
-$(READY): $(RUN)
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	touch $(RUN) $(READY)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
