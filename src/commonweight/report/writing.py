@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from commonweight.paper import Made
+from commonweight.paper import Claims, Made
 from commonweight.report.forms import to_files, to_text
 from commonweight.report.page import Run, page
 from commonweight.report.preface import About
@@ -26,8 +26,9 @@ def write_report(about: About, made: Sequence[Made], out: Path, run: Run) -> lis
 
 
 def to_document(about: About, made: Sequence[Made], run: Run) -> str:
-    """The whole report as one Markdown document beside its `figures/`; claims and tables first."""
-    texts = [text for item in made if (text := to_text(item)) is not None]
+    """The whole report as one Markdown document beside its `figures/`: claims, then tables, then figures."""
+    claims_first = sorted(made, key=lambda item: not isinstance(item, Claims))
+    texts = [text for item in claims_first if (text := to_text(item)) is not None]
     figures = [
         "\n".join(
             [
