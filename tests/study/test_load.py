@@ -78,7 +78,7 @@ def test_overrides_as_words_and_as_a_mapping():
 
 def test_overrides_do_not_stick():
     load_study("smoke", {"training.epochs": 7})
-    assert load_study("smoke").training.epochs == 3
+    assert load_study("smoke").training.epochs == 4
 
 
 WORDS = {
