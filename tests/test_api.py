@@ -2,6 +2,8 @@
 
 import csv
 import json
+import platform
+from datetime import datetime
 
 import pytest
 from tiny import flip_accuracy, make_record, record_files, tiny_study
@@ -11,10 +13,11 @@ from commonweight import api
 from commonweight.errors import JobFailed, ResultMissing, StudyError, UsageError
 from commonweight.paper import ARTEFACTS, Claims, Curves, Table
 from commonweight.report import to_data
+from commonweight.report.progress import clock
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started
 from commonweight.study.load import load_study
 from commonweight.study.store import Result, Store
-from commonweight.study.work import Runtime
+from commonweight.study.work import Runtime, processor
 
 STUDY = tiny_study()
 TARGETS = ("table-1", "table-2", "figure-2")
@@ -343,3 +346,44 @@ def test_the_command_of_a_shipped_study_is_its_name():
     assert work.command("figure-5a") == "commonweight run smoke figure-5a --out 'out folder'"
     other = commonweight.programme(load_study("smoke", {"seed": 2}), ["table-1"], "out")
     assert other.command() == "commonweight run out/study.json --out out"
+
+
+def test_the_facts_of_a_report_are_sums_over_its_jobs(whole):
+    work = commonweight.programme(STUDY, TARGETS, whole[0])
+    hows = [json.loads(path.read_text()) for path in (whole[0] / "jobs").glob("*/how.json")]
+    assert len(hows) == JOBS
+    facts = work.facts()
+    assert facts["Jobs"] == str(JOBS)
+    # 2 epochs of: 2 instances each of seeds, orders and shuffled orders, the first order being the first seed; 8 children
+    # alone from 2 initialisations.
+    assert facts["Training"].startswith(f"{2 * (2 + 1 + 2 + 8 * 2)} child-epochs")
+    assert facts["Time of all jobs"] == clock(sum(how["seconds"] for how in hows))
+    starts = [datetime.fromisoformat(how["started"]).timestamp() for how in hows]
+    ends = [start + how["seconds"] for start, how in zip(starts, hows, strict=True)]
+    assert facts["From the first start to the last end"] == clock(max(ends) - min(starts))
+    assert facts["Machine"] == platform.platform()
+    assert facts["Processor"] == processor() != ""
+
+
+def test_wall_time_is_from_the_first_start_to_the_last_end(whole, monkeypatch):
+    work = commonweight.programme(STUDY, ["table-1"], whole[0])
+    hours = {job.id: place for place, job in enumerate(work.jobs)}
+    real = work.store.how
+    monkeypatch.setattr(
+        Store,
+        "how",
+        lambda _, job_id: real(job_id) | {"started": f"2026-01-01T{hours[job_id]:02}:00:00", "seconds": 60},
+    )
+    assert work.facts()["From the first start to the last end"] == f"{len(hours) - 1}:01:00"
+    assert work.facts()["Time of all jobs"] == f"{len(hours)}:00"
+
+
+def test_a_report_says_what_its_records_say_of_the_claims_and_how_to_make_each_part(whole):
+    made, files = commonweight.programme(STUDY, TARGETS, whole[0]).report()
+    assert [one.name for one in made] == ["table-1", "table-2", "figure-2"]  # what was asked for, and no more
+    claims = next(path for path in files if path.name == "claims.csv").read_text(encoding="utf-8")
+    measured = {row["claim"] for row in csv.DictReader(claims.splitlines())}
+    assert measured == {"1", "2", "3", "4"}
+    page = files[0].read_text(encoding="utf-8")
+    for name in ("table-1", "table-2", "figure-2"):
+        assert f"commonweight run {whole[0]}/study.json {name} --out {whole[0]}</code>" in page

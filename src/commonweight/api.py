@@ -23,6 +23,7 @@ from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
 from commonweight.study.experiments import Experiment, Setting, settle
+from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
@@ -45,13 +46,18 @@ class Programme:
     experiments: dict[str, Experiment]
     store: Store
 
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job that the targets need, once."""
+        return tuple({job.id: job for experiment in self.experiments.values() for job in experiment.jobs}.values())
+
     def plan(self) -> Plan:
         """The jobs, done and missing, as the store is now."""
         return plan(self.experiments.values(), self.store)
 
     def precision_agreement(self) -> list[float]:
-        """Kendall's tau of sweeps that were not in float32 with the same sweeps in float32, one for each instance."""
-        return [value for job in self.plan().done for value in self.store.how(job.id).get(AGREEMENT, [])]
+        """Kendall's tau of sweeps that were not in float32 with the same in float32, one for each stored instance."""
+        return [value for job in self.jobs for value in self.store.how(job.id).get(AGREEMENT, [])]
 
     def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
@@ -79,11 +85,9 @@ class Programme:
         return shlex.join(map(str, ["commonweight", "run", source, *targets, "--out", self.store.out]))
 
     def facts(self) -> dict[str, str]:
-        """What the stored jobs cost and where they ran, for a reader."""
-        jobs = self.plan().done
+        """What the jobs, all of them stored, cost and where they ran, for a reader."""
+        jobs = self.jobs
         hows = [self.store.how(job.id) for job in jobs]
-        if not hows:
-            return {}
         starts = [datetime.fromisoformat(how["started"]) for how in hows]
         ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
         epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)

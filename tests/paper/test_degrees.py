@@ -123,6 +123,12 @@ def test_section_4_2_1_against_scipy(seed, study_seed):
                 inside.append(mean(0 if np.isnan(one) else one for one in taus))
             instances.append(mean(inside))
         assert ours(row) == [spread(instances)]
+    assert [row.numbers[1] for row in rows] == [None, None]  # its groups are not the paper's
+
+
+def test_section_4_2_1_beside_the_papers(monkeypatch):
+    monkeypatch.setattr(published, "CHILDREN", 8)
+    rows = only(section_4_2_1(made_up(tiny_setting(), "seeds", "random-2", "ground-truth"))).rows
     assert [row.numbers[1].value for row in rows] == list(published.SECTION_4_2_1)
 
 

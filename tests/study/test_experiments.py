@@ -144,6 +144,42 @@ def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
     assert measured.judged[0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
 
 
+@pytest.mark.parametrize("name", ["seeds", "orders", "orders-shuffled", "ground-truth", "random-2", "similar-4"])
+def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name):
+    """Jobs of one experiment may look at other moments (the first of `orders` is one of `seeds`)."""
+    some, store = setting(training__epochs=10, experiments__instances=3), Store(tmp_path)
+    experiment, index = catalogue(some)[name](), indexes(some)
+    for job in experiment.jobs:
+        rng, steps = np.random.default_rng(int(job.id, 16)), np.array(sorted(moments_of(job)))
+        accuracy = rng.random((job.copies, len(steps), len(job.children)))
+        others = {what: rng.random((job.copies, len(job.children))) for what in ("judged", "batch", "recalibrated")}
+        asked = {
+            "judged": job.images.judge_images,
+            "batch": job.calibration_batches,
+            "recalibrated": job.calibration_batches,
+        }
+        others = {what: array for what, array in others.items() if asked[what]}
+        trained = rng.integers(0, len(job.children), len(steps))
+        store.write(job, Result(Record(accuracy, steps, trained, **others)))
+    measured = experiment.read(store)
+    common = set.intersection(*(set(moments_of(job)) for job in experiment.jobs))
+    assert measured.step.tolist() == sorted(common)
+    for instance, parts in enumerate(experiment.instances):
+        for part in parts:
+            record = store.read(part.job)
+            for moment, step in enumerate(measured.step):
+                at = record.step.tolist().index(step)
+                for place, child in enumerate(part.job.children):
+                    assert measured.accuracy[instance, moment, index[child]] == record.accuracy[part.copy, at, place]
+                    assert measured.trained[instance, moment, index[child]] == (record.trained[at] == place)
+    assert (measured.judged is not None) == (name == "ground-truth")
+    assert (measured.batch is not None) == (measured.recalibrated is not None) == (name == "seeds")
+
+
+def moments_of(job):
+    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+
+
 def test_missing_and_disagreeing_jobs(tmp_path):
     some, store = setting(), Store(tmp_path)
     experiment = some.experiment("x", "X", similar(some.children, 2), [Member(0)], some.conditions)

@@ -8,6 +8,7 @@ import torch
 from tiny import tiny_study, write_idx_folder
 
 from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
+from commonweight.net import Statistics, sweep_under
 from commonweight.sharing import similar
 from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
@@ -217,3 +218,26 @@ def test_readings_under_other_statistics_leave_the_rest_alone(setting):
     assert one.batch is None
     assert two.batch.shape == two.recalibrated.shape == (2, 4)
     assert all(np.array_equal(array, two.arrays()[name]) for name, array in one.arrays().items())
+
+
+def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
+    """Against `sweep_under` itself (tests/net holds it to PyTorch's) on weights restored from the last snapshot."""
+    worker = Worker(setting.study.data, Runtime())
+    job = job_of(setting, calibration_batches=2, snapshots=[2])
+    result = do(worker, job)[1]
+    images = worker.images(job.images.augment)
+    net = make_engine(job, images, Runtime()).net
+    arrays = result.snapshots["epoch-2"]
+    net.load_state_dict(
+        {k.removeprefix("weights/"): torch.from_numpy(a) for k, a in arrays.items() if k.startswith("weights/")}
+    )
+    third = images.epoch(64, job.seeds.stream("data").fork(2), job.seeds.stream("augment").fork(2))  # of epochs 0 and 1
+    calibration = [batch for batch, _ in third]
+    assert len(calibration) == 2
+    for how, measured in (
+        (Statistics.BATCH, result.record.batch),
+        (Statistics.RECALIBRATED, result.record.recalibrated),
+    ):
+        expected = sweep_under(net, how, *images.validation(20), net.plan.children, 64, calibration)
+        assert np.array_equal(measured, expected.numpy())
+    assert not np.array_equal(result.record.batch, result.record.recalibrated)

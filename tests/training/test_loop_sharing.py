@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import numpy
 
+from commonweight.net import unit_names
 from commonweight.sharing import Kind, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import SearchSpace
 from commonweight.training import (
@@ -155,7 +156,8 @@ def test_private_statistics_move_for_their_own_child_alone(backend):
     net = backend.net(share_all_but(CHILDREN, 1, kinds={Kind.NORM}))
     engine = backend.engine(net)
     statistics = {
-        child: [*itertools.chain(*(net.units[name].buffers() for name in net.unit_names(child)))] for child in CHILDREN
+        child: [*itertools.chain(*(net.units[name].buffers() for name in unit_names(net.plan, child)))]
+        for child in CHILDREN
     }
     for visitor in CHILDREN[::7]:
         before = {child: [value.clone() for value in values] for child, values in statistics.items()}

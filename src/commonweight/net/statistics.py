@@ -11,6 +11,7 @@ from commonweight.errors import UsageError
 from commonweight.net.layers import Norm
 from commonweight.net.supernet import Plain, SuperNet
 from commonweight.net.sweep import right_answers, sweep
+from commonweight.net.units import unit_names
 from commonweight.space import Child
 
 
@@ -83,7 +84,7 @@ def _recalibrated(net: SuperNet, images: Tensor, labels: Tensor, child: Child, c
 
 def _norms(net: SuperNet, children: Sequence[Child]) -> list[Norm]:
     """The normalisations that any of the children uses."""
-    units = [net.units[name] for child in children for name in net.unit_names(child)]
+    units = [net.units[name] for child in children for name in unit_names(net.plan, child)]
     return list(dict.fromkeys(layer for unit in units for layer in unit.modules() if isinstance(layer, Norm)))
 
 

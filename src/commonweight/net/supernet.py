@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from commonweight.errors import UsageError
 from commonweight.net.shape import Combine, NetShape
-from commonweight.net.units import Units, unit_names
+from commonweight.net.units import Units
 from commonweight.seeds import Stream
 from commonweight.sharing import HEAD, STEM, Place, SharingPlan, Site
 from commonweight.space import Child
@@ -77,10 +77,6 @@ class SuperNet(nn.Module):
         """The modules that this child uses; raises `UsageError` for a child that is not trained here."""
         self.plan.position(child)
         return self._paths[child]
-
-    def unit_names(self, child: Child) -> tuple[str, ...]:
-        """Keys in `units` of what this child uses, in the order of `plan.sites`: `unit_names` of this net's plan."""
-        return unit_names(self.plan, child)
 
     def forward(self, images: Tensor, child: Child) -> Tensor:
         """Logits `[copy, batch, class]` of images `[batch, channel, height, width]`, the same for every copy."""

@@ -6,7 +6,17 @@ from commonweight.paper import published
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import group_counts, kinds_of_sharing, prefix_name
 from commonweight.paper.needs import quarter
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, beside_paper, mean_std
+from commonweight.paper.tables import (
+    INTERVALS,
+    PLUS_MINUS,
+    Column,
+    Number,
+    Row,
+    Table,
+    beside_paper,
+    mean_std,
+    with_paper,
+)
 from commonweight.ranking import gt_tau, last_k, mean_interval
 
 
@@ -21,7 +31,7 @@ def table_3a(evidence: Evidence) -> tuple[Table]:
         numbers = [number for name in names for number in _mean_and_std(evidence, name)]
         paper = published.TABLE_3A.get(m, (None,) * 4) if children == published.CHILDREN else (None,) * 4
         instances = len(evidence.measured[names[0]].accuracy)
-        rows.append(Row(f"m = {m}", instances, _paired(numbers, paper)))
+        rows.append(Row(f"m = {m}", instances, with_paper(numbers, paper)))
     columns = beside_paper(
         ("random_mean", f"random: Mean-{children}", 4),
         ("random_std", f"Std-{children}", 4),
@@ -43,7 +53,7 @@ def table_3b(evidence: Evidence) -> tuple[Table]:
         name = prefix_name(k, long=True)
         paper = _prefix_paper(evidence, k, long=True)[:2]
         rows.append(
-            Row(f"k = {k}", len(evidence.measured[name].accuracy), _paired(_mean_and_std(evidence, name), paper))
+            Row(f"k = {k}", len(evidence.measured[name].accuracy), with_paper(_mean_and_std(evidence, name), paper))
         )
     columns = beside_paper(("mean", f"Mean-{children}", 4), ("std", f"Std-{children}", 4))
     epochs = evidence.study.training.epochs * evidence.study.experiments.long_factor
@@ -62,7 +72,7 @@ def table_4(evidence: Evidence) -> tuple[Table]:
             length = epochs * (evidence.study.experiments.long_factor if long else 1)
             instances = len(evidence.measured[name].accuracy)
             paper = _prefix_paper(evidence, k, long=long)
-            rows.append(Row(f"{length} epochs, k = {k}", instances, _paired(numbers, paper)))
+            rows.append(Row(f"{length} epochs, k = {k}", instances, with_paper(numbers, paper)))
     columns = beside_paper(
         ("mean", f"Mean-{children}", 4),
         ("std", f"Std-{children}", 4),
@@ -95,7 +105,8 @@ def section_4_2_1(evidence: Evidence) -> tuple[Table]:
         ]
         means = np.mean(inside, axis=0)  # [instance]
         number = mean_std(means, mean_interval(means, evidence.stream("section-4.2.1", name)))
-        rows.append(Row(title, len(means), (number, Number(paper))))
+        beside = Number(paper) if children == published.CHILDREN else None
+        rows.append(Row(title, len(means), (number, beside)))
     columns = beside_paper(("mean", f"GT-Tau-Mean-{children} inside groups", 4))
     notes = (
         "Mean over the groups. A moment at which all children of a group tie counts as 0. The paper's numbers are of one "
@@ -151,10 +162,6 @@ def _accuracies(evidence: Evidence, experiment: str) -> list[Number]:
 def _prefix_paper(evidence: Evidence, k: int, *, long: bool) -> tuple[Number | None, ...]:
     """The paper's row for k shared cells; none where the cells are not as many as there, as k then means another share."""
     return published.TABLE_4[long][k] if evidence.study.net.cells == published.CELLS else (None,) * 4
-
-
-def _paired(numbers: list[Number], paper: tuple[Number | None, ...]) -> tuple[Number | None, ...]:
-    return tuple(n for pair in zip(numbers, paper, strict=True) for n in pair)
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

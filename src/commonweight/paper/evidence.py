@@ -68,7 +68,11 @@ class Evidence:
         """What was measured after each of the last `batches` mini-batches of the run, or before the end of an epoch."""
         measured = self.measured[experiment]
         end = measured.step[-1] if before_epoch is None else before_epoch * self.setting.batches_per_epoch
-        moments = np.searchsorted(measured.step, np.arange(end - batches + 1, end + 1))
+        wanted = np.arange(end - batches + 1, end + 1)
+        moments = np.searchsorted(measured.step, wanted)
+        assert np.array_equal(measured.step[moments], wanted), (
+            f"{experiment} was not looked at mini-batch by mini-batch"
+        )
         return Measured(measured.accuracy[:, moments], measured.step[moments], measured.trained[:, moments])
 
     def gt_tau_window(self, experiment: str) -> MeanStd:

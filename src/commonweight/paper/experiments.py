@@ -78,23 +78,24 @@ def prefix(setting: Setting, k: int, factor: int = 1) -> Experiment:
 
 def seeds_long(setting: Setting) -> Experiment:
     """One instance of `seeds`, trained longer (Figure 7)."""
-    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
-    conditions = _longer(looks, setting.study.experiments.long_factor)
+    conditions = _longer(_at_the_end(setting, rounds=2), setting.study.experiments.long_factor)
     return setting.experiment("seeds-long", "Trained longer", (setting.children,), _seeds(setting)[:1], conditions)
 
 
 def bn_momentum(setting: Setting, momentum: float) -> Experiment:
     """A few instances with another batch-norm momentum (Figure 8)."""
-    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
-    conditions = replace(looks, net=setting.study.net.model_copy(update={"bn_momentum": momentum}))
+    conditions = replace(
+        _at_the_end(setting, rounds=2), net=setting.study.net.model_copy(update={"bn_momentum": momentum})
+    )
     name = f"bn-{momentum}"
     return setting.experiment(name, f"BN momentum {momentum}", (setting.children,), _seeds(setting)[:FEW], conditions)
 
 
 def no_sgd_momentum(setting: Setting) -> Experiment:
     """A few instances without SGD momentum (Figure 9)."""
-    looks = setting.conditions.looking(every_epoch=False, last_batches=2 * len(setting.children))
-    conditions = replace(looks, training=setting.study.training.model_copy(update={"momentum": 0.0}))
+    conditions = replace(
+        _at_the_end(setting, rounds=2), training=setting.study.training.model_copy(update={"momentum": 0.0})
+    )
     return setting.experiment("sgd-0", "SGD momentum 0", (setting.children,), _seeds(setting)[:FEW], conditions)
 
 
@@ -134,6 +135,7 @@ def group_counts(setting: Setting) -> tuple[int, ...]:
 
 
 def prefix_name(k: int, *, long: bool) -> str:
+    """The name of the experiment that shares the first `k` cells, trained long or short."""
     return f"prefix-{k}-long" if long else f"prefix-{k}"
 
 
@@ -190,9 +192,9 @@ def _grouped(setting: Setting, name: str, title: str, groups: Partition) -> Expe
     return replace(experiment, instances=instances)
 
 
-def _at_the_end(setting: Setting) -> Conditions:
-    """Looked at after each mini-batch of the last round of all children, as Table 3 needs."""
-    return setting.conditions.looking(every_epoch=False, last_batches=len(setting.children))
+def _at_the_end(setting: Setting, rounds: int = 1) -> Conditions:
+    """Looked at after each mini-batch of the last rounds of all children: one for Table 3, two for Figures 5 to 9."""
+    return setting.conditions.looking(every_epoch=False, last_batches=rounds * len(setting.children))
 
 
 def _longer(conditions: Conditions, factor: int) -> Conditions:

@@ -15,7 +15,7 @@ from commonweight.paper.distributions import pruning, rank_boxes
 from commonweight.paper.evidence import Randomness
 from commonweight.paper.figures import Curves, Identity, Series
 from commonweight.paper.lastbatches import child_curves
-from commonweight.paper.readings import COLUMNS, reading_curves, reading_rows
+from commonweight.paper.readings import BANDS, COLUMNS, reading_curves, reading_rows, reading_series
 from commonweight.paper.readings import NOTES as READING_NOTES
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
 from commonweight.ranking import (
@@ -146,18 +146,10 @@ def _row(name: str, accuracies: np.ndarray, truth: np.ndarray, randomness: Rando
 def _readings(found: Imported, randomness: Randomness) -> list[Made]:
     instances, moments, children = found.accuracy.shape
     known = found.trained is not None and bool(found.trained.any(axis=1).all())
-    ways = [way for way in readings(moments, children) if known or way.name != "just after training"]
+    ways = [way for way in readings(moments, children) if known or not way.needs_trained]
     trained = found.trained if known and found.trained is not None else np.zeros(found.accuracy.shape, dtype=bool)
     rows = reading_rows(found.accuracy, trained, found.ground_truth, ways, "moments", randomness)
-    curves = Curves(
-        "readings-curves",
-        "GT-Tau of a reading against its cost",
-        "validation passes per child",
-        "GT-Tau",
-        tuple(reading_curves(rows)),
-        ("Bands: 95 % bootstrap over instances.",) if instances > 2 else (),
-        log_x=True,
-    )
+    curves = reading_curves(reading_series(ways, rows), (BANDS,) if instances > 2 else ())
     return [Table("readings", "These super-nets, read in several ways", COLUMNS, tuple(rows), READING_NOTES), curves]
 
 

@@ -1,6 +1,7 @@
 """Readings: the same super-nets read in several ways, against what each reading costs (not in the paper)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -24,32 +25,30 @@ NOTES = (
     PLUS_MINUS,
     INTERVALS,
 )
+BANDS = "Bands: 95 % bootstrap over instances."
 
 
 def readings_artefact(evidence: Evidence) -> tuple[Table, Table, Curves]:
     """Readings of the last mini-batches and of the last epochs, with a fixed and with shuffled orders."""
-    tables = tuple(
-        Table(name, f"Super-nets with {title}, read in several ways", COLUMNS, _rows(evidence, experiment), NOTES)
-        for name, title, experiment in (
-            ("readings", "a fixed order", "seeds"),
-            ("readings-shuffled", "shuffled orders", "orders-shuffled"),
-        )
-    )
-    series = [
-        one
-        for table, title in zip(tables, ("fixed", "shuffled"), strict=True)
-        for one in reading_curves(table.rows, f" ({title})")
-    ]
-    curves = Curves(
-        "readings-curves",
-        "GT-Tau of a reading against its cost",
-        "validation passes per child",
-        "GT-Tau",
-        tuple(series),
-        ("Readings of the last mini-batches. Bands: 95 % bootstrap over instances.",),
-        log_x=True,
-    )
-    return tables[0], tables[1], curves
+    tables, series = [], []
+    for name, order, short, experiment in (
+        ("readings", "a fixed order", "fixed", "seeds"),
+        ("readings-shuffled", "shuffled orders", "shuffled", "orders-shuffled"),
+    ):
+        window = evidence.window(experiment, ROUNDS * evidence.children)
+        epochs = evidence.after_epochs(experiment)[:, -evidence.study.experiments.last_epochs :]
+        dense = readings(len(window.step), evidence.children)
+        sparse = [way for way in readings(epochs.shape[1], evidence.children) if way.passes > 1]
+        randomness = partial(evidence.stream, "readings", experiment)
+        truth = evidence.ground_truth
+        rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", randomness)
+        nobody = np.zeros(epochs.shape[1:], dtype=bool)  # no reading of several moments looks at who was trained
+        more = reading_rows(epochs, nobody, truth, sparse, "epochs", randomness)
+        title = f"Super-nets with {order}, read in several ways"
+        tables.append(Table(name, title, COLUMNS, (*rows, *more), NOTES))
+        series += reading_series(dense, rows, f" ({short})")
+    fixed, shuffled = tables
+    return fixed, shuffled, reading_curves(series, ("Readings of the last mini-batches.", BANDS))
 
 
 def reading_rows(  # noqa: PLR0917
@@ -64,7 +63,7 @@ def reading_rows(  # noqa: PLR0917
     rows = []
     for way in ways:
         read = way(accuracies, trained)
-        title = f"{way.name} {moments}" if " of last " in way.name else way.name
+        title = f"{way.name} {moments}" if way.passes > 1 else way.name
         several = len(read) > 1
         stability = s_tau_interval(read, randomness(title, "S-Tau")) if several else None
         statistics = {
@@ -78,35 +77,22 @@ def reading_rows(  # noqa: PLR0917
     return rows
 
 
-def reading_curves(rows: Sequence[Row], suffix: str = "") -> list[Series]:
-    """GT-Tau against passes: one curve for each statistic of the last mini-batches, and the readings of one pass."""
+def reading_series(ways: Sequence[Reading], rows: Sequence[Row], suffix: str = "") -> list[Series]:
+    """GT-Tau against passes: one curve for each family of these readings, from their rows; single ones come last."""
+    families: dict[str, list[tuple[Reading, Number]]] = {}
+    for way, row in zip(ways, rows, strict=True):
+        _, gt, *_ = row.numbers
+        assert gt is not None
+        families.setdefault(way.family, []).append((way, gt))
     series = []
-    for statistic in ("mean", "median", "maximum"):
-        chosen = [row for row in rows if row.name.startswith(f"{statistic} of last ") and "epoch" not in row.name]
-        if chosen:
-            series.append(_curve(f"{statistic}{suffix}", chosen))
-    single = [row for row in rows if row.name in ("last moment", "just after training")]
-    return series + [_curve(f"{row.name}{suffix}", [row]) for row in single]
+    for family, members in sorted(families.items(), key=lambda item: len(item[1]) == 1):
+        low, high = band_of([gt.interval for _, gt in members])
+        passes, taus = np.array([[way.passes, gt.value] for way, gt in members]).T
+        series.append(Series(f"{family}{suffix}", passes, taus, low=low, high=high))
+    return series
 
 
-def _curve(name: str, rows: Sequence[Row]) -> Series:
-    passes, taus = (np.array([n.value for row in rows if (n := row.numbers[place])]) for place in (0, 1))
-    low, high = band_of([n.interval for row in rows if (n := row.numbers[1])])
-    return Series(name, passes, taus, low=low, high=high)
-
-
-def _rows(evidence: Evidence, experiment: str) -> tuple[Row, ...]:
-    window = evidence.window(experiment, ROUNDS * evidence.children)
-    epochs = evidence.after_epochs(experiment)[:, -evidence.study.experiments.last_epochs :]
-
-    def randomness(*purpose: str) -> np.random.Generator:
-        return evidence.stream("readings", experiment, *purpose)
-
-    truth = evidence.ground_truth
-    dense = readings(len(window.step), evidence.children)
-    sparse = [way for way in readings(epochs.shape[1], evidence.children) if " of last " in way.name]
-    nobody = np.zeros(epochs.shape[1:], dtype=bool)
-    return (
-        *reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", randomness),
-        *reading_rows(epochs, nobody, truth, sparse, "epochs", randomness),
-    )
+def reading_curves(series: Sequence[Series], notes: tuple[str, ...]) -> Curves:
+    """The figure of what `reading_series` gives."""
+    title, x = "GT-Tau of a reading against its cost", "validation passes per child"
+    return Curves("readings-curves", title, x, "GT-Tau", tuple(series), notes, log_x=True)

@@ -5,7 +5,7 @@ import numpy as np
 from commonweight.paper import published
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Curves, Series
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std, with_paper
 from commonweight.ranking import gt_tau, mean_interval, random_ranks, s_tau, s_tau_interval, top_n_rank
 
 TITLES = {
@@ -96,7 +96,7 @@ def figure_2(evidence: Evidence) -> tuple[Curves]:
 
 
 def _row(name: str, ranks: int, numbers: tuple[Number, ...], paper: tuple[Number, ...]) -> Row:
-    return Row(TITLES[name], ranks, tuple(n for pair in zip(numbers, paper, strict=True) for n in pair))
+    return Row(TITLES[name], ranks, with_paper(numbers, paper))
 
 
 def _last_epochs(evidence: Evidence) -> str:

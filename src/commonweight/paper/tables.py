@@ -62,6 +62,11 @@ def beside_paper(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
     )
 
 
+def with_paper(ours: Sequence[Number], paper: Sequence[Number | None]) -> tuple[Number | None, ...]:
+    """A row's numbers for the columns of `beside_paper`."""
+    return tuple(number for pair in zip(ours, paper, strict=True) for number in pair)
+
+
 def mean_std(values: Sequence[float] | np.ndarray, interval: Interval | None) -> Number:
     """Mean and population standard deviation, which the paper calls standard variance; a single value has none."""
     return Number(float(np.mean(values)), float(np.std(values)) if len(values) > 1 else None, interval)

@@ -20,12 +20,15 @@ Accuracies = NDArray[np.float64]
 class Reading:
     """A way to read a record: called with accuracies and trained, both [..., moment, child], it gives [..., child].
 
-    `passes` is how often it validates each child. Two readings are equal when their names and passes are.
+    `passes` is how often it validates each child; readings of one `family` differ in nothing else. One that
+    `needs_trained` is the only one to look at which child was trained. Two are equal when their names and passes are.
     """
 
     name: str
     function: Callable[[ArrayLike, ArrayLike], Accuracies] = field(compare=False, repr=False)
     passes: int
+    family: str = field(default="", compare=False)
+    needs_trained: bool = field(default=False, compare=False)
 
     def __call__(self, accuracies: ArrayLike, trained: ArrayLike) -> Accuracies:
         """The accuracy that each child is ranked by; raises `UsageError` as its function does."""
@@ -90,24 +93,24 @@ def readings(moments: int, children: int) -> list[Reading]:
     """
     if moments < 1 or children < 1:
         raise UsageError(f"got {moments} moment(s) of {children} child(ren); expected at least 1 of each: record more")
-    found = [Reading("last moment", lambda accuracies, _: last(accuracies), 1)]
+    found = [Reading("last moment", lambda accuracies, _: last(accuracies), 1, "last moment")]
     for statistic in (_mean_reading, _median_reading, _max_reading):
         found += [statistic(k) for k in _window_lengths(moments)]
     if moments >= children:
-        found.append(Reading("just after training", just_trained, 1))
+        found.append(Reading("just after training", just_trained, 1, "just after training", needs_trained=True))
     return found
 
 
 def _mean_reading(k: int) -> Reading:
-    return Reading(f"mean of last {k}", lambda accuracies, _: mean_of_last(accuracies, k), k)
+    return Reading(f"mean of last {k}", lambda accuracies, _: mean_of_last(accuracies, k), k, "mean")
 
 
 def _median_reading(k: int) -> Reading:
-    return Reading(f"median of last {k}", lambda accuracies, _: median_of_last(accuracies, k), k)
+    return Reading(f"median of last {k}", lambda accuracies, _: median_of_last(accuracies, k), k, "median")
 
 
 def _max_reading(k: int) -> Reading:
-    return Reading(f"maximum of last {k}", lambda accuracies, _: max_of_last(accuracies, k), k)
+    return Reading(f"maximum of last {k}", lambda accuracies, _: max_of_last(accuracies, k), k, "maximum")
 
 
 def _window_lengths(moments: int) -> list[int]:

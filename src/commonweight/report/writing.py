@@ -27,20 +27,8 @@ def write_report(about: About, made: Sequence[Made], out: Path, run: Run) -> lis
 
 def to_document(about: About, made: Sequence[Made], run: Run) -> str:
     """The whole report as one Markdown document beside its `figures/`: claims, then tables, then figures."""
-    claims_first = sorted(made, key=lambda item: not isinstance(item, Claims))
-    texts = [text for item in claims_first if (text := to_text(item)) is not None]
-    figures = [
-        "\n".join(
-            [
-                f"### {escaped(heading(item))}",
-                "",
-                f"![{escaped(item.title)}](figures/{item.name}.png)",
-                *bullets(item.notes),
-            ]
-        )
-        for item in made
-        if to_text(item) is None
-    ]
+    ordered = sorted(made, key=lambda item: (not isinstance(item, Claims), to_text(item) is None))
+    sections = [to_text(item) or _figure(item) for item in ordered]
     facts = [row(["", ""]), row(["---", "---"]), *(row(map(escaped, fact)) for fact in run.facts.items())]
     settings = ["## Settings", "", "```yaml", about.settings.rstrip(), "```", ""] if about.settings else []
     return "\n".join(
@@ -50,11 +38,15 @@ def to_document(about: About, made: Sequence[Made], run: Run) -> str:
             *(line for sentence in about.sentences for line in (escaped(sentence), "")),
             *([*facts, ""] if run.facts else []),
             *_fenced("Made by", run.command),
-            *texts,
-            *figures,
+            *sections,
             *settings,
         ]
     )
+
+
+def _figure(made: Made) -> str:
+    picture = f"![{escaped(made.title)}](figures/{made.name}.png)"
+    return "\n".join([f"### {escaped(heading(made))}", "", picture, *bullets(made.notes)])
 
 
 def _fenced(what: str, command: str) -> list[str]:
