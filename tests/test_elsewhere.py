@@ -332,3 +332,20 @@ def test_files_that_are_missing_end_the_command(tmp_path, write, truth):
     )
     assert "--ground-truth" in call(write("a.csv", log(ROWS)), code=2).stderr
     call("--ground-truth", truth, code=2)
+
+
+def test_the_command_writes_a_report_that_says_how_the_files_were_read(write, truth, tmp_path):
+    out, paths = tmp_path / "my report", [write(f"{number}.csv", log(rows)) for number, rows in enumerate(INSTANCES)]
+    result = call(*paths, "--ground-truth", truth, "--rows", "moments", "--out", out)
+    page, document = ((out / "report" / name).read_text(encoding="utf-8") for name in ("index.html", "report.md"))
+    assert f"report: {out}/report/index.html" in result.stderr
+    assert "Ranks from elsewhere" in page
+    assert "# Ranks from elsewhere" in document
+    assert f"Instances: {len(INSTANCES)}, moments: " in document
+    files = " ".join(map(str, paths))
+    command = f"commonweight rank {files} --ground-truth {truth} --rows moments --out '{out}'"
+    assert command in document
+    assert {path.stem for path in (out / "report/figures").glob("*.png")} >= {"accuracies", "gt-tau", "readings-curves"}
+    assert (out / "report/tables/claims.csv").is_file()
+    for text in result.stdout.split("\n\n"):
+        assert text.strip() in document

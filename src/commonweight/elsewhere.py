@@ -1,5 +1,6 @@
 """Ranks that another program made: from arrays, data frames or files to what they are worth."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,13 @@ def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = Non
     mask = _just_trained(np.reshape(trained, accuracy.shape[:2]) if trained else None, first.children, accuracy.shape)
     shape = f"instances: {accuracy.shape[0]}, moments: {accuracy.shape[1]}, children: {accuracy.shape[2]}"
     return Imported(first.children, accuracy, truth, step, mask), [*told, how, shape]
+
+
+def rank_command(files: Sequence[Path], ground_truth: Path, rows: str | None, out: Path) -> str:
+    """The command that makes the report of these files again."""
+    said = [] if rows is None else ["--rows", rows]
+    words = ["commonweight", "rank", *files, "--ground-truth", ground_truth, *said, "--out", out]
+    return shlex.join(map(str, words))
 
 
 def report_ranks(made: Sequence[Made], told: Sequence[str], command: str, out: Path) -> list[Path]:

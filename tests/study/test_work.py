@@ -223,7 +223,7 @@ def test_readings_under_other_statistics_leave_the_rest_alone(setting):
 def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
     """Against `sweep_under` itself (tests/net holds it to PyTorch's) on weights restored from the last snapshot."""
     worker = Worker(setting.study.data, Runtime())
-    job = job_of(setting, calibration_batches=2, snapshots=[2])
+    job = job_of(setting, calibration_batches=1, snapshots=[2])
     result = do(worker, job)[1]
     images = worker.images(job.images.augment)
     net = make_engine(job, images, Runtime()).net
@@ -232,8 +232,7 @@ def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches
         {k.removeprefix("weights/"): torch.from_numpy(a) for k, a in arrays.items() if k.startswith("weights/")}
     )
     third = images.epoch(64, job.seeds.stream("data").fork(2), job.seeds.stream("augment").fork(2))  # of epochs 0 and 1
-    calibration = [batch for batch, _ in third]
-    assert len(calibration) == 2
+    calibration = [next(third)[0]]  # half of the images: all of them would have one mean in any order
     for how, measured in (
         (Statistics.BATCH, result.record.batch),
         (Statistics.RECALIBRATED, result.record.recalibrated),

@@ -1,9 +1,7 @@
 """The command line: words become objects, outcomes become exit codes."""
 
-import json
 import os
 import platform
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,17 +10,16 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from commonweight import api
-from commonweight.elsewhere import read_ranks, report_ranks
+from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
+from commonweight.elsewhere import rank_command, read_ranks, report_ranks
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
-from commonweight.paper import ARTEFACTS, Made, named
+from commonweight.paper import ARTEFACTS, named
 from commonweight.paper.imported import judge
-from commonweight.report import preface, to_data, to_terminal, to_text
+from commonweight.report import preface
 from commonweight.report.progress import clock, watch
 from commonweight.study.executors import Executor, Inline, Local
 from commonweight.study.load import dump_study, load_study, shipped_studies
@@ -42,12 +39,12 @@ class Guarded(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except CommonweightError as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
             raise typer.Exit(exit_code(error)) from None
         except BrokenPipeError:
             raise  # who reads our results has seen enough; typer ends quietly
         except OSError as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
             raise typer.Exit(ERROR) from None
 
 
@@ -81,7 +78,7 @@ def _options(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     if show_version:
-        _print(version("commonweight"))
+        print_text(version("commonweight"))
         raise typer.Exit
 
 
@@ -121,18 +118,18 @@ def run(
     _say_refused(work)
     todo = work.plan()
     for reason in todo.damaged.values():
-        _say(f"{reason}; training it again")
-    _say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
-    with _resumable(work.store.out), watch(todo, _errors()) as observe:
+        say(f"{reason}; training it again")
+    say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
+    with _resumable(work.store.out), watch(todo, errors()) as observe:
         api.train_missing(work, todo, executor, observe)
     if agreement := work.precision_agreement():
-        _say(
+        say(
             f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
             f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
         )
     made, files = work.report()
-    _print_all(made, preface(work.setting), as_json)
-    _say(f"report: {files[0]}")
+    print_all(made, preface(work.setting), as_json)
+    say(f"report: {files[0]}")
 
 
 @app.command(epilog="Example: **commonweight plan quick table-1**")
@@ -155,7 +152,7 @@ def plan(
     size = sum(map(record_bytes, todo.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
-        _print_json(
+        print_json(
             {
                 "jobs": len(todo.jobs),
                 "done": len(todo.done),
@@ -171,11 +168,11 @@ def plan(
         return
     _say_refused(work)
     for artefact in work.targets:
-        _print(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
+        print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
     missing = {job.id for job in todo.missing}
     for name, jobs in needs.items():
-        _print(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
-    _print(
+        print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
+    print_text(
         f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
         f"about {clock(seconds)} with {processes or 'no'} worker processes, about {size / 1e6:.1f} MB"
     )
@@ -190,12 +187,12 @@ def ls(
     studies = [out / api.STUDY_FILE, *sorted(out.glob(f"*/{api.STUDY_FILE}"))]
     found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
     if as_json:
-        _print_json({"shipped": shipped, "results": found})
+        print_json({"shipped": shipped, "results": found})
         return
     for name, about in shipped.items():
-        _print(f"{name}: {about}")
+        print_text(f"{name}: {about}")
     for folder, jobs in found.items():
-        _print(f"{folder}: {jobs} stored jobs")
+        print_text(f"{folder}: {jobs} stored jobs")
 
 
 @app.command(epilog="Examples: **commonweight show quick**, **commonweight show table-1 --out results/quick**")
@@ -207,16 +204,16 @@ def show(
     """Show a study as it is resolved, or from the results in --out a target or a job."""
     if _is_target(thing):
         work = _stored(out, [thing])
-        _print_all(work.make(), preface(work.setting), as_json)
+        print_all(work.make(), preface(work.setting), as_json)
         return
     if out is not None:
-        _show_job(Store(out), thing, as_json)
+        show_job(Store(out), thing, as_json)
         return
     study = load_study(thing)
     if as_json:
-        _print_json(study.model_dump(mode="json"))
+        print_json(study.model_dump(mode="json"))
     else:
-        _print(dump_study(study).rstrip())
+        print_text(dump_study(study).rstrip())
 
 
 @app.command(epilog="Example: **commonweight info --json**")
@@ -233,10 +230,10 @@ def info(as_json: Json = False) -> None:
         "because": reason,
     }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, fact in facts.items():
-        _print(f"{name}: {fact}")
+        print_text(f"{name}: {fact}")
 
 
 @app.command(epilog="Example: **commonweight check --out results/quick**")
@@ -253,11 +250,11 @@ def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results
         except StoreError as error:
             damaged[job_id] = str(error)
     if as_json:
-        _print_json({"whole": whole, "damaged": damaged})
+        print_json({"whole": whole, "damaged": damaged})
     else:
         for reason in damaged.values():
-            _print(reason)
-        _print(f"{whole} jobs whole, {len(damaged)} damaged")
+            print_text(reason)
+        print_text(f"{whole} jobs whole, {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(DAMAGED)
 
@@ -271,8 +268,8 @@ def report(
     """Make tables, figures and the page again from stored records; nothing is trained."""
     work = _stored(out, target or [])
     made, files = work.report()
-    _print_all(made, preface(work.setting), as_json)
-    _say(f"report: {files[0]}")
+    print_all(made, preface(work.setting), as_json)
+    say(f"report: {files[0]}")
 
 
 @app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")
@@ -292,21 +289,11 @@ def rank(
     """Say what ranks from elsewhere are worth: rows are moments or instances, columns are children."""
     found, told = read_ranks(file, ground_truth, rows)
     for sentence in told:
-        _say(sentence)
+        say(sentence)
     made = judge(found)
     if out is not None:
-        words = [
-            "commonweight",
-            "rank",
-            *file,
-            "--ground-truth",
-            ground_truth,
-            *(["--rows", rows] if rows else []),
-            "--out",
-            out,
-        ]
-        _say(f"report: {report_ranks(made, told, shlex.join(map(str, words)), out)[0]}")
-    _print_all(made, [], as_json)
+        say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, out), out)[0]}")
+    print_all(made, [], as_json)
 
 
 def main() -> None:
@@ -328,7 +315,7 @@ def _cores() -> int:
 
 def _say_refused(work: api.Programme) -> None:
     for name, reason in work.refused.items():
-        _say(f"not made: {name}: {reason}")
+        say(f"not made: {name}: {reason}")
 
 
 def _is_target(word: str) -> bool:
@@ -347,69 +334,10 @@ def _stored(out: Path | None, targets: list[str]) -> api.Programme:
     return api.programme(load_study(path), targets, out)
 
 
-def _show_job(store: Store, word: str, as_json: bool) -> None:
-    ids = [job_id for job_id in store.ids() if job_id.startswith(word)]
-    if len(ids) != 1:
-        raise UsageError(f"{word!r} is the start of {len(ids)} job ids in {store.jobs}; expected exactly 1")
-    store.verify(ids[0])
-    job = store.job(ids[0])
-    record = store.read(job)
-    final = record.accuracy[:, -1] if record.judged is None else record.judged
-    content = {
-        "id": job.id,
-        "label": job.label,
-        "job": job.model_dump(mode="json"),
-        "how": store.how(job.id),
-        "final accuracy": dict(zip(job.children, final.mean(axis=0).round(4).tolist(), strict=True)),
-    }
-    if as_json:
-        _print_json(content)
-        return
-    _print(f"job {job.id}: {job.label}")
-    _print(f"how: {json.dumps(content['how'])}")
-    _print(f"what: {json.dumps(content['job'], ensure_ascii=False)}")
-    _print(f"accuracy at the end, mean over {job.copies} copies: {json.dumps(content['final accuracy'])}")
-
-
 @contextmanager
 def _resumable(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say(f"interrupted; finished jobs are kept in {out}, the same command goes on from there")
+        say(f"interrupted; finished jobs are kept in {out}, the same command goes on from there")
         raise
-
-
-def _print_all(made: list[Made], before: list[str], as_json: bool) -> None:
-    if as_json:
-        _print_json({item.name: to_data(item) for item in made})
-        return
-    console = Console()
-    for sentence in before:
-        console.print(Text(sentence + "\n"), soft_wrap=not console.is_terminal)
-    for item in made:
-        shown = to_terminal(item) if console.is_terminal else to_text(item)
-        if isinstance(shown, str):
-            print(shown)
-        elif shown is not None:
-            console.print(shown)
-
-
-def _print(text: str) -> None:
-    print(text)
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def _say(text: str) -> None:
-    _errors().print(Text(text), soft_wrap=True)
-
-
-def _errors() -> Console:
-    return Console(stderr=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,73 @@
+"""What the command line prints: results on standard output, everything else on standard error."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from commonweight.errors import UsageError
+from commonweight.paper import Made
+from commonweight.report import to_data, to_terminal, to_text
+from commonweight.study.store import Store
+
+
+def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
+    """Sentences, then tables and claims; or everything as JSON."""
+    if as_json:
+        print_json({item.name: to_data(item) for item in made})
+        return
+    console = Console()
+    for sentence in before:
+        console.print(Text(sentence + "\n"), soft_wrap=not console.is_terminal)
+    for item in made:
+        shown = to_terminal(item) if console.is_terminal else to_text(item)
+        if isinstance(shown, str):
+            print(shown)
+        elif shown is not None:
+            console.print(shown)
+
+
+def print_text(text: str) -> None:
+    """A result, on standard output."""
+    print(text)
+
+
+def print_json(content: Any) -> None:
+    """A result for a program."""
+    print(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    errors().print(Text(text), soft_wrap=True)
+
+
+def errors() -> Console:
+    """Standard error."""
+    return Console(stderr=True)
+
+
+def show_job(store: Store, word: str, as_json: bool) -> None:
+    """The stored job whose id starts with this word."""
+    ids = [job_id for job_id in store.ids() if job_id.startswith(word)]
+    if len(ids) != 1:
+        raise UsageError(f"{word!r} is the start of {len(ids)} job ids in {store.jobs}; expected exactly 1")
+    store.verify(ids[0])
+    job = store.job(ids[0])
+    record = store.read(job)
+    final = record.accuracy[:, -1] if record.judged is None else record.judged
+    content = {
+        "id": job.id,
+        "label": job.label,
+        "job": job.model_dump(mode="json"),
+        "how": store.how(job.id),
+        "final accuracy": dict(zip(job.children, final.mean(axis=0).round(4).tolist(), strict=True)),
+    }
+    if as_json:
+        print_json(content)
+        return
+    print_text(f"job {job.id}: {job.label}")
+    print_text(f"how: {json.dumps(content['how'])}")
+    print_text(f"what: {json.dumps(content['job'], ensure_ascii=False)}")
+    print_text(f"accuracy at the end, mean over {job.copies} copies: {json.dumps(content['final accuracy'])}")
