@@ -253,6 +253,12 @@ def everything(tmp_path_factory):
     return out, commonweight.run(LONG, out=out)
 
 
+def test_a_report_of_everything_is_made_again_without_naming_targets(everything):
+    out, _ = everything
+    document = (out / "report/report.md").read_text(encoding="utf-8")
+    assert f"\ncommonweight run {out}/study.json --out {out}\n" in document
+
+
 def test_no_target_named_makes_all_of_them(everything):
     out, made = everything
     work = api.programme(LONG, out=out)

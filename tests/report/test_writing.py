@@ -96,6 +96,10 @@ def test_the_document_holds_every_table_claim_and_figure(tmp_path):
     assert to_markdown(TABLE) in text
     assert claim_forms.to_markdown(claims()) in text
     assert "](figures/figure-9.png)" in text
+    places = [
+        text.index(part) for part in (claim_forms.to_markdown(claims()), to_markdown(TABLE), "figures/figure-9.png")
+    ]
+    assert places == sorted(places)  # though the table was made before the claims
     assert "```sh\ncommonweight run all\n```" in text
     assert "| machine | two \\| cores |" in text
     assert "name: tiny" in text
@@ -202,3 +206,5 @@ def test_the_shipped_paper_study_differs_in_nothing():
     assert preface(paper) == ["The study has the paper's own settings."]
     shorter = Setting(load_study("paper", {"training.epochs": 100}), "f" * 64, (32, 32), 50_000, 10_000, 10_000)
     assert "epochs: 100 (200)." in preface(shorter)[1]
+    shared = preface(setting(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [2]}))[1]
+    assert "sharing: all but norm, edge 2 (all)" in shared

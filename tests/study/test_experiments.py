@@ -221,3 +221,20 @@ def test_the_jobs_say_what_the_study_says():
             assert (job.images.fingerprint, job.images.train_images, job.images.sweep_images) == ("f" * 64, 128, 20)
             tuned = int(name.startswith("finetuned"))
             assert (job.seeds.data, job.seeds.augment) == (tuned, tuned)
+
+
+def test_a_studys_own_sharing_is_that_of_its_super_nets():
+    """Where an experiment does not say another one; and a child alone shares with nobody."""
+    own = {"kind": "all-but", "kinds": ["norm"]}
+    for name, build in catalogue(setting(training__epochs=5, sharing=own)).items():
+        for job in build().jobs:
+            says = name.startswith(("prefix", "unshared", "only"))
+            if len(job.children) == 1:
+                assert job.sharing.kind == "all"
+            elif not says:
+                assert job.sharing.model_dump(mode="json") == {
+                    "kind": "all-but",
+                    "k": None,
+                    "kinds": ["norm"],
+                    "edges": [],
+                }

@@ -51,6 +51,7 @@ IMPOSSIBLE = [
     ),
     ("sharing", {"kind": "prefix", "k": 2}, r"sharing\.k: 2; at most net\.cells = 1"),
     ("sharing", {"kind": "all-but", "edges": [4]}, r"sharing\.edges: \[4\]; the space has edges 1 … 3"),
+    ("experiments.long_factor", 1, r"experiments\.long_factor: got 1; .*greater than or equal to 2"),
     ("sharing.k", 0, r"sharing\.k: 0 with kind 'all'; prefix needs k, and no other kind has it"),
     ("data.path", 3, r"data\.path: got 3; .*valid string"),
     ("data.train_images", 0, r"data\.train_images: got 0; .*greater than or equal to 1"),

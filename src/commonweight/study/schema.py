@@ -47,9 +47,9 @@ class ExperimentsSpec(Spec):
     instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
     ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
     last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
-    long_factor: Annotated[Count, Field(description="how many times longer the long runs train (the paper's 2000)")] = (
-        10
-    )
+    long_factor: Annotated[
+        int, Field(ge=2, description="how many times longer the long runs train (paper: 2000 epochs for 200)")
+    ] = 10
     finetune_batches: Annotated[Count, Field(description="mini-batches of fine-tuning a child from a snapshot")] = 64
     calibration_batches: Annotated[
         Count, Field(description="training batches on which batch-norm statistics are recalibrated for one child")
