@@ -66,7 +66,7 @@ def survivors(rows, truth, kept, top):
 def test_who_survives_pruning(seed):
     made = make(seed)
     truth = truth_of(made)
-    table, curves = insight_1(made)
+    table, inside_curves, across_curves = insight_1(made)
     assert [column.key for column in table.columns] == ["top_1", "top_3", "top_5"]  # 10 are more than there are
     expected = []
     for kept in (6, 4, 2, 1):  # 3/4, 1/2, 1/4 and 1/8 of 8
@@ -84,18 +84,27 @@ def test_who_survives_pruning(seed):
     assert [row.name.partition(",")[0] for row in table.rows[::3]] == [f"keep {k} of 8" for k in (6, 4, 2, 1)]
     assert all(row.name.endswith("by chance") for row in table.rows[2::3])
 
-    assert len(curves.series) == 3 + 3 + 1
-    for series, top in zip(curves.series[:3], (1, 3, 5), strict=True):
-        values = [mean(survivors(last_epochs(made, i), truth, kept, top) for i in range(4)) for kept in range(1, 9)]
-        assert series.values == pytest.approx(values)
+    assert (inside_curves.name, across_curves.name) == ("insight-1-epochs", "insight-1-instances")
+    of_one = [
+        [survivors(last_epochs(made, i), truth, kept, top) for i in range(4)]
+        for top in (1, 3, 5)
+        for kept in range(1, 9)
+    ]
+    of_all = [survivors(at_the_end(made), truth, kept, top) for top in (1, 3, 5) for kept in range(1, 9)]
+    for curves, expected in ((inside_curves, list(map(mean, of_one))), (across_curves, of_all)):
+        assert [series.name for series in curves.series] == ["top 1", "top 3", "top 5", "by chance"]
+        assert np.concatenate([series.values for series in curves.series[:3]]) == pytest.approx(expected)
+        for series in curves.series:
+            assert series.at == pytest.approx([1 - kept / 8 for kept in range(1, 9)])
+        assert curves.series[-1].values == pytest.approx([kept / 8 for kept in range(1, 9)])
+        assert all((series.low >= 0).all() and (series.high <= 1).all() for series in curves.series[:3])
+    for series in inside_curves.series[:3]:
         assert (series.low <= series.values + 1e-12).all()
         assert (series.high >= series.values - 1e-12).all()
-    for series, top in zip(curves.series[3:6], (1, 3, 5), strict=True):
-        assert series.dotted
-        assert series.values == pytest.approx([survivors(at_the_end(made), truth, kept, top) for kept in range(1, 9)])
-    for series in curves.series:
-        assert series.at == pytest.approx([1 - kept / 8 for kept in range(1, 9)])
-    assert curves.series[-1].values == pytest.approx([kept / 8 for kept in range(1, 9)])
+    for series, place in zip(across_curves.series[:3], range(3), strict=True):  # the table's intervals are the curve's
+        for row, kept in zip(table.rows[1::3], (6, 4, 2, 1), strict=True):
+            interval = row.numbers[place].interval
+            assert (interval.low, interval.high) == (series.low[kept - 1], series.high[kept - 1])
 
 
 def test_a_perfect_record_keeps_the_best_to_the_end():
@@ -108,14 +117,14 @@ def test_a_perfect_record_keeps_the_best_to_the_end():
 
 
 def test_two_instances_have_no_bands():
-    table, curves = insight_1(make(instances=2))
+    table, *figures = insight_1(make(instances=2))
     assert all(number.interval is None for row in table.rows for number in row.numbers)
-    assert all(series.low is None and series.high is None for series in curves.series)
+    assert all(series.low is None and series.high is None for curves in figures for series in curves.series)
 
 
 def test_three_children_have_two_tops():
     made = make(space={"nodes": 1, "primitives": ["max_pool_3x3", "avg_pool_3x3", "skip_connect"]}, instances=3)
-    table, _ = insight_1(made)
+    table, *_ = insight_1(made)
     assert [column.title for column in table.columns] == ["top 1", "top 3"]
     assert [row.name.split()[1] for row in table.rows[::3]] == ["2", "1"]
     assert np.isfinite([number.value for row in table.rows for number in row.numbers]).all()

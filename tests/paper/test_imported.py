@@ -54,7 +54,8 @@ def expected_row(ranks, truth):
 # What appears when
 
 
-READINGS, PRUNING = ["readings", "readings-curves"], ["insight-1", "insight-1-curves"]
+READINGS, PRUNING = ["readings", "readings-curves"], ["insight-1", "insight-1-moments", "insight-1-instances"]
+INSIGHT, INSIDE, ACROSS = PRUNING
 CURVES = ["ranks-over-moments", "accuracies", "gt-tau"]
 
 
@@ -62,11 +63,11 @@ CURVES = ["ranks-over-moments", "accuracies", "gt-tau"]
     ("shape", "trained", "expected", "claims"),
     [
         ((1, 1), False, [], [4]),
-        ((2, 1), False, PRUNING, [4]),
-        ((4, 1), False, [*PRUNING, "ranks-over-instances"], [4]),
-        ((4, 1), True, [*PRUNING, "ranks-over-instances"], [4, 6]),
-        ((1, 2), False, [*READINGS, *PRUNING], [4]),
-        ((1, 16), True, [*READINGS, *PRUNING, *CURVES], [4, 6]),
+        ((2, 1), False, [INSIGHT, ACROSS], [4]),
+        ((4, 1), False, [INSIGHT, ACROSS, "ranks-over-instances"], [4]),
+        ((4, 1), True, [INSIGHT, ACROSS, "ranks-over-instances"], [4, 6]),
+        ((1, 2), False, [*READINGS, INSIGHT, INSIDE], [4]),
+        ((1, 16), True, [*READINGS, INSIGHT, INSIDE, *CURVES], [4, 6]),
         ((4, 16), False, [*READINGS, *PRUNING, "ranks-over-instances", *CURVES], [3, 4]),
         ((4, 16), True, [*READINGS, *PRUNING, "ranks-over-instances", *CURVES], [3, 4, 6]),
     ],
@@ -84,7 +85,7 @@ def test_what_a_table_allows(shape, trained, expected, claims):
         "accuracies": Curves,
     }
     kinds |= {"ranks-over-instances": Boxes, "ranks-over-moments": Boxes}
-    kinds |= {"insight-1-curves": Curves, "readings-curves": Curves}
+    kinds |= dict.fromkeys((INSIDE, ACROSS, "readings-curves"), Curves)
     assert all(isinstance(item, kinds[name]) for name, item in made.items())
 
 

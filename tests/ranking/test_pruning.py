@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from commonweight.errors import UsageError
-from commonweight.ranking import keep, mean_rank, random_ranks, ranks, survival, survival_interval
+from commonweight.ranking import keep, mean_rank, random_ranks, ranks, survival, survival_intervals
 
 VALUES = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 several = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
@@ -134,38 +134,41 @@ def test_impossible_input_is_refused(call, message):
 # the interval
 
 
-def test_survival_interval_is_the_loop_over_draws():
+def test_survival_intervals_are_the_loop_over_draws():
     rng = np.random.default_rng(4)
     truth = rng.random(12)
     accuracies = np.round(truth + rng.normal(0, 0.8, (5, 12)), 1)  # some ties
     draws = np.random.default_rng(6).integers(0, 5, size=(300, 5))
-    best = sorted(range(12), key=lambda child: (-truth[child], child))[:3]
-    shares = [len(set(brute_kept(accuracies[drawn], 4)) & set(best)) / 3 for drawn in draws]
-    result = survival_interval(accuracies, truth, 3, 4, np.random.default_rng(6), resamples=300, level=0.8)
+    best = sorted(range(12), key=lambda child: (-truth[child], child))
+    result = survival_intervals(
+        accuracies, truth, np.random.default_rng(6), (1, 3), (4, 7, 12), resamples=300, level=0.8
+    )
     assert result is not None
-    np.testing.assert_allclose([result.low, result.high], np.percentile(shares, [10, 90]))
-    assert result.low < result.high
-    assert result.level == 0.8
+    assert [len(row) for row in result] == [2, 2, 2]
+    for row, kept in zip(result, (4, 7, 12), strict=True):
+        for interval, top in zip(row, (1, 3), strict=True):
+            shares = [len(set(brute_kept(accuracies[drawn], kept)) & set(best[:top])) / top for drawn in draws]
+            np.testing.assert_allclose([interval.low, interval.high], np.percentile(shares, [10, 90]))
+            assert interval.level == 0.8
+    assert result[0][1].low < result[0][1].high
 
 
-def test_survival_interval_holds_what_is_sure_and_what_is_not():
+def test_survival_intervals_hold_what_is_sure_and_what_is_not():
     rng = np.random.default_rng(5)
     truth = np.arange(12.0)
-    sure = survival_interval(np.tile(truth, (3, 1)), truth, 3, 3, rng)
-    assert sure is not None
+    ((sure,),) = survival_intervals(np.tile(truth, (3, 1)), truth, rng, [3], [3])
     assert (sure.low, sure.high) == (1, 1)
-    wrong = survival_interval(np.tile(-truth, (3, 1)), truth, 3, 3, rng)
-    assert wrong is not None
+    ((wrong,),) = survival_intervals(np.tile(-truth, (3, 1)), truth, rng, [3], [3])
     assert (wrong.low, wrong.high) == (0, 0)
-    noise = survival_interval(rng.random((6, 12)), truth, 5, 6, rng)
-    assert noise is not None
+    ((noise,),) = survival_intervals(rng.random((6, 12)), truth, rng, [5], [6])
     assert 0 <= noise.low < noise.high <= 1
+    assert len(survival_intervals(rng.random((6, 12)), truth, rng)) == 12  # every number kept
 
 
-def test_two_instances_have_no_survival_interval():
+def test_two_instances_have_no_survival_intervals():
     rng = np.random.default_rng(0)
-    assert survival_interval(rng.random((2, 4)), np.arange(4), 1, 2, rng) is None
-    assert survival_interval(rng.random((3, 4)), np.arange(4), 1, 2, rng) is not None
+    assert survival_intervals(rng.random((2, 4)), np.arange(4), rng, [1]) is None
+    assert survival_intervals(rng.random((3, 4)), np.arange(4), rng, [1]) is not None
 
 
 @pytest.mark.parametrize(
@@ -177,9 +180,9 @@ def test_two_instances_have_no_survival_interval():
 )
 def test_impossible_survival_intervals_are_refused(top, kept, message):
     with pytest.raises(UsageError, match=message):
-        survival_interval(np.ones((3, 4)), np.arange(4), top, kept, np.random.default_rng(0))
+        survival_intervals(np.ones((3, 4)), np.arange(4), np.random.default_rng(0), [top], [kept])
 
 
-def test_a_survival_interval_is_of_one_set_of_instances():
+def test_survival_intervals_are_of_one_set_of_instances():
     with pytest.raises(UsageError, match=r"expected \[instance, child\]"):
-        survival_interval(np.ones((2, 3, 4)), np.arange(4), 1, 2, np.random.default_rng(0))
+        survival_intervals(np.ones((2, 3, 4)), np.arange(4), np.random.default_rng(0), [1])

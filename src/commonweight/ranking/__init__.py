@@ -38,7 +38,7 @@ from commonweight.ranking.metrics import (
     top_n_rank,
 )
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
-from commonweight.ranking.pruning import keep, mean_rank, survival, survival_interval
+from commonweight.ranking.pruning import keep, mean_rank, survival, survival_intervals
 from commonweight.ranking.readings import (
     Reading,
     just_trained,
@@ -82,7 +82,7 @@ __all__ = [
     "share_interval",
     "since_trained",
     "survival",
-    "survival_interval",
+    "survival_intervals",
     "tau",
     "tau_between",
     "tau_matrix",

@@ -57,23 +57,23 @@ def survival(
             raise UsageError(
                 f"{name} is {list(counts)}; expected numbers of children from 1 to {children}: leave out the others"
             )
-    places_of_best = _places(rows)[..., None, np.argsort(ranks(truth))]
-    survives = places_of_best <= np.asarray(kept, dtype=np.int64)[:, None]  # [..., kept, child], truly best child first
-    among_best = np.cumsum(survives, axis=-1) / np.arange(1, children + 1)
+    best = np.argsort(ranks(truth))[: max(tops, default=0)]  # the truly best child first
+    survives = _places(rows)[..., None, best] <= np.asarray(kept, dtype=np.int64)[:, None]  # [..., kept, best]
+    among_best = np.cumsum(survives, axis=-1) / np.arange(1, len(best) + 1)
     return among_best[..., np.asarray(tops, dtype=np.int64) - 1]
 
 
-def survival_interval(
+def survival_intervals(
     accuracies: ArrayLike,
     ground_truth: ArrayLike,
-    top: int,
-    kept: int,
     rng: Generator,
+    tops: Sequence[int] = (1, 3, 5, 10),
+    kept: Sequence[int] | None = None,
     *,
     resamples: int = 2000,
     level: float = 0.95,
-) -> Interval | None:
-    """Bootstrap interval of `survival` of one verdict from several instances: accuracies [instance, child].
+) -> list[list[Interval]] | None:
+    """Bootstrap intervals of `survival` of one verdict from several instances: accuracies [instance, child] → [kept][top].
 
     Instances are drawn with replacement, and each draw gives its own mean ranks. None with fewer than 3 instances.
     Raises `UsageError` as `survival` does.
@@ -82,9 +82,9 @@ def survival_interval(
     if len(rows) < 3:
         return None
     drawn = rows[rng.integers(0, len(rows), size=(resamples, len(rows)))]
-    survives = survival(drawn, ground_truth, [top], [kept])[:, 0, 0]
-    low, high = np.quantile(survives, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level)
+    survives = survival(drawn, ground_truth, tops, kept)
+    pairs = np.moveaxis(np.quantile(survives, [(1 - level) / 2, (1 + level) / 2], axis=0), 0, -1).tolist()
+    return [[Interval(low, high, level) for low, high in row] for row in pairs]
 
 
 def _places(accuracies: ArrayLike) -> NDArray[np.int64]:
