@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,11 @@ CASES = (
     Case(16, (7, 7), 33, every=4),
     Case(8, (14, 14), 17, image_channels=1, every=4),
     Case(2, (3, 1), 80, nodes=3, combine=Combine.SUM, every=2),
+    Case(13, (3, 5), 19, copies=2, every=2),
+    Case(13, (1, 1), 5, image_channels=1, every=3),
+    Case(5, (1, 17), 9, every=3),  # two tiles of a row
+    Case(1, (18, 1), 6, image_channels=1, every=3),
+    Case(13, (11, 19), 3, every=5),  # strips and bands
 )
 
 
@@ -153,6 +159,41 @@ def test_a_batch_of_two_single_pixels(library):
             torch.testing.assert_close(ours.gradients[name], truth.gradients[name], rtol=1e-3, atol=1e-4)
 
 
+# ------------------------------------------------------------------ every depthwise kernel, alone
+
+
+@oracle.libraries
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (4, 21)])
+@pytest.mark.parametrize(("kernel", "dilation"), [*itertools.product((3, 5, 7), (1, 2))])
+def test_a_separable_unit_by_another_road(library, kernel, dilation, size):
+    """ReLU, depthwise, pointwise, BN: forward and all gradients against PyTorch's functions in double."""
+    ci, co, count = 3, 5, library.lanes + 2
+    rng = np.random.default_rng(kernel * 10 + dilation)
+    shapes = ((count, ci, *size), (ci, 1, kernel, kernel), (co, ci, 1, 1), (count, co, *size))
+    x, spatial, mixing, d_out = (torch.from_numpy(rng.normal(size=shape)) for shape in shapes)
+    leaves = [tensor.requires_grad_() for tensor in (x, spatial, mixing)]
+    middle = F.conv2d(F.relu(x), spatial, padding=dilation * (kernel // 2), dilation=dilation, groups=ci)
+    normal = F.batch_norm(F.conv2d(middle, mixing), None, None, training=True)
+    normal.backward(d_out)
+
+    held = in_lanes(x.detach().float(), library.lanes)
+    out, d_held = (in_lanes(torch.zeros(shapes[3]), library.lanes), in_lanes(d_out.float(), library.lanes))
+    weights = {"spatial": spatial.detach().float().contiguous(), "mixing": mixing.detach().float().contiguous()}
+    kept = {name: torch.zeros(co) for name in ("inverse", "centre", "factor", "shift", "mean", "variance")}
+    found = {f"d_{name}": torch.full_like(weight, torch.nan) for name, weight in weights.items()}
+    tensors = {**weights, **kept, **found, "middle": torch.zeros_like(held), "d_out": d_held}
+    numbers = {"kernel": kernel, "dilation": dilation}
+    steps = [step(kind, [Value(ci, held)], out, co, numbers, tensors) for kind in (Kind.SEPARABLE, Kind.SEPARABLE_BACK)]
+    d_in = torch.zeros_like(held)
+    steps[1].d_in[0] = d_in.data_ptr()
+    library.run(running.packed(steps), Batch(count=count, height=size[0], width=size[1]))
+    normalised = images_of(out, normal) * kept["factor"][:, None, None] + kept["shift"][:, None, None]
+    torch.testing.assert_close(normalised.double(), normal.detach(), rtol=1e-4, atol=1e-4)
+    gradients = (images_of(d_in, x), found["d_spatial"], found["d_mixing"])
+    for gradient, leaf in zip(gradients, leaves, strict=True):
+        torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-3, atol=1e-3 * float(leaf.grad.abs().max()))
+
+
 # ------------------------------------------------------------------ what a large mean or a large value does
 
 
@@ -183,12 +224,12 @@ def test_large_logits_do_not_overflow(library):
 # ------------------------------------------------------------------ ties of max pooling
 
 
-def lanes(x: Tensor) -> Tensor:
-    """`[batch, channel, height, width]` as the kernels hold it: `[block, channel, pixel, 16]`, zeros past the end."""
-    blocks = -(-len(x) // 16)
-    padded = torch.zeros(blocks * 16, x.shape[1], x.shape[2] * x.shape[3], dtype=x.dtype)
+def in_lanes(x: Tensor, lanes: int) -> Tensor:
+    """`[batch, channel, height, width]` as the kernels hold it: `[block, channel, pixel, lane]`, zeros past the end."""
+    blocks = -(-len(x) // lanes)
+    padded = torch.zeros(blocks * lanes, x.shape[1], x.shape[2] * x.shape[3], dtype=x.dtype)
     padded[: len(x)] = x.flatten(2)
-    return padded.view(blocks, 16, *padded.shape[1:]).permute(0, 2, 3, 1).contiguous()
+    return padded.view(blocks, lanes, *padded.shape[1:]).permute(0, 2, 3, 1).contiguous()
 
 
 def images_of(held: Tensor, like: Tensor) -> Tensor:
@@ -212,24 +253,87 @@ def test_the_first_of_equal_pixels_wins_a_pool(library, pixels):
     d_out = torch.from_numpy(rng.normal(size=shape).astype(np.float32))
     pooled, winners = F.max_pool2d(x, 3, stride=1, padding=1, return_indices=True)
     F.batch_norm(pooled, torch.zeros(3), torch.ones(3), training=True).backward(d_out)
-    value, out = (Value(3, lanes(x.detach()), torch.zeros(2, 3, 35, 16)) for _ in range(2))
+    held = in_lanes(x.detach(), library.lanes)
+    value, out, d_in = Value(3, held), torch.zeros_like(held), torch.zeros_like(held)
     tensors = {
-        "middle": torch.zeros(2, 3, 35, 16, dtype=torch.uint8),
-        "inverse": torch.zeros(3),
-        "mean": torch.zeros(3),
-        "variance": torch.ones(3),
-        "d_out": lanes(d_out),
+        "middle": torch.zeros(held.shape, dtype=torch.uint8),
+        **{name: torch.zeros(3) for name in ("inverse", "centre", "factor", "shift", "mean", "variance")},
+        "d_out": in_lanes(d_out, library.lanes),
     }
-    steps = [step(kind, [value], out.data, 3, {}, tensors) for kind in (Kind.MAX_POOL, Kind.MAX_POOL_BACK)]
-    steps[1].d_in[0] = value.gradient.data_ptr()
+    steps = [step(kind, [value], out, 3, {}, tensors) for kind in (Kind.MAX_POOL, Kind.MAX_POOL_BACK)]
+    steps[1].d_in[0] = d_in.data_ptr()
     library.run(running.packed(steps), Batch(count=20, height=5, width=7))
     rows, columns = np.divmod(images_of(tensors["middle"], x).numpy(), 3)
     row, column = np.mgrid[:5, :7]
     assert np.array_equal((row + rows - 1) * 7 + column + columns - 1, winners.numpy())
-    torch.testing.assert_close(images_of(value.gradient, x), x.grad, rtol=1e-4, atol=1e-4 * float(x.grad.abs().max()))
+    torch.testing.assert_close(images_of(d_in, x), x.grad, rtol=1e-4, atol=1e-4 * float(x.grad.abs().max()))
+
+
+# ------------------------------------------------------------------ what is not a number
+
+
+POISONED = ("max_pool_3x3", "avg_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "conv_1x1", "conv_3x3", "skip_connect")
+
+
+@oracle.libraries
+@pytest.mark.parametrize("name", POISONED)
+@pytest.mark.parametrize("where", ["a pixel", "a weight"])
+def test_a_nan_passes_as_in_pytorch(library, name, where):
+    """Through every kernel, forward and backward, into the same gradients, statistics and accuracies."""
+    space = SearchSpace(1, (name, "none"))
+    child = space.child("1")
+    nets = [oracle.make_net(share_all([child], 2), image_channels=2, stirred=True).float() for _ in range(2)]
+    images, labels = oracle.random_batch(20, channels=2, size=5)
+    images = images.float()
+    if where == "a pixel":
+        images[3, 1, 2, 2] = torch.nan
+    else:
+        for net in nets:
+            unit = next((unit for unit in net.path(child).cells[0].edges if [*unit.parameters()]), net.path(child).stem)
+            with torch.no_grad():
+                next(unit.parameters()).view(-1)[0] = torch.nan
+    ours, theirs = Native(nets[0], library), Reference(nets[1])
+    for engine in (ours, theirs):
+        accuracy = engine.sweep(images, labels, [child])
+        found, expected = (outcome(engine, images, labels, child) for engine in (ours, theirs))
+    assert torch.equal(accuracy, ours.sweep(images, labels, [child]))
+    for mine, right in ((found.gradients, expected.gradients), (found.statistics, expected.statistics)):
+        assert any(value.isnan().any() for value in right.values())
+        for key, value in right.items():
+            assert torch.equal(mine[key].isnan(), value.isnan()), key
+
+
+@oracle.libraries
+def test_a_nan_is_the_largest_pixel_of_a_pool(library):
+    """In eval mode, where nothing spreads it: the windows that hold it, no others; an infinity is a number."""
+    pixels = torch.arange(2 * 42, dtype=torch.float32).reshape(1, 2, 6, 7)
+    pixels[0, 0, 2, 3], pixels[0, 1, 4, 0] = torch.nan, -torch.inf
+    held = in_lanes(pixels, library.lanes)
+    out = torch.zeros_like(held)
+    tensors = {"folded": torch.ones(2), "shift": torch.zeros(2)}
+    steps = [step(Kind.MAX_POOL_EVAL, [Value(2, held)], out, 2, {}, tensors)]
+    library.run(running.packed(steps), Batch(count=1, height=6, width=7))
+    expected = F.max_pool2d(pixels, 3, stride=1, padding=1)
+    assert expected.isnan().sum() == 9
+    torch.testing.assert_close(images_of(out, pixels), expected, rtol=0, atol=0, equal_nan=True)
 
 
 # ------------------------------------------------------------------ lanes without an image
+
+
+@oracle.libraries
+def test_a_last_block_of_every_fill(library):
+    """Whatever number of images the last block holds, the gradients are those of the reference engine."""
+    case = Case(2, (3, 5), 1, copies=2)
+    net = case.net()
+    engine, exact = Native(net, library), Reference(case.net().double())
+    child = case.children[1]
+    for count in range(1, library.lanes + 2):
+        images, labels = oracle.random_batch(library.lanes + count, size=(3, 5), seed=count)
+        images = images.float()
+        ours, truth = outcome(engine, images, labels, child), outcome(exact, images.double(), labels, child)
+        assert distance(ours, truth) < 1e-3, count
+        assert torch.equal(engine.sweep(images, labels, [child]), exact.sweep(images.double(), labels, [child]))
 
 
 @oracle.libraries

@@ -3,18 +3,17 @@
 import ctypes
 import importlib
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import oracle
 import pytest
+import torch
 
 from commonweight.net import find_library
-from commonweight.net.native.library import FLAVOURS, MAX_INPUTS, Batch, Kind, Step
-from commonweight.net.native.memory import LANES
+from commonweight.net.native.library import FLAVOURS, Batch, Kind, Step
+from commonweight.net.native.memory import Value, step
 
 loading = importlib.import_module("commonweight.net.native.library")
-SOURCES = Path(loading.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ def machine(monkeypatch):
     """Pretend that these builds are there, on a processor of this kind."""
 
     def pretend(*there: str, processor: int) -> None:
-        handle = SimpleNamespace(commonweight_processor=lambda: processor)
+        handle = SimpleNamespace(commonweight_processor=lambda: processor, commonweight_layout=lambda: b"lanes 4\n")
         monkeypatch.setattr(loading, "_load", lambda flavour: handle if flavour in there else None)
 
     return pretend
@@ -68,7 +67,7 @@ def test_the_best_that_runs(  # noqa: PLR0917
     library, words = find_library()
     assert library is not None
     assert library.flavour == best
-    assert words == f"native part, {best} build"
+    assert words == f"native part, {best} build, 4 images a vector"
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -77,7 +76,7 @@ def test_the_one_that_is_chosen(choose, machine, flavour):
     choose(flavour)
     library, words = find_library()
     assert library is not None
-    assert (library.flavour, words) == (flavour, f"native part, {flavour} build")
+    assert (library.flavour, words) == (flavour, f"native part, {flavour} build, 4 images a vector")
 
 
 def test_one_that_this_processor_does_not_run(choose, machine):
@@ -108,40 +107,64 @@ def test_a_file_that_is_no_library(monkeypatch, tmp_path):
     assert "was not built" in words
 
 
-@oracle.needs_native
-def test_a_build_of_another_version(monkeypatch):
-    """Whose steps have another size: reading them would be reading garbage."""
-
-    class Longer(Step):
-        _fields_ = (("more", ctypes.c_int64),)
-
-    assert find_library()[0] is not None
-    find_library.cache_clear()
-    monkeypatch.setattr(loading, "Step", Longer)
-    assert find_library()[0] is None
-
-
 # ------------------------------------------------------------------ both sides alike
 
 
-def members(text: str, opening: str) -> list[str]:
-    """Names of the fields of a C++ structure, or of an enumeration's values."""
-    body = re.sub("//.*", "", text.split(opening, 1)[1].split("};", 1)[0])
-    if "enum" in opening:
-        return re.findall(r"\w+", body)
-    return re.findall(r"(\w+)(?:\[\w+\])?;", body)
+@oracle.libraries
+def test_a_build_says_what_it_is_made_of(library):
+    """Lanes, kinds, and every field's name, offset and size, as Python's own structures have them."""
+    said = library.handle.commonweight_layout().decode().splitlines()
+    assert said[0] == f"lanes {library.lanes}"
+    assert said[1].split()[1:] == [f"{kind.name}={kind.value}" for kind in Kind]
+    for line, made in zip(said[2:], (Step, Batch), strict=True):
+        assert line.split()[0] == made.__name__
+        fields = [re.fullmatch(r"(\w+)@(\d+)\+(\d+)", word).groups() for word in line.split()[1:]]
+        ours = [(name, getattr(made, name)) for name, _ in made._fields_]
+        assert [(name, str(field.offset), str(field.size)) for name, field in ours] == fields
+    assert loading.layout(library.lanes).splitlines() == said
 
 
-def test_steps_kinds_and_batches_have_the_same_members_in_the_same_order():
-    text = (SOURCES / "program.h").read_text(encoding="utf-8")
-    assert members(text, "enum Kind : int32_t {") == [kind.name for kind in Kind]
-    assert [kind.value for kind in Kind] == list(range(len(Kind)))
-    assert members(text, "struct Step {") == [name.rstrip("_") for name, _ in Step._fields_]
-    assert members(text, "struct Batch {") == [name for name, _ in Batch._fields_]
-    assert f"constexpr int MAX_INPUTS = {MAX_INPUTS};" in text
-    assert f"constexpr int LANES = {LANES};" in (SOURCES / "lanes.h").read_text(encoding="utf-8")
+@oracle.libraries
+def test_a_vector_is_one_register(library):
+    assert library.lanes == {"portable": 4, "avx2": 8, "avx512": 16}[library.flavour]
 
 
-def test_every_kind_is_performed():
-    text = (SOURCES / "engine.cpp").read_text(encoding="utf-8")
-    assert re.findall(r"case (\w+):", text) == [kind.name for kind in Kind]
+@oracle.needs_native
+@pytest.mark.parametrize("change", ["longer", "swapped"])
+def test_a_build_of_another_version(monkeypatch, change):
+    """Whose steps have other fields, or the same bytes under other names: reading them would be reading garbage."""
+    fields = [*Step._fields_]
+    if change == "longer":
+        fields.append(("more", ctypes.c_int64))
+    else:
+        place = [name for name, _ in fields].index("gamma")
+        fields[place : place + 2] = reversed(fields[place : place + 2])
+    other = type("Step", (ctypes.Structure,), {"_fields_": fields})
+    assert find_library()[0] is not None
+    find_library.cache_clear()
+    monkeypatch.setattr(loading, "Step", other)
+    assert find_library()[0] is None
+
+
+@oracle.libraries
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"kind": len(Kind)}, r"cannot perform step 1: kind 21, kernel 1, dilation 1"),
+        ({"kind": Kind.SEPARABLE, "kernel": 4}, r"cannot perform step 1: kind 2, kernel 4, dilation 1"),
+        ({"kind": Kind.SEPARABLE_BACK, "kernel": 3, "dilation": 3}, r"kind 8, kernel 3, dilation 3"),
+        ({"kind": Kind.SEPARABLE_EVAL, "kernel": 9}, r"kind 15, kernel 9, dilation 1"),
+    ],
+)
+def test_a_step_without_code_is_an_error(library, wrong, words):
+    """The steps before it are performed, nothing after it is."""
+    value = Value(1, torch.ones(1, 1, 1, library.lanes))
+    first, last = (torch.zeros(1, 1, 1, library.lanes) for _ in range(2))
+    steps = [step(Kind.SUM, [value], out, 1) for out in (first, last, last)]
+    for name, number in wrong.items():
+        setattr(steps[1], name, number)
+    batch = Batch(count=1, height=1, width=1)
+    with pytest.raises(RuntimeError, match=words):
+        library.run((Step * 3)(*steps), batch)
+    assert first.flatten().tolist() == [1.0] + [0.0] * (library.lanes - 1)
+    assert not last.any()

@@ -1,5 +1,7 @@
 """Which units the native part takes for what, and which it leaves to PyTorch."""
 
+import itertools
+
 import pytest
 from torch import nn
 
@@ -95,8 +97,8 @@ class Residual(nn.Sequential):
         pytest.param(nn.Sequential(nn.ReLU(), conv(3, groups=C), norm()), id="depthwise-alone"),
         pytest.param(nn.Sequential(conv(3, groups=C), conv(1), norm()), id="separable-without-relu"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(9, groups=C), conv(1), norm()), id="depthwise-9x9"),
-        pytest.param(nn.Sequential(nn.ReLU(), conv(7, groups=C, dilation=2), conv(1), norm()), id="margin-6"),
-        pytest.param(nn.Sequential(nn.ReLU(), conv(3, groups=C, dilation=5), conv(1), norm()), id="margin-5"),
+        pytest.param(nn.Sequential(nn.ReLU(), conv(3, groups=C, dilation=3), conv(1), norm()), id="dilated-3"),
+        pytest.param(nn.Sequential(nn.ReLU(), conv(5, groups=C, dilation=4), conv(1), norm()), id="dilated-4"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(3, 6, C, groups=C), conv(1), norm()), id="two-inputs-a-group"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(3, groups=C), conv(3), norm()), id="depthwise-dense"),
         pytest.param(nn.Sequential(MaxPool(), norm(), Zero()), id="statistics-then-nothing"),
@@ -108,7 +110,7 @@ def test_what_only_pytorch_can_run(unit):
     assert stages(unit, COPIES) is None
 
 
-@pytest.mark.parametrize(("kernel", "dilation"), [(3, 4), (5, 2), (7, 1)])
-def test_the_widest_margins(kernel, dilation):
+@pytest.mark.parametrize(("kernel", "dilation"), [*itertools.product((3, 5, 7), (1, 2))])
+def test_every_depthwise_kernel(kernel, dilation):
     unit = nn.Sequential(nn.ReLU(), conv(kernel, groups=C, dilation=dilation), conv(1), norm())
     assert stages(unit, COPIES) is not None

@@ -1,5 +1,8 @@
 // The native part's door: plain C functions on raw pointers, so that one build works with every PyTorch.
 
+#include <cstddef>
+#include <string>
+
 #include "eval.h"
 #include "head.h"
 #include "units.h"
@@ -8,40 +11,60 @@ using namespace commonweight;
 
 namespace {
 
-void perform(const Step& step, const Run& run, const Batch& batch) {
+// False for a kind or a kernel that there is no code for.
+bool perform(const Step& step, const Run& run, const Batch& batch) {
     switch (Kind(step.kind)) {
-        case LOAD: return load(step, run, batch);
-        case SUM: return sum_unit(step, run);
-        case SEPARABLE: return separable(step, run);
-        case POINTWISE: return pointwise_unit(step, run);
-        case DENSE: return dense_unit(step, run);
-        case MAX_POOL: return pool_unit<true>(step, run);
-        case AVERAGE_POOL: return pool_unit<false>(step, run);
-        case HEAD: return head(step, run, batch);
-        case SEPARABLE_BACK:
-            return for_kernel(step.kernel, [&](auto k) { separable_back<k.value>(step, run); });
-        case POINTWISE_BACK: return pointwise_back(step, run);
-        case DENSE_BACK: return dense_back(step, run);
-        case MAX_POOL_BACK: return pool_back<true>(step, run);
-        case AVERAGE_POOL_BACK: return pool_back<false>(step, run);
-        case SUM_BACK: return sum_back(step, run);
-        case FOLD: return fold(step, run);
-        case SEPARABLE_EVAL: return separable_eval(step, run);
-        case POINTWISE_EVAL: return pointwise_eval(step, run);
-        case DENSE_EVAL: return dense_eval(step, run);
-        case MAX_POOL_EVAL: return pool_eval<true>(step, run);
-        case AVERAGE_POOL_EVAL: return pool_eval<false>(step, run);
-        case HEAD_EVAL: return head_eval(step, run, batch);
+        case LOAD: return load(step, run, batch), true;
+        case SUM: return sum_unit(step, run), true;
+        case SEPARABLE: return has_kernel(step) && (separable(step, run), true);
+        case POINTWISE: return pointwise_unit(step, run), true;
+        case DENSE: return dense_unit(step, run), true;
+        case MAX_POOL: return pool_unit<true>(step, run), true;
+        case AVERAGE_POOL: return pool_unit<false>(step, run), true;
+        case HEAD: return head(step, run, batch), true;
+        case SEPARABLE_BACK: return has_kernel(step) && (separable_back(step, run), true);
+        case POINTWISE_BACK: return pointwise_back(step, run), true;
+        case DENSE_BACK: return dense_back(step, run), true;
+        case MAX_POOL_BACK: return pool_back<true>(step, run), true;
+        case AVERAGE_POOL_BACK: return pool_back<false>(step, run), true;
+        case SUM_BACK: return sum_back(step, run), true;
+        case FOLD: return fold(step, run), true;
+        case SEPARABLE_EVAL: return has_kernel(step) && (separable_eval(step, run), true);
+        case POINTWISE_EVAL: return pointwise_eval(step, run), true;
+        case DENSE_EVAL: return dense_eval(step, run), true;
+        case MAX_POOL_EVAL: return max_pool_unit_eval(step, run), true;
+        case AVERAGE_POOL_EVAL: return average_pool_unit_eval(step, run), true;
+        case HEAD_EVAL: return head_eval(step, run, batch), true;
     }
+    return false;
 }
 
 }  // namespace
 
 extern "C" {
 
-// Sizes of the structures, so that Python can see that both sides mean the same.
-int commonweight_step_size() { return sizeof(Step); }
-int commonweight_batch_size() { return sizeof(Batch); }
+// What this build is made of: lanes, kinds, and name, offset and size of every field, for Python to compare with its own.
+const char* commonweight_layout() {
+    static const std::string layout = [] {
+        std::string text = "lanes " + std::to_string(LANES) + "\nkinds";
+#define KIND(name) text += std::string(" " #name "=") + std::to_string(name);
+        COMMONWEIGHT_KINDS(KIND)
+#undef KIND
+        const auto field = [&](const char* name, size_t offset, size_t size) {
+            text += std::string(" ") + name + "@" + std::to_string(offset) + "+" + std::to_string(size);
+        };
+        text += "\nStep";
+#define FIELD(type, name, count) field(#name, offsetof(Step, name), sizeof(Step::name));
+        COMMONWEIGHT_STEP(FIELD)
+#undef FIELD
+        text += "\nBatch";
+#define FIELD(type, name, count) field(#name, offsetof(Batch, name), sizeof(Batch::name));
+        COMMONWEIGHT_BATCH(FIELD)
+#undef FIELD
+        return text;
+    }();
+    return layout.c_str();
+}
 
 // 2 where this processor runs the AVX-512 build, 1 where it runs the AVX2 one, else 0.
 int commonweight_processor() {
@@ -55,10 +78,13 @@ int commonweight_processor() {
     return 0;
 }
 
-void commonweight_run(const Step* steps, int count, const Batch* batch) {
+// How many steps were performed: all of them, or those before one that this build has no code for.
+int commonweight_run(const Step* steps, int count, const Batch* batch) {
     const int blocks = (batch->count + LANES - 1) / LANES;
     const Run run{blocks, batch->count - (blocks - 1) * LANES, batch->copy, batch->height, batch->width};
-    for (int i = 0; i < count; i++) perform(steps[i], run, *batch);
+    for (int i = 0; i < count; i++)
+        if (!perform(steps[i], run, *batch)) return i;
+    return count;
 }
 
 // v ← momentum · v + gradient + decay · w, w ← w − lr · v, for `count` tensors of sizes[i] elements. Every element has the

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from commonweight.errors import UsageError
 from commonweight.net.native.layouts import Sweep, Training, runs_natively
 from commonweight.net.native.library import Batch, Library, Step
-from commonweight.net.native.memory import LANES, Memory
+from commonweight.net.native.memory import Memory
 from commonweight.net.reference import Reference
 from commonweight.net.supernet import SuperNet
 from commonweight.net.sweep import Precision
@@ -92,15 +92,16 @@ class Native:
 
     def _sweep(self, images: Tensor, labels: Tensor, children: tuple[Child, ...]) -> Tensor:
         pixels = images.shape[2] * images.shape[3]
-        blocks = max(1, SWEEP_BYTES // (4 * LANES * pixels * self.net.shape.channels))
+        lanes = self.library.lanes
+        blocks = max(1, SWEEP_BYTES // (4 * lanes * pixels * self.net.shape.channels))
         if (pixels, children) not in self._sweeps:
-            layout = Sweep(self.net, Memory(blocks, pixels), children)
+            layout = Sweep(self.net, Memory(blocks, pixels, lanes), children)
             self._sweeps = {(pixels, children): _Sweep(layout, packed(layout.fold), packed(layout.steps))}
         program = self._sweeps[pixels, children]
         right = program.layout.right.zero_()
         labels = labels.contiguous()
         for copy in range(self.net.copies):
-            some = blocks * LANES
+            some = blocks * lanes
             for number, (some_images, target) in enumerate(zip(images.split(some), labels.split(some), strict=True)):
                 batch = self._batch(some_images, target)
                 batch.copy = copy
@@ -116,9 +117,9 @@ class Native:
 
     def _training(self, images: Tensor, child: Child) -> _Program | None:
         """The child's program, laid out when first needed; None when only PyTorch can run it."""
-        blocks, pixels = -(-len(images) // LANES), images.shape[2] * images.shape[3]
+        blocks, pixels = -(-len(images) // self.library.lanes), images.shape[2] * images.shape[3]
         if self._memory is None or self._memory.blocks < blocks or self._memory.pixels != pixels:
-            self._memory, self._programs = Memory(blocks, pixels), {}
+            self._memory, self._programs = Memory(blocks, pixels, self.library.lanes), {}
         if child not in self._programs:
             self._programs[child] = None
             if self._knows(child):

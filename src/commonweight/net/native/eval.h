@@ -6,61 +6,72 @@
 
 namespace commonweight {
 
-// folded = mixing · γ/σ, shift = β − mean · γ/σ; a pooling unit has no mixing weights and keeps the factor itself.
+// folded = mixing · γ/σ, `packed`; shift = β − mean · γ/σ; a pooling unit has no mixing weights and keeps the factor itself.
 inline void fold(const Step& step, const Run& run) {
     const int co = step.channels_out, at = run.copy * co;
-    const int row = step.mixing ? step.channels_in * step.inputs * step.kernel * step.kernel : 1;
+    const int ci = step.channels_in * step.inputs, taps = step.kernel * step.kernel;
+    std::vector<float> factor(co);
     for (int c = 0; c < co; c++) {
-        const float factor = float((step.gamma ? step.gamma[at + c] : 1.0f) / std::sqrt(step.variance[at + c] + EPSILON));
-        step.shift[c] = (step.beta ? step.beta[at + c] : 0.0f) - step.mean[at + c] * factor;
-        for (int i = 0; i < row; i++)
-            step.folded[c * row + i] = step.mixing ? step.mixing[size_t(at + c) * row + i] * factor : factor;
+        factor[c] = float((step.gamma ? step.gamma[at + c] : 1.0f) / std::sqrt(step.variance[at + c] + EPSILON));
+        step.shift[c] = (step.beta ? step.beta[at + c] : 0.0f) - step.mean[at + c] * factor[c];
     }
+    if (step.mixing) {
+        const float* mixing = step.mixing + size_t(at) * ci * taps;
+        const auto weight = [&](int o, int i, int tap) { return mixing[(o * ci + i) * taps + tap] * factor[o]; };
+        factor = taps == 1 ? packed<TILES.mix_channels>(co, ci, taps, weight) : packed<TILES.dense_channels>(co, ci, taps, weight);
+    }
+    std::copy(factor.begin(), factor.end(), step.folded);
 }
 
 inline void separable_eval(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const float* spatial = step.spatial + size_t(run.copy) * ci * step.kernel * step.kernel;
-    Vec* middle = scratch<4>(size_t(ci) * pixels);
+    Vec* middle = scratch<Scratch::MIDDLE>(size_t(ci) * pixels);
     const Planes from(middle, ci, pixels);
     for (int block = 0; block < run.blocks; block++) {
-        for_kernel(step.kernel, [&](auto k) {
-            depthwise_block<k.value>(step, run, step.in[0] + size_t(block) * ci * pixels, middle, spatial);
-        });
+        depthwise_block(step, run, block, middle);
         const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
-        pointwise(to.out(), co, from.in(), ci, step.folded, step.shift, pixels);
+        pointwise(to.out(), co, from.in(), ci, step.folded, step.shift, 0, pixels, nullptr);
     }
 }
 
 inline void pointwise_eval(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in * step.inputs, co = step.channels_out;
+    Planes from(ci);
     for (int block = 0; block < run.blocks; block++) {
-        const Planes from = input_planes(step, run, block), to(step.out + size_t(block) * co * pixels, co, pixels);
-        pointwise(to.out(), co, from.in(), ci, step.folded, step.shift, pixels);
+        const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
+        in_strips(pixels, ci, STRIP_BYTES, [&](int first, int last) INLINED {
+            activate_inputs(step, run, block, first, last, from);
+            pointwise(to.out(), co, from.in(), ci, step.folded, step.shift, first, last, nullptr);
+        });
     }
 }
 
 inline void dense_eval(const Step& step, const Run& run) {
     const int pixels = run.pixels(), co = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
     for (int block = 0; block < run.blocks; block++) {
         const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
-        dense3(to.out(), co, padded_input(step, run, block, shape), step.channels_in, step.folded, step.shift, shape);
+        const Vec* padded = padded_input(step, run, block);
+        dense3(to.out(), co, padded, step.channels_in, step.folded, step.shift, padded_of(run), nullptr);
     }
 }
 
-template <bool MAX>
-void pool_eval(const Step& step, const Run& run) {
-    const int pixels = run.pixels(), channels = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
-    Vec* padded = padded_scratch<MAX ? 4 : 5>(shape, 1, MAX ? -INFINITY : 0.0f);
-    for (int plane = 0; plane < run.blocks * channels; plane++) {
-        const int c = plane % channels;
-        Vec* to = step.out + size_t(plane) * pixels;
-        pad_into<false>(padded, step.in[0] + size_t(plane) * pixels, shape);
-        MAX ? max_pool<false>(to, nullptr, padded, shape) : average_pool(to, padded, shape);
-        for (int p = 0; p < pixels; p++) to[p] = to[p] * step.folded[c] + step.shift[c];
+inline void max_pool_unit_eval(const Step& step, const Run& run) {
+    const int pixels = run.pixels();
+    for (int plane = 0; plane < run.blocks * step.channels_out; plane++) {
+        const int c = plane % step.channels_out;
+        max_pool_eval(step.out + size_t(plane) * pixels, step.in[0] + size_t(plane) * pixels, {run.height, run.width},
+                      step.folded[c], step.shift[c]);
     }
+}
+
+inline void average_pool_unit_eval(const Step& step, const Run& run) {
+    const int pixels = run.pixels();
+    for (int block = 0; block < run.blocks; block++)
+        for_pooled<false>(step, run, block, [&](int c, const Vec* padded) {
+            Vec* to = step.out + (size_t(block) * step.channels_out + c) * pixels;
+            average_pool(to, padded, padded_of(run));
+            for (int p = 0; p < pixels; p++) to[p] = to[p] * step.folded[c] + step.shift[c];
+        });
 }
 
 }  // namespace commonweight

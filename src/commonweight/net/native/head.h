@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "program.h"
+#include "units.h"
 
 namespace commonweight {
 
 inline void load(const Step& step, const Run& run, const Batch& batch) {
     const int pixels = run.pixels();
     for (int block = 0; block < run.blocks; block++) {
-        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        const int lanes = run.lanes(block);
         for (int c = 0; c < step.channels_in; c++) {
             float* to = reinterpret_cast<float*>(step.out + (size_t(block) * step.channels_in + c) * pixels);
             std::memset(to, 0, pixels * sizeof(Vec));
@@ -32,10 +32,11 @@ inline void logits_of_block(const Step& step, const Run& run, int block, Vec* fe
     const int pixels = run.pixels(), width = step.channels_in * step.inputs;
     for (int i = 0; i < step.inputs; i++)
         for (int c = 0; c < step.channels_in; c++) {
-            const Vec* plane = step.in[i] + (size_t(block) * step.channels_in + c) * pixels;
+            const Source from = source(step, i, run, block);
+            const Vec* plane = from.data + size_t(c) * pixels;
             Vec sum = {};
             for (int p = 0; p < pixels; p++) sum += plane[p];
-            features[i * step.channels_in + c] = sum * (1.0f / pixels);
+            features[i * step.channels_in + c] = Affine(from, c, splat(1))(sum * (1.0f / pixels));
         }
     const float* weight = step.mixing + size_t(run.copy) * step.channels_out * width;
     for (int k = 0; k < step.channels_out; k++) {
@@ -51,15 +52,14 @@ inline void head(const Step& step, const Run& run, const Batch& batch) {
     const float* weight = step.mixing + size_t(run.copy) * classes * width;
     float* d_weight = step.d_mixing + size_t(run.copy) * classes * width;
     float* d_bias = step.d_beta + run.copy * classes;
-    std::memset(d_weight, 0, size_t(classes) * width * sizeof(float));
-    std::memset(d_bias, 0, classes * sizeof(float));
-    std::vector<Vec> memory(width + classes + 1);
-    Vec* features = memory.data();
+    Vec* features = scratch<Scratch::HEAD>(width + classes);
     Vec* logits = features + width;
+    Vec* sums = cleared<Scratch::MIXING_SUMS>(size_t(classes) * (width + 1));  // of the weights, then of the bias
+    Vec* bias_sums = sums + size_t(classes) * width;
     const float share = 1.0f / float(run.images());
     for (int block = 0; block < run.blocks; block++) {
         logits_of_block(step, run, block, features, logits);
-        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        const int lanes = run.lanes(block);
         for (int lane = 0; lane < LANES; lane++) {
             if (lane >= lanes) {
                 for (int k = 0; k < classes; k++) logits[k][lane] = 0;
@@ -74,8 +74,8 @@ inline void head(const Step& step, const Run& run, const Batch& batch) {
             }
         }
         for (int k = 0; k < classes; k++) {
-            d_bias[k] += sum_of_lanes(logits[k]);
-            for (int f = 0; f < width; f++) d_weight[k * width + f] += sum_of_lanes(logits[k] * features[f]);
+            bias_sums[k] += logits[k];
+            for (int f = 0; f < width; f++) sums[k * width + f] += logits[k] * features[f];
         }
         for (int i = 0; i < step.inputs; i++) {
             if (!step.d_in[i]) continue;
@@ -84,24 +84,29 @@ inline void head(const Step& step, const Run& run, const Batch& batch) {
                 for (int k = 0; k < classes; k++) d += logits[k] * weight[k * width + i * step.channels_in + c];
                 Vec* to = step.d_in[i] + (size_t(block) * step.channels_in + c) * pixels;
                 const Vec each = d * (1.0f / pixels);
-                for (int p = 0; p < pixels; p++) to[p] = step.d_add[i] ? to[p] + each : each;
+                for (int p = 0; p < pixels; p++) store_gradient(to + p, each, step.d_add[i]);
             }
         }
     }
+    sum_lanes(d_weight, sums, size_t(classes) * width);
+    sum_lanes(d_bias, bias_sums, classes);
 }
 
-// Counts right answers; of equal logits the first class wins, as in torch.argmax.
+// Whether b is before a in the order of torch.argmax: a NaN above every number, the first among equals.
+INLINE bool above(float b, float a) { return b > a || (b != b && a == a); }
+
+// Counts right answers as torch.argmax gives them.
 inline void head_eval(const Step& step, const Run& run, const Batch& batch) {
     const int width = step.channels_in * step.inputs, classes = step.channels_out;
-    std::vector<Vec> memory(width + classes + 1);
+    Vec* features = scratch<Scratch::HEAD>(width + classes);
+    Vec* logits = features + width;
     for (int block = 0; block < run.blocks; block++) {
-        logits_of_block(step, run, block, memory.data(), memory.data() + width);
-        const Vec* logits = memory.data() + width;
-        const int lanes = block == run.blocks - 1 ? run.last_lanes : LANES;
+        logits_of_block(step, run, block, features, logits);
+        const int lanes = run.lanes(block);
         for (int lane = 0; lane < lanes; lane++) {
             int best = 0;
             for (int k = 1; k < classes; k++)
-                if (logits[k][lane] > logits[best][lane]) best = k;
+                if (above(logits[k][lane], logits[best][lane])) best = k;
             step.right[run.copy] += batch.labels[int64_t(block) * LANES + lane] == best;
         }
     }

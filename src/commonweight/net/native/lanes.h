@@ -1,34 +1,57 @@
-// Vectors of 16 images, and the few plain loops over them that every kernel is made of.
+// One register as a vector of images, and the few plain loops over such vectors that every kernel is made of.
 //
-// An activation of one copy is [block][channel][row][column][lane]: a block holds 16 images, one per lane, so every
-// spatial or channel-wise operation is the same instruction on 16 images and no width, channel count or kernel size is
-// special. GCC and Clang lower Vec to one AVX-512 register, two AVX2 ones, or whatever the target has.
-// Lanes past the end of the batch hold zeros everywhere a sum could see them.
+// An activation of one copy is [block][channel][row][column][lane]: a block holds LANES images, one per lane, so every
+// spatial or channel-wise operation is the same instruction on that many images and no width, channel count or kernel
+// size is special. A vector is exactly one register of the build: compilers keep wider ones in memory.
+// Lanes past the end of the batch are masked wherever a sum over images could see them.
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 namespace commonweight {
 
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
-typedef float Vec __attribute__((vector_size(64), may_alias));
-typedef int32_t IntVec __attribute__((vector_size(64), may_alias));
-typedef uint8_t ByteVec __attribute__((vector_size(16), may_alias));
+#elif defined(__AVX2__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;  // SSE2, NEON
+#endif
+
+typedef float Vec __attribute__((vector_size(LANES * 4)));  // may be read and written as floats
+typedef int32_t IntVec __attribute__((vector_size(LANES * 4), may_alias));
+typedef uint8_t ByteVec __attribute__((vector_size(LANES)));
 
 #define RESTRICT __restrict__
-#define INLINE inline __attribute__((always_inline))
+#define INLINED __attribute__((always_inline))
+#define INLINE inline INLINED
 
-INLINE Vec splat(float value) { return Vec{} + value; }
+INLINE Vec splat(float value) { return value - Vec{}; }
 
-INLINE Vec relu(Vec v) { return v > 0.0f ? v : Vec{}; }
+// NaN passes, as in PyTorch.
+INLINE Vec relu(Vec v) { return v < 0.0f ? Vec{} : v; }
 
-INLINE float sum_of_lanes(Vec v) {
-    float total = 0;
-    for (int lane = 0; lane < LANES; lane++) total += v[lane];
-    return total;
+// Calls work with the flag as a constant, so that loops inside have no branch.
+template <class Work>
+INLINE void when(bool flag, Work work) {
+    flag ? work(std::true_type()) : work(std::false_type());
+}
+
+// Sum of the first `lanes` of a vector, halves first.
+INLINE float sum_of_lanes(Vec v, int lanes = LANES) {
+    float part[LANES];
+    std::memcpy(part, &v, sizeof part);
+    for (int lane = lanes; lane < LANES; lane++) part[lane] = 0;
+#pragma GCC unroll 4
+    for (int half = LANES / 2; half; half /= 2)
+#pragma GCC unroll 8
+        for (int lane = 0; lane < half; lane++) part[lane] += part[lane + half];
+    return part[0];
 }
 
 // The sizes of one run of a program: how many blocks of images, and how many lanes of the last one are images.
@@ -40,18 +63,21 @@ struct Run {
     int width;
     int64_t images() const { return int64_t(blocks - 1) * LANES + last_lanes; }
     int pixels() const { return height * width; }
+    int lanes(int block) const { return block == blocks - 1 ? last_lanes : LANES; }
 };
 
 // 1 in lanes that hold an image of this block, 0 in the others.
 INLINE Vec lane_mask(const Run& run, int block) {
     Vec mask = splat(1);
-    if (block == run.blocks - 1)
-        for (int lane = run.last_lanes; lane < LANES; lane++) mask[lane] = 0;
+    for (int lane = run.lanes(block); lane < LANES; lane++) mask[lane] = 0;
     return mask;
 }
 
-// Memory that a kernel needs while it runs; grows, and is kept for the next kernel. One set per thread.
-template <int SLOT>
+// What kernels need memory for while they run. Each has its own, so that two of them can be used at once.
+enum class Scratch { ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, TAPS, D_TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD };
+
+// Memory for one purpose; grows, and is kept for the next kernel. One set per thread.
+template <Scratch FOR>
 Vec* scratch(size_t vectors) {
     static thread_local std::vector<char> memory;
     const size_t bytes = vectors * sizeof(Vec) + 64;
@@ -59,44 +85,48 @@ Vec* scratch(size_t vectors) {
     return reinterpret_cast<Vec*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) & ~uintptr_t(63));
 }
 
-// A plane with a border of `margin` pixels on each side.
-struct Padded {
-    int height, width, margin;
-    int stride() const { return width + 2 * margin; }
-    int vectors() const { return (height + 2 * margin) * stride(); }
-    int inside(int row) const { return (row + margin) * stride() + margin; }
-};
-
-// Padded planes for a kernel to fill the inside of. The border holds `border` from the start and is never written, so it
-// is set only when the shape changes; each margin has its own memory, as a network has one image size.
-template <int SLOT>
-Vec* padded_scratch(const Padded& shape, int planes, float border = 0) {
-    struct Kept {
-        Padded shape{0, 0, 0};
-        int planes = 0;
-        std::vector<char> memory;
-    };
-    static thread_local Kept kept[5];
-    Kept& mine = kept[shape.margin];
-    const size_t vectors = size_t(shape.vectors()) * planes;
-    const bool fits = mine.shape.height == shape.height && mine.shape.width == shape.width && mine.planes >= planes;
-    if (!fits) mine = {shape, planes, std::vector<char>(vectors * sizeof(Vec) + 64)};
-    Vec* start = reinterpret_cast<Vec*>((reinterpret_cast<uintptr_t>(mine.memory.data()) + 63) & ~uintptr_t(63));
-    if (!fits)
-        for (size_t i = 0; i < vectors; i++) start[i] = splat(border);
+// Zeros for sums.
+template <Scratch FOR>
+Vec* cleared(size_t vectors) {
+    Vec* start = scratch<FOR>(vectors);
+    std::memset(static_cast<void*>(start), 0, vectors * sizeof(Vec));
     return start;
 }
 
-// Copy a plane into the inside of a padded one, through ReLU if asked; the border is the caller's.
-template <bool RELU>
-INLINE void pad_into(Vec* RESTRICT to, const Vec* RESTRICT from, const Padded& shape) {
-    for (int row = 0; row < shape.height; row++) {
-        Vec* RESTRICT line = to + shape.inside(row);
-        for (int x = 0; x < shape.width; x++) {
-            const Vec v = from[row * shape.width + x];
-            line[x] = RELU ? relu(v) : v;
-        }
+struct Plane {
+    int height, width;
+    int pixels() const { return height * width; }
+};
+
+// A plane with a border of one pixel on each side, for dense 3×3 convolution and pooling.
+struct Padded {
+    int height, width;
+    int stride() const { return width + 2; }
+    int vectors() const { return (height + 2) * stride(); }
+    int inside(int row) const { return (row + 1) * stride() + 1; }
+};
+
+// Padded planes to fill the inside of; the border is set here and is never written by the callers.
+template <Scratch FOR>
+Vec* padded_scratch(const Padded& shape, int planes, float border = 0) {
+    Vec* start = scratch<FOR>(size_t(shape.vectors()) * planes);
+    for (int plane = 0; plane < planes; plane++) {
+        Vec* at = start + size_t(plane) * shape.vectors();
+        for (int x = 0; x < shape.stride(); x++) at[x] = at[shape.vectors() - 1 - x] = splat(border);
+        for (int row = 0; row < shape.height; row++)
+            at[shape.inside(row) - 1] = at[shape.inside(row) + shape.width] = splat(border);
     }
+    return start;
+}
+
+// Some planes' worth of pixels [first, last): a kernel that mixes channels goes through a block in such strips, so that
+// what one pass leaves is still in the cache for the next.
+constexpr int SHORTEST = 24;  // strip, in pixels: below, tiles at its end cost more than the cache gains
+
+template <class Work>
+INLINE void in_strips(int pixels, int channels, size_t bytes, Work work) {
+    const int length = std::max(int(bytes / (sizeof(Vec) * channels)), SHORTEST), count = (pixels + length - 1) / length;
+    for (int i = 0; i < count; i++) work(int(int64_t(pixels) * i / count), int(int64_t(pixels) * (i + 1) / count));
 }
 
 }  // namespace commonweight

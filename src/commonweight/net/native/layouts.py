@@ -70,21 +70,27 @@ class Training:
 
     def _stage(self, name: str, stage: Stage, inputs: Bundle) -> Value:
         out = self._value(name, stage.channels)
+        normal = {
+            field: self._memory.tensor(f"{name}.{field}", (stage.channels,))
+            for field in ("inverse", "centre", "factor", "shift")
+        }
+        out.factor, out.shift = normal["factor"], normal["shift"]
         tensors = {
             **stage.parameters,
             **stage.statistics,
+            **normal,
             "middle": self._middle(name, stage.work, inputs[0].channels),
-            "inverse": self._memory.tensor(f"{name}.inverse", (stage.channels,)),
         }
         self.steps.append(step(stage.work.forward, inputs, out.data, out.channels, stage.numbers, tensors))
 
         def back() -> None:
-            if not out.written:
+            if out.gradient is None:
                 return
             into = {f"d_{field}": self._reach(parameter) for field, parameter in stage.parameters.items()}
             all_tensors = {**tensors, **into, "d_out": out.gradient}
             made = step(stage.work.back, inputs, out.data, out.channels, stage.numbers, all_tensors)
             self._give_back(made, inputs)
+            self._memory.give_back(out.gradient)
             self.steps.append(made)
 
         self._back.append(back)
@@ -114,26 +120,30 @@ class Training:
         self.steps.append(made)
 
     def _add_back(self, terms: Sequence[Value], total: Value) -> None:
-        if not total.written:
+        if total.gradient is None:
             return
-        receivers = [term for term in terms if term.gradient is not None]
+        wanted = [term for term in terms if term.trained]
+        for term in wanted:
+            if term.readers == 1:  # the sum alone: both have one gradient
+                term.gradient = self._memory.share(total.gradient)
+        receivers = [term for term in wanted if term.readers > 1]
         if receivers:
             made = step(Kind.SUM_BACK, receivers, total.data, total.channels, {}, {"d_out": total.gradient})
             self._give_back(made, receivers)
             self.steps.append(made)
+        self._memory.give_back(total.gradient)
 
     def _give_back(self, made: Step, inputs: Sequence[Value]) -> None:
         """Where the step puts the gradients of its inputs: over nothing the first time, on top of it after that."""
         for place, value in enumerate(inputs):
-            if value.gradient is not None:
+            if value.trained:
+                made.d_add[place] = value.gradient is not None
+                if value.gradient is None:
+                    value.gradient = self._memory.borrow(value.channels)
                 made.d_in[place] = value.gradient.data_ptr()
-                made.d_add[place] = value.written
-                value.written = True
 
     def _value(self, name: str, channels: int) -> Value:
-        return Value(
-            channels, self._memory.activation(name, channels), self._memory.activation(f"{name}.gradient", channels)
-        )
+        return Value(channels, self._memory.activation(name, channels), trained=True)
 
     def _reach(self, parameter: nn.Parameter) -> Tensor:
         if parameter not in self._gradients:

@@ -1,4 +1,4 @@
-"""Finding and loading the native part, and what crosses into it (`program.h`; keep both alike)."""
+"""Finding and loading the native part, and what crosses into it (`program.h` describes the same)."""
 
 import ctypes
 import os
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 FLAVOURS = ("portable", "avx2", "avx512")  # by the number that the library gives for this processor
 MAX_INPUTS = 8
-_Pointers = ctypes.c_void_p * MAX_INPUTS
 
 
 class Kind(IntEnum):
@@ -41,6 +41,10 @@ class Kind(IntEnum):
     HEAD_EVAL = 20
 
 
+def _pointers(*names: str) -> list[tuple[str, Any]]:
+    return [(name, ctypes.c_void_p) for name in names]
+
+
 class Step(ctypes.Structure):
     """One step of a program."""
 
@@ -54,30 +58,10 @@ class Step(ctypes.Structure):
         ("channels_out", ctypes.c_int32),
         ("momentum", ctypes.c_float),
         ("d_add", ctypes.c_int32 * MAX_INPUTS),
-        ("in_", _Pointers),
-        ("d_in", _Pointers),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "out",
-                "d_out",
-                "middle",
-                "spatial",
-                "mixing",
-                "d_spatial",
-                "d_mixing",
-                "gamma",
-                "beta",
-                "d_gamma",
-                "d_beta",
-                "mean",
-                "variance",
-                "inverse",
-                "folded",
-                "shift",
-                "right",
-            )
-        ),
+        *((name, ctypes.c_void_p * MAX_INPUTS) for name in ("in", "in_factor", "in_shift", "d_in")),
+        *_pointers("out", "d_out", "middle", "spatial", "mixing", "d_spatial", "d_mixing"),
+        *_pointers("gamma", "beta", "d_gamma", "d_beta", "mean", "variance"),
+        *_pointers("inverse", "centre", "factor", "shift", "folded", "right"),
     )
 
 
@@ -109,14 +93,21 @@ class Batch(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Library:
-    """A loaded build of the native part."""
+    """A loaded build of the native part; `lanes` images fit one of its vectors."""
 
     flavour: str
+    lanes: int
     handle: ctypes.CDLL
 
     def run(self, steps: "ctypes.Array[Step]", batch: Batch) -> None:
-        """Perform all steps, in order, for one copy."""
-        self.handle.commonweight_run(steps, len(steps), ctypes.byref(batch))
+        """Perform all steps, in order, for one copy. Raises `RuntimeError` at a step that this build has no code for."""
+        done = self.handle.commonweight_run(steps, len(steps), ctypes.byref(batch))
+        if done != len(steps):
+            step = steps[done]
+            raise RuntimeError(
+                f"the {self.flavour} build cannot perform step {done}: kind {step.kind}, kernel {step.kernel}, "
+                f"dilation {step.dilation}; stages.py must not lay it out"
+            )
 
     def sgd(self, moves: Sequence[tuple[Tensor, Tensor, Tensor]], lr: float, momentum: float, decay: float) -> None:
         """v ← momentum · v + g + decay · w, w ← w − lr · v for each (w, g, v); contiguous float32 tensors on the CPU."""
@@ -147,7 +138,7 @@ def find_library(flavour: str | None = None) -> tuple[Library | None, str]:
     for name in [wanted] if wanted else reversed(FLAVOURS[: best + 1]):
         handle = _load(name)
         if handle is not None:
-            return Library(name, handle), f"native part, {name} build"
+            return Library(name, _lanes(handle), handle), f"native part, {name} build, {_lanes(handle)} images a vector"
     return None, f"the {wanted} build of the native part is missing"
 
 
@@ -159,9 +150,29 @@ def _load(flavour: str) -> ctypes.CDLL | None:
         try:
             handle = ctypes.CDLL(str(path))
             _ = handle.commonweight_run, handle.commonweight_sgd
-            sizes = handle.commonweight_step_size(), handle.commonweight_batch_size()
+            handle.commonweight_layout.restype = ctypes.c_char_p
         except (OSError, AttributeError):
             continue
-        if sizes == (ctypes.sizeof(Step), ctypes.sizeof(Batch)):
+        if _layout(handle) == layout(_lanes(handle)):
             return handle
     return None
+
+
+def _layout(handle: ctypes.CDLL) -> str:
+    return handle.commonweight_layout().decode()
+
+
+def _lanes(handle: ctypes.CDLL) -> int:
+    """Images in one vector of the build: the first number that it says of itself."""
+    return int(_layout(handle).split(maxsplit=2)[1])
+
+
+def layout(lanes: int) -> str:
+    """What a build of this version says of itself: lanes, kinds, and name, offset and size of every field."""
+
+    def fields(made: type[ctypes.Structure]) -> str:
+        places = {field[0]: getattr(made, field[0]) for field in made._fields_}
+        return " ".join([made.__name__, *(f"{name}@{field.offset}+{field.size}" for name, field in places.items())])
+
+    kinds = " ".join(["kinds", *(f"{kind.name}={kind.value}" for kind in Kind)])
+    return "\n".join([f"lanes {lanes}", kinds, fields(Step), fields(Batch)])

@@ -8,17 +8,22 @@ from torch import Tensor
 
 from commonweight.net.native.library import Kind, Step
 
-LANES = 16
-
 
 @dataclass(eq=False)
 class Value:
-    """An activation of one copy, `[block, channel, pixel, lane]`, and, where training needs it, its gradient."""
+    """An activation of one copy, `[block, channel, pixel, lane]`, and, where training needs it, its gradient.
+
+    What a unit gives in training is not normalised: with `factor` and `shift` `[channel]` the value is factor · data +
+    shift, and whoever reads it computes that on the way. The gradient is that of the normalised value.
+    """
 
     channels: int
     data: Tensor
-    gradient: Tensor | None = None
-    written: bool = False  # while a backward pass is laid out: some step has put a gradient there already
+    factor: Tensor | None = None
+    shift: Tensor | None = None
+    trained: bool = False  # whether a gradient is wanted
+    readers: int = 0  # steps that it is an input of
+    gradient: Tensor | None = None  # while a backward pass is laid out: where some step has put it already
 
 
 Bundle = tuple[Value, ...]
@@ -27,18 +32,21 @@ Bundle = tuple[Value, ...]
 
 @dataclass
 class Memory:
-    """Named buffers for `blocks` blocks of 16 images of `pixels` pixels, handed out again under the same name.
+    """Named buffers for `blocks` blocks of `lanes` images of `pixels` pixels, handed out again under the same name.
 
     One program runs at a time, so programs of different children that name their buffers by site share them.
     """
 
     blocks: int
     pixels: int
+    lanes: int
     _tensors: dict[str, Tensor] = field(default_factory=dict)
+    _free: list[Tensor] = field(default_factory=list)
+    _users: dict[int, int] = field(default_factory=dict)
 
     def activation(self, name: str, channels: int) -> Tensor:
         """The buffer `[block, channel, pixel, lane]` of this name, zeros at first."""
-        return self.tensor(name, (self.blocks, channels, self.pixels, LANES))
+        return self.tensor(name, (self.blocks, channels, self.pixels, self.lanes))
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
         """The buffer of this name and shape, zeros at first."""
@@ -46,6 +54,25 @@ class Memory:
         if key not in self._tensors:
             self._tensors[key] = torch.zeros(shape, dtype=dtype)
         return self._tensors[key]
+
+    def borrow(self, channels: int) -> Tensor:
+        """A buffer `[block, channel, pixel, lane]` without a name, until its last user gives it back."""
+        fit = [place for place, tensor in enumerate(self._free) if tensor.shape[1] == channels]
+        # The one that was used last is the warmest.
+        tensor = self._free.pop(fit[-1]) if fit else self.activation(f"borrowed {len(self._users)}", channels)
+        self._users[tensor.data_ptr()] = 1
+        return tensor
+
+    def share(self, tensor: Tensor) -> Tensor:
+        """One more user of a borrowed buffer."""
+        self._users[tensor.data_ptr()] += 1
+        return tensor
+
+    def give_back(self, tensor: Tensor) -> None:
+        """One user less; without any, the buffer is lent again."""
+        self._users[tensor.data_ptr()] -= 1
+        if not self._users[tensor.data_ptr()]:
+            self._free.append(tensor)
 
 
 def step(  # noqa: PLR0917
@@ -60,7 +87,10 @@ def step(  # noqa: PLR0917
     made = Step(kind=kind, kernel=1, dilation=1, out=out.data_ptr(), channels_out=channels_out)
     made.inputs, made.channels_in = len(inputs), inputs[0].channels
     for place, value in enumerate(inputs):
-        made.in_[place] = value.data.data_ptr()
+        value.readers += 1
+        pointers = {"in": value.data, "in_factor": value.factor, "in_shift": value.shift}
+        for field_name, tensor in pointers.items():
+            getattr(made, field_name)[place] = None if tensor is None else tensor.data_ptr()
     for name, number in numbers.items():
         setattr(made, name, number)
     for name, tensor in tensors.items():

@@ -1,123 +1,118 @@
-// Batch normalisation over a whole activation [block][channel][pixel][lane].
+// Batch normalisation. The outputs of a unit are stored as they are; their normalisation is two numbers for each channel,
+// which whoever reads them applies on the way: z = factor · y + shift. Sums are taken while y is written.
 
 #pragma once
 
 #include <cmath>
 
-#include "lanes.h"
+#include "mixing.h"
+#include "program.h"
 
 namespace commonweight {
 
 constexpr double EPSILON = 1e-5;
 
-// Mean and variance of each channel over the images of the batch. Lanes without an image hold zeros in y.
-inline void moments(const Vec* y, int channels, const Run& run, double* mean, double* variance) {
-    const int pixels = run.pixels();
-    const double count = double(run.images()) * pixels;
-    for (int c = 0; c < channels; c++) {
-        double total = 0, squares = 0;
-        // Distances from the first value: the sums stay small where a channel's mean is large beside its deviation.
-        const float origin = y[size_t(c) * pixels][0];
-        for (int block = 0; block < run.blocks; block++) {
-            const Vec* plane = y + (size_t(block) * channels + c) * pixels;
-            const Vec mask = lane_mask(run, block);
-            Vec sum[2] = {}, square[2] = {};
-            int p = 0;
-            for (; p + 2 <= pixels; p += 2)
-                for (int i = 0; i < 2; i++) {
-                    const Vec v = (plane[p + i] - origin) * mask;
-                    sum[i] += v;
-                    square[i] += v * v;
-                }
-            for (; p < pixels; p++) {
-                const Vec v = (plane[p] - origin) * mask;
-                sum[0] += v;
-                square[0] += v * v;
-            }
-            total += sum_of_lanes(sum[0] + sum[1]);
-            squares += sum_of_lanes(square[0] + square[1]);
-        }
-        const double shifted = total / count;
-        mean[c] = origin + shifted;
-        variance[c] = std::fmax(squares / count - shifted * shifted, 0.0);
-    }
-}
-
-// Normalise in place by the batch's own statistics, γ and β where they exist, and move the running statistics.
-// inverse[c] keeps 1 / deviation for the backward pass. Lanes without an image become 0.
-inline void normalise(Vec* y, int channels, const Run& run, const float* gamma, const float* beta, float momentum,
-                      float* running_mean, float* running_variance, float* inverse) {
-    const int pixels = run.pixels();
-    const double count = double(run.images()) * pixels;
-    std::vector<double> mean(channels), variance(channels);
-    moments(y, channels, run, mean.data(), variance.data());
-    for (int c = 0; c < channels; c++) {
-        inverse[c] = float(1 / std::sqrt(variance[c] + EPSILON));
-        const double unbiased = count > 1 ? variance[c] * count / (count - 1) : variance[c];
-        running_mean[c] += momentum * (float(mean[c]) - running_mean[c]);
-        running_variance[c] += momentum * (float(unbiased) - running_variance[c]);
-    }
-    for (int block = 0; block < run.blocks; block++) {
-        const Vec mask = lane_mask(run, block);
-        for (int c = 0; c < channels; c++) {
-            Vec* plane = y + (size_t(block) * channels + c) * pixels;
-            const float scale = inverse[c] * (gamma ? gamma[c] : 1.0f);
-            const Vec factor = mask * scale;
-            const Vec shift = mask * ((beta ? beta[c] : 0.0f) - float(mean[c]) * scale);
-            for (int p = 0; p < pixels; p++) plane[p] = plane[p] * factor + shift;
-        }
-    }
-}
-
-// Coefficients of a channel's backward pass: d_y = a · d_z + b · z + c, all from sums over the batch.
-struct Backward {
-    Vec a, b, c;
+// A value of a program, as a kernel reads it: planes and, unless they are null, each channel's normalisation.
+struct Source {
+    const Vec* data;
+    const float* factor;
+    const float* shift;
 };
 
-// x̂ is recovered as (z − β) / γ, so a γ of exactly 0 gets no gradient; γ starts at 1 and only decays towards 0.
-// With x̂ = (z − β) / γ: d_y = γ/σ · (d_z − mean(d_z) − x̂ · mean(d_z · x̂)). Adds the gradients of γ and β.
-inline void backward_coefficients(const Vec* d_z, const Vec* z, int channels, const Run& run, const float* gamma,
-                                  const float* beta, float* d_gamma, float* d_beta, const float* inverse,
-                                  Backward* result) {
-    const int pixels = run.pixels();
-    const double count = double(run.images()) * pixels;
-    for (int c = 0; c < channels; c++) {
-        double total = 0, product = 0;
-        for (int block = 0; block < run.blocks; block++) {
-            const size_t at = (size_t(block) * channels + c) * pixels;
-            Vec sum[2] = {}, dot[2] = {};
-            int p = 0;
-            for (; p + 2 <= pixels; p += 2)
-                for (int i = 0; i < 2; i++) {
-                    const Vec d = d_z[at + p + i];
-                    sum[i] += d;
-                    dot[i] += d * z[at + p + i];
-                }
-            for (; p < pixels; p++) {
-                sum[0] += d_z[at + p];
-                dot[0] += d_z[at + p] * z[at + p];
-            }
-            const Vec mask = lane_mask(run, block);
-            total += sum_of_lanes((sum[0] + sum[1]) * mask);
-            product += sum_of_lanes((dot[0] + dot[1]) * mask);
+INLINE Source source(const Step& step, int input, const Run& run, int block) {
+    const size_t at = size_t(block) * step.channels_in * run.pixels();
+    return {step.in[input] + at, step.in_factor[input], step.in_shift[input]};
+}
+
+// One plane's normalisation as vectors; lanes without an image come out as 0.
+struct Affine {
+    Vec factor, shift;
+    Affine(const Source& from, int channel, Vec mask)
+        : factor(mask * (from.factor ? from.factor[channel] : 1.0f)),
+          shift(mask * (from.shift ? from.shift[channel] : 0.0f)) {}
+    Vec operator()(Vec y) const { return y * factor + shift; }
+};
+
+// What the units of one step keep while they go through the blocks of a batch: sums for each channel, in double.
+// `origin` is subtracted from what is summed (it is near the values, so that the squares stay small where a channel's mean
+// is large beside its deviation).
+struct Statistics {
+    std::vector<double> sum, square;
+    explicit Statistics(int channels) : sum(channels), square(channels) {}
+
+    void add(const Moments* of_block, int lanes) {
+        for (size_t c = 0; c < sum.size(); c++) {
+            sum[c] += sum_of_lanes(of_block[c].sum, lanes);
+            square[c] += sum_of_lanes(of_block[c].square, lanes);
         }
-        const double g = gamma ? gamma[c] : 1.0, b = beta ? beta[c] : 0.0;
-        const double hat = g != 0 ? (product - b * total) / g : 0;  // sum of d_z · x̂
-        if (d_gamma) {
-            d_gamma[c] += float(hat);
-            d_beta[c] += float(total);
-        }
-        const double scale = g * inverse[c];
-        const double slope = g != 0 ? -scale * hat / count / g : 0;
-        result[c] = {splat(float(scale)), splat(float(slope)), splat(float(-scale * total / count - slope * b))};
+    }
+};
+
+// From the sums of y − `reference`: the normalisation of y for the readers and for the backward pass, and the running
+// statistics moved. True values are y + `origin`.
+inline void finish(const Step& step, const Run& run, const Statistics& sums, const float* origin, const float* reference) {
+    const double count = double(run.images()) * run.pixels();
+    for (int c = 0; c < step.channels_out; c++) {
+        const int at = run.copy * step.channels_out + c;
+        const double shifted = sums.sum[c] / count, least = sums.square[c] / count - shifted * shifted;
+        const double mean = reference[c] + shifted, variance = least < 0 ? 0 : least;  // NaN passes
+        const double inverse = 1 / std::sqrt(variance + EPSILON), gamma = step.gamma ? step.gamma[at] : 1;
+        step.inverse[c] = float(inverse);
+        step.centre[c] = float(-mean * inverse);
+        step.factor[c] = float(gamma * inverse);
+        step.shift[c] = float((step.beta ? step.beta[at] : 0) - gamma * mean * inverse);
+        const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
+        step.mean[at] += step.momentum * (float(mean + origin[c]) - step.mean[at]);
+        step.variance[at] += step.momentum * (float(unbiased) - step.variance[at]);
     }
 }
 
-// d_y of one plane from d_z and z; 0 in lanes without an image.
-INLINE void backward_plane(Vec* RESTRICT d_y, const Vec* RESTRICT d_z, const Vec* RESTRICT z, const Backward& by,
-                           int pixels, Vec mask) {
+// Coefficients of a channel's backward pass: d_y = a · d_z + b · y + c, all from sums over the batch.
+struct Backward {
+    float a, b, c;
+};
+
+// With x̂ = inverse · y + centre: d_y = γ/σ · (d_z − mean(d_z) − x̂ · mean(d_z · x̂)). Writes the gradients of γ and β.
+inline std::vector<Backward> backward_coefficients(const Step& step, const Run& run) {
+    const int pixels = run.pixels(), channels = step.channels_out;
+    const double count = double(run.images()) * pixels;
+    std::vector<Backward> result(channels);
+    for (int c = 0; c < channels; c++) {
+        const int at = run.copy * channels + c;
+        const Vec inverse = splat(step.inverse[c]), centre = splat(step.centre[c]);
+        double total = 0, product = 0;
+        for (int block = 0; block < run.blocks; block++) {
+            const Vec* RESTRICT d = step.d_out + (size_t(block) * channels + c) * pixels;
+            const Vec* RESTRICT y = step.out + (size_t(block) * channels + c) * pixels;
+            Vec sum[4] = {}, dot[4] = {};
+            int p = 0;
+            for (; p + 4 <= pixels; p += 4)
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) {
+                    sum[i] += d[p + i];
+                    dot[i] += d[p + i] * (y[p + i] * inverse + centre);
+                }
+            for (; p < pixels; p++) {
+                sum[0] += d[p];
+                dot[0] += d[p] * (y[p] * inverse + centre);
+            }
+            total += sum_of_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]), run.lanes(block));
+            product += sum_of_lanes((dot[0] + dot[1]) + (dot[2] + dot[3]), run.lanes(block));
+        }
+        if (step.d_gamma) step.d_gamma[at] = float(product);
+        if (step.d_beta) step.d_beta[at] = float(total);
+        const double scale = (step.gamma ? step.gamma[at] : 1.0) * step.inverse[c];
+        const double slope = -scale * product / count;  // of x̂
+        result[c] = {float(scale), float(slope * step.inverse[c]), float(slope * step.centre[c] - scale * total / count)};
+    }
+    return result;
+}
+
+// d_y of the pixels [first, last) of one plane; 0 in lanes without an image.
+INLINE void backward_plane(Vec* RESTRICT d_y, const Vec* RESTRICT d_z, const Vec* RESTRICT y, const Backward& by, int first,
+                           int last, Vec mask) {
     const Vec a = by.a * mask, b = by.b * mask, c = by.c * mask;
-    for (int p = 0; p < pixels; p++) d_y[p] = a * d_z[p] + (b * z[p] + c);
+    for (int p = first; p < last; p++) d_y[p - first] = a * d_z[p] + (b * y[p] + c);
 }
 
 }  // namespace commonweight

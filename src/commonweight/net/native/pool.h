@@ -1,13 +1,25 @@
-// 3×3 pooling, stride 1, on one plane of 16 images; the border sees only the image.
+// 3×3 pooling, stride 1, on one plane; the border sees only the image.
 
 #pragma once
+
+#include <cmath>
 
 #include "lanes.h"
 
 namespace commonweight {
 
-// Largest of the 3×3 window of each pixel; `taps` remembers which tap it was, the first among equals, as PyTorch does.
-template <bool REMEMBER>
+// Whether a plane holds a NaN (or an infinity) in any of its lanes.
+INLINE bool has_nan(const Vec* RESTRICT padded, const Padded& shape) {
+    Vec poison = {};
+    for (int row = 0; row < shape.height; row++)
+        for (int x = 0; x < shape.width; x++) poison += padded[shape.inside(row) + x] * 0.0f;
+    const float sum = sum_of_lanes(poison);
+    return sum != sum;
+}
+
+// Largest of the 3×3 window of each pixel, a NaN above every number; `taps` remembers which tap it was, the first among
+// equals and the last NaN, as PyTorch does. NANS: there may be some.
+template <bool NANS>
 INLINE void max_pool(Vec* RESTRICT out, ByteVec* RESTRICT taps, const Vec* RESTRICT padded, const Padded& shape) {
     const int stride = shape.stride();
     for (int row = 0; row < shape.height; row++)
@@ -18,13 +30,53 @@ INLINE void max_pool(Vec* RESTRICT out, ByteVec* RESTRICT taps, const Vec* RESTR
 #pragma GCC unroll 8
             for (int i = 1; i < 9; i++) {
                 const Vec v = from[(i / 3) * stride + i % 3];
-                const IntVec larger = v > best;
+                const IntVec larger = NANS ? (v > best) | (v != v) : v > best;
                 best = larger ? v : best;
-                if (REMEMBER) tap = larger ? IntVec{} + i : tap;
+                tap = larger ? IntVec{} + i : tap;
             }
             out[row * shape.width + x] = best;
-            if (REMEMBER) taps[row * shape.width + x] = __builtin_convertvector(tap, ByteVec);
+            taps[row * shape.width + x] = __builtin_convertvector(tap, ByteVec);
         }
+}
+
+// The larger; b where either is NaN.
+INLINE Vec larger(Vec a, Vec b) { return a > b ? a : b; }
+
+// Sees a window of 3×3 pixels, a NaN above every number.
+INLINE Vec largest_with_nans(const Vec* in, const Plane& plane, int row, int x) {
+    Vec best = splat(-INFINITY);
+    for (int r = std::max(row - 1, 0); r <= std::min(row + 1, plane.height - 1); r++)
+        for (int c = std::max(x - 1, 0); c <= std::min(x + 1, plane.width - 1); c++) {
+            const Vec v = in[r * plane.width + c];
+            best = (v > best) | (v != v) ? v : best;
+        }
+    return best;
+}
+
+// factor · largest + shift, on a plane that is not padded: at the border a window sees its own pixels twice instead. The
+// largest of each column of three is shared by the windows beside each other.
+INLINE void max_pool_eval(Vec* RESTRICT out, const Vec* RESTRICT in, const Plane& plane, float factor, float shift) {
+    const int width = plane.width;
+    Vec poison = {};
+    for (int row = 0; row < plane.height; row++) {
+        const Vec* RESTRICT above = in + std::max(row - 1, 0) * width;
+        const Vec* RESTRICT here = in + row * width;
+        const Vec* RESTRICT below = in + std::min(row + 1, plane.height - 1) * width;
+        Vec* RESTRICT to = out + row * width;
+        const auto column = [&](int x) INLINED { return larger(larger(above[x], below[x]), here[x]); };
+        Vec middle = column(0), left = middle;
+        for (int x = 0; x < width; x++) {
+            poison += here[x] * 0.0f;
+            const Vec right = x + 1 < width ? column(x + 1) : middle;
+            to[x] = larger(larger(left, right), middle) * factor + shift;
+            left = middle;
+            middle = right;
+        }
+    }
+    const float seen = sum_of_lanes(poison);
+    if (seen == seen) return;
+    for (int row = 0; row < plane.height; row++)
+        for (int x = 0; x < width; x++) out[row * width + x] = largest_with_nans(in, plane, row, x) * factor + shift;
 }
 
 // d_in[p] (+)= sum of d_out over the windows whose largest pixel was p. `d_out` and `winners` (the taps) are padded by 1;

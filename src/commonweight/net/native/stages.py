@@ -10,7 +10,6 @@ from commonweight.net.native.library import Kind
 from commonweight.net.primitives import AvgPool, MaxPool, Zero
 
 KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, nn.Identity, Zero)
-MAX_MARGIN = 4  # pixels around a plane that the depthwise kernels have room for (`padded_scratch`)
 
 
 class Work(Enum):
@@ -87,7 +86,7 @@ def stages(unit: nn.Module, copies: int) -> list[Stage] | NoConnection | None:
 def _is_depthwise(conv: Conv, copies: int) -> bool:
     width, channels_in, kernel, _ = conv.weight.shape
     alone = conv.groups == width and channels_in == 1 and width % copies == 0
-    return alone and kernel in (3, 5, 7) and conv.padding <= MAX_MARGIN
+    return alone and kernel in (3, 5, 7) and conv.dilation in (1, 2)  # for_kernel in units.h
 
 
 def _is_dense(conv: Conv, copies: int, *kernels: int) -> bool:

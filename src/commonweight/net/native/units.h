@@ -2,296 +2,400 @@
 
 #pragma once
 
-#include "convolution.h"
+#include "depthwise.h"
 #include "norm.h"
 #include "pool.h"
-#include "program.h"
 
 namespace commonweight {
 
-// Pointers to consecutive planes, as the channel-mixing kernels take them.
-struct Planes {
-    std::vector<Vec*> at;
-    Planes(Vec* first, int count, size_t pixels) : at(count) {
-        for (int i = 0; i < count; i++) at[i] = first + i * pixels;
-    }
-    Vec* const* out() const { return at.data(); }
-    const Vec* const* in() const { return const_cast<const Vec* const*>(at.data()); }
-};
+INLINE Plane plane_of(const Run& run) { return {run.height, run.width}; }
+INLINE Padded padded_of(const Run& run) { return {run.height, run.width}; }
 
-INLINE void store_gradient(Vec* RESTRICT d_in, const Vec* RESTRICT value, const Vec* RESTRICT in, bool relu, bool add,
-                           int pixels) {
-    for (int p = 0; p < pixels; p++) {
-        const Vec v = relu ? (in[p] > 0.0f ? value[p] : Vec{}) : value[p];
-        d_in[p] = add ? d_in[p] + v : v;
-    }
+// The pixels [first, last) of a channel, normalised and through ReLU if asked, as the unit's operation sees them.
+INLINE void activate(Vec* RESTRICT to, const Vec* RESTRICT from, Affine normal, bool with_relu, int first, int last) {
+    when(with_relu, [&](auto relu_first) INLINED {
+#pragma GCC unroll 4
+        for (int p = first; p < last; p++) to[p] = relu_first ? relu(normal(from[p])) : normal(from[p]);
+    });
 }
 
-inline void transpose(float* RESTRICT to, const float* RESTRICT from, int rows, int columns) {
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
+// The same into the inside of a padded plane.
+INLINE void activate_padded(Vec* to, const Vec* from, Affine normal, bool with_relu, const Padded& shape) {
+    for (int row = 0; row < shape.height; row++)
+        activate(to + shape.inside(row), from + row * shape.width, normal, with_relu, 0, shape.width);
 }
 
+// Where a gradient goes: on top of what is there or over it, and only where ReLU let the input through.
+INLINE void store_gradient(Vec* to, Vec value, bool add) { *to = add ? *to + value : value; }
+INLINE Vec let_through(Vec gradient, Vec active) { return active <= 0.0f ? Vec{} : gradient; }
+
+INLINE void store_gradients(Vec* RESTRICT to, const Vec* RESTRICT gradient, const Vec* RESTRICT active, bool with_relu,
+                            bool add, int count) {
+    when(with_relu, [&](auto masked) INLINED {
+        when(add, [&](auto on_top) INLINED {
+#pragma GCC unroll 4
+            for (int p = 0; p < count; p++)
+                store_gradient(to + p, masked ? let_through(gradient[p], active[p]) : gradient[p], on_top);
+        });
+    });
+}
+
+inline void sum_lanes(float* to, const Vec* sums, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] = sum_of_lanes(sums[i]);
+}
+
+// Calls work(K, D) for the depthwise kernels that there are; false for another.
 template <class Work>
-INLINE void for_kernel(int kernel, Work work) {
-    switch (kernel) {
-        case 3: return work(std::integral_constant<int, 3>());
-        case 5: return work(std::integral_constant<int, 5>());
-        case 7: return work(std::integral_constant<int, 7>());
+INLINE bool for_kernel(const Step& step, Work work) {
+    const auto dilated = [&](auto k) INLINED {
+        if (step.dilation == 1) return work(k, std::integral_constant<int, 1>()), true;
+        if (step.dilation == 2) return work(k, std::integral_constant<int, 2>()), true;
+        return false;
+    };
+    switch (step.kernel) {
+        case 3: return dilated(std::integral_constant<int, 3>());
+        case 5: return dilated(std::integral_constant<int, 5>());
+        case 7: return dilated(std::integral_constant<int, 7>());
     }
+    return false;
 }
 
-inline void normalise_step(const Step& step, const Run& run) {
-    const int at = run.copy * step.channels_out;
-    normalise(step.out, step.channels_out, run, step.gamma ? step.gamma + at : nullptr,
-              step.beta ? step.beta + at : nullptr, step.momentum, step.mean + at, step.variance + at, step.inverse);
-}
-
-// Coefficients for every output channel; clears and fills the gradients of γ and β.
-inline std::vector<Backward> normalise_back(const Step& step, const Run& run) {
-    std::vector<Backward> by(step.channels_out);
-    const int at = run.copy * step.channels_out;
-    float* d_gamma = step.d_gamma ? step.d_gamma + at : nullptr;
-    float* d_beta = step.d_gamma ? step.d_beta + at : nullptr;
-    if (d_gamma) {
-        std::memset(d_gamma, 0, step.channels_out * sizeof(float));
-        std::memset(d_beta, 0, step.channels_out * sizeof(float));
-    }
-    backward_coefficients(step.d_out, step.out, step.channels_out, run, step.gamma ? step.gamma + at : nullptr,
-                          step.beta ? step.beta + at : nullptr, d_gamma, d_beta, step.inverse, by.data());
-    return by;
-}
-
-// d_y of all output channels of one block.
-INLINE void block_back(Vec* d_y, const Step& step, const Run& run, const std::vector<Backward>& by, int block) {
-    const int pixels = run.pixels();
-    const Vec mask = lane_mask(run, block);
-    for (int c = 0; c < step.channels_out; c++) {
-        const size_t at = (size_t(block) * step.channels_out + c) * pixels;
-        backward_plane(d_y + size_t(c) * pixels, step.d_out + at, step.out + at, by[c], pixels, mask);
-    }
+inline bool has_kernel(const Step& step) {
+    return for_kernel(step, [](auto, auto) {});
 }
 
 // ---------------------------------------------------------------- ReLU → depthwise → pointwise → BN
 
-template <int K>
-void depthwise_block(const Step& step, const Run& run, const Vec* in, Vec* out, const float* weight) {
-    const int pixels = run.pixels();
-    const Padded shape{run.height, run.width, step.dilation * (K / 2)};
-    Vec* padded = padded_scratch<0>(shape, 1);
-    for (int c = 0; c < step.channels_in; c++) {
-        pad_into<true>(padded, in + size_t(c) * pixels, shape);
-        depthwise<K>(out + size_t(c) * pixels, padded, weight + c * K * K, shape, step.dilation);
-    }
+// One channel through ReLU and its depthwise kernel; pixels are activated not long before they are needed.
+template <int K, int D>
+void depthwise_plane(Vec* RESTRICT out, const Vec* in, Affine normal, const float* weight, const Run& run) {
+    Vec* active = scratch<Scratch::ACTIVE>(run.pixels());
+    int done = 0;
+    depthwise<K, D>(
+        active, weight, plane_of(run),
+        [&](int rows) INLINED {
+            if (rows * run.width <= done) return;
+            const int end = std::min(std::max(rows * run.width, done + 64), run.pixels());
+            activate(active, in, normal, true, done, end);
+            done = end;
+        },
+        [&](int p, Vec sum) INLINED { out[p] = sum; });
 }
+
+inline void depthwise_block(const Step& step, const Run& run, int block, Vec* out) {
+    const int pixels = run.pixels(), taps = step.kernel * step.kernel;
+    const float* weight = step.spatial + size_t(run.copy) * step.channels_in * taps;
+    const Source from = source(step, 0, run, block);
+    const Vec mask = lane_mask(run, block);
+    for_kernel(step, [&](auto k, auto d) INLINED {
+        for (int c = 0; c < step.channels_in; c++)
+            depthwise_plane<k.value, d.value>(out + size_t(c) * pixels, from.data + size_t(c) * pixels,
+                                              Affine(from, c, mask), weight + c * taps, run);
+    });
+}
+
+// What is taken off all outputs of a mixing unit: the first one of each channel, so that they are near 0.
+struct Origins {
+    std::vector<float> taken, bias, none;
+    explicit Origins(int channels) : taken(channels), bias(channels), none(channels) {}
+
+    // in(ci, tap): the first image's inputs for the first output
+    template <class Input>
+    void find(const float* weight, int inputs, int taps, Input in) {
+        for (size_t c = 0; c < taken.size(); c++) {
+            float first = 0;
+            for (int ci = 0; ci < inputs; ci++)
+                for (int tap = 0; tap < taps; tap++) first += weight[(c * inputs + ci) * taps + tap] * in(ci, tap);
+            taken[c] = first;
+            bias[c] = -first;
+        }
+    }
+};
 
 inline void separable(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const float* spatial = step.spatial + size_t(run.copy) * ci * step.kernel * step.kernel;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
     Vec* middle = static_cast<Vec*>(step.middle);
+    const std::vector<float> weight = packed<TILES.mix_channels>(co, ci, 1, [&](int o, int i, int) { return mixing[o * ci + i]; });
+    Origins origins(co);
+    Statistics sums(co);
     for (int block = 0; block < run.blocks; block++) {
         Vec* mid = middle + size_t(block) * ci * pixels;
-        for_kernel(step.kernel, [&](auto k) {
-            depthwise_block<k.value>(step, run, step.in[0] + size_t(block) * ci * pixels, mid, spatial);
-        });
+        depthwise_block(step, run, block, mid);
+        if (block == 0) origins.find(mixing, ci, 1, [&](int c, int) { return mid[size_t(c) * pixels][0]; });
         const Planes from(mid, ci, pixels), to(step.out + size_t(block) * co * pixels, co, pixels);
-        pointwise(to.out(), co, from.in(), ci, mixing, nullptr, pixels);
+        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        pointwise(to.out(), co, from.in(), ci, weight.data(), origins.bias.data(), 0, pixels, moments);
+        sums.add(moments, run.lanes(block));
     }
-    normalise_step(step, run);
+    finish(step, run, sums, origins.taken.data(), origins.none.data());
 }
 
-template <int K>
-void separable_back(const Step& step, const Run& run) {
+template <int K, int D>
+void separable_back_with(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const Padded shape{run.height, run.width, step.dilation * (K / 2)};
     const float* spatial = step.spatial + size_t(run.copy) * ci * K * K;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
-    float* d_spatial = step.d_spatial + size_t(run.copy) * ci * K * K;
-    float* d_mixing = step.d_mixing + size_t(run.copy) * co * ci;
-    std::memset(d_spatial, 0, size_t(ci) * K * K * sizeof(float));
-    std::memset(d_mixing, 0, size_t(co) * ci * sizeof(float));
-    std::vector<float> transposed(size_t(co) * ci), flipped(size_t(ci) * K * K);
-    transpose(transposed.data(), mixing, co, ci);
+    const std::vector<float> transposed = packed<TILES.mix_channels>(ci, co, 1, [&](int i, int o, int) { return mixing[o * ci + i]; });
+    std::vector<float> turned(size_t(ci) * K * K);
     for (int c = 0; c < ci; c++)
-        for (int tap = 0; tap < K * K; tap++) flipped[c * K * K + tap] = spatial[c * K * K + K * K - 1 - tap];
-    const std::vector<Backward> by = normalise_back(step, run);
-    Vec* d_y = scratch<0>(size_t(co) * pixels);
-    Vec* d_mid = scratch<1>(size_t(ci) * pixels);
-    Vec* plane = scratch<2>(pixels);
-    Vec* padded = padded_scratch<0>(shape, 1);
-    Vec* d_padded = padded_scratch<1>(shape, 1);
-    const Planes d_y_planes(d_y, co, pixels), d_mid_planes(d_mid, ci, pixels);
+        for (int tap = 0; tap < K * K; tap++) turned[c * K * K + tap] = spatial[c * K * K + K * K - 1 - tap];
+    const std::vector<Backward> by = backward_coefficients(step, run);
+    Vec* d_y = scratch<Scratch::D_OUT>(size_t(co) * pixels);
+    Vec* d_mid = scratch<Scratch::D_MIDDLE>(size_t(ci) * pixels);
+    Vec* active = scratch<Scratch::ACTIVE>(pixels);
+    Vec* spatial_sums = cleared<Scratch::SPATIAL_SUMS>(size_t(ci) * K * K);
+    Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci);
+    const Planes d_mid_planes(d_mid, ci, pixels);
     for (int block = 0; block < run.blocks; block++) {
-        const size_t at = size_t(block) * ci * pixels;
-        block_back(d_y, step, run, by, block);
-        const Planes mid(static_cast<Vec*>(step.middle) + at, ci, pixels);
-        pointwise_weight_gradient(d_mixing, d_y_planes.in(), co, mid.in(), ci, pixels);
-        pointwise(d_mid_planes.out(), ci, d_y_planes.in(), co, transposed.data(), nullptr, pixels);
+        const Vec mask = lane_mask(run, block);
+        const Planes mid(static_cast<Vec*>(step.middle) + size_t(block) * ci * pixels, ci, pixels);
+        Planes d_y_planes(co);
+        in_strips(pixels, co, STRIP_BYTES, [&](int first, int last) INLINED {
+            for (int c = 0; c < co; c++) {
+                const size_t at = (size_t(block) * co + c) * pixels;
+                Vec* strip = d_y + size_t(c) * (last - first);
+                backward_plane(strip, step.d_out + at, step.out + at, by[c], first, last, mask);
+                d_y_planes.at[c] = strip - first;
+            }
+            pointwise_weight_gradient(mixing_sums, d_y_planes.in(), co, mid.in(), ci, first, last);
+            pointwise(d_mid_planes.out(), ci, d_y_planes.in(), co, transposed.data(), nullptr, first, last, nullptr);
+        });
+        const Source from = source(step, 0, run, block);
+        Vec* d_in = step.d_in[0] ? step.d_in[0] + size_t(block) * ci * pixels : nullptr;
         for (int c = 0; c < ci; c++) {
-            const Vec* in = step.in[0] + at + size_t(c) * pixels;
-            pad_into<true>(padded, in, shape);
-            pad_into<false>(d_padded, d_mid + size_t(c) * pixels, shape);
-            depthwise_weight_gradient<K>(d_spatial + c * K * K, padded, d_padded, shape, step.dilation);
-            if (!step.d_in[0]) continue;
-            depthwise<K>(plane, d_padded, flipped.data() + c * K * K, shape, step.dilation);
-            store_gradient(step.d_in[0] + at + size_t(c) * pixels, plane, in, true, step.d_add[0], pixels);
+            const size_t at = size_t(c) * pixels;
+            activate(active, from.data + at, Affine(from, c, mask), true, 0, pixels);
+            depthwise_weight_gradient<K, D>(spatial_sums + c * K * K, active, d_mid + at, plane_of(run));
+            if (!d_in) continue;
+            Vec* RESTRICT to = d_in + at;
+            const bool add = step.d_add[0];
+            depthwise<K, D>(
+                d_mid + at, turned.data() + c * K * K, plane_of(run), [](int) {},
+                [&](int p, Vec sum) INLINED { store_gradient(to + p, let_through(sum, active[p]), add); });
         }
     }
+    sum_lanes(step.d_spatial + size_t(run.copy) * ci * K * K, spatial_sums, size_t(ci) * K * K);
+    sum_lanes(step.d_mixing + size_t(run.copy) * co * ci, mixing_sums, size_t(co) * ci);
+}
+
+inline void separable_back(const Step& step, const Run& run) {
+    for_kernel(step, [&](auto k, auto d) { separable_back_with<k.value, d.value>(step, run); });
 }
 
 // ---------------------------------------------------------------- (ReLU →) pointwise → BN, over one or more tensors
 
-// The input planes of one block, through ReLU if the unit begins with it.
-inline Planes input_planes(const Step& step, const Run& run, int block) {
-    const int pixels = run.pixels(), ci = step.channels_in;
-    Planes planes(nullptr, ci * step.inputs, 0);
-    Vec* copies = step.relu ? scratch<3>(size_t(ci) * step.inputs * pixels) : nullptr;
-    for (int i = 0; i < step.inputs; i++)
+// The pixels [first, last) of all input planes of one block, activated, into `planes`.
+INLINE void activate_inputs(const Step& step, const Run& run, int block, int first, int last, Planes& planes) {
+    const int pixels = run.pixels(), ci = step.channels_in, length = last - first;
+    Vec* active = scratch<Scratch::ACTIVE>(size_t(ci) * step.inputs * length);
+    const Vec mask = lane_mask(run, block);
+    for (int i = 0; i < step.inputs; i++) {
+        const Source from = source(step, i, run, block);
         for (int c = 0; c < ci; c++) {
-            Vec* from = step.in[i] + (size_t(block) * ci + c) * pixels;
             Vec*& plane = planes.at[i * ci + c];
-            plane = from;
-            if (!step.relu) continue;
-            plane = copies + size_t(i * ci + c) * pixels;
-            for (int p = 0; p < pixels; p++) plane[p] = relu(from[p]);
+            plane = active + size_t(i * ci + c) * length - first;
+            activate(plane, from.data + size_t(c) * pixels, Affine(from, c, mask), step.relu, first, last);
         }
-    return planes;
+    }
 }
 
 inline void pointwise_unit(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in * step.inputs, co = step.channels_out;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
+    const std::vector<float> weight = packed<TILES.mix_channels>(co, ci, 1, [&](int o, int i, int) { return mixing[o * ci + i]; });
+    Origins origins(co);
+    Statistics sums(co);
+    Planes from(ci);
     for (int block = 0; block < run.blocks; block++) {
-        const Planes from = input_planes(step, run, block), to(step.out + size_t(block) * co * pixels, co, pixels);
-        pointwise(to.out(), co, from.in(), ci, mixing, nullptr, pixels);
+        const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
+        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        in_strips(pixels, ci, STRIP_BYTES, [&](int first, int last) INLINED {
+            activate_inputs(step, run, block, first, last, from);
+            if (block == 0 && first == 0) origins.find(mixing, ci, 1, [&](int c, int) { return from.at[c][0][0]; });
+            pointwise(to.out(), co, from.in(), ci, weight.data(), origins.bias.data(), first, last, moments);
+        });
+        sums.add(moments, run.lanes(block));
     }
-    normalise_step(step, run);
+    finish(step, run, sums, origins.taken.data(), origins.none.data());
 }
 
 inline void pointwise_back(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in * step.inputs, co = step.channels_out;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
-    float* d_mixing = step.d_mixing + size_t(run.copy) * co * ci;
-    std::memset(d_mixing, 0, size_t(co) * ci * sizeof(float));
-    std::vector<float> transposed(size_t(co) * ci);
-    transpose(transposed.data(), mixing, co, ci);
-    const std::vector<Backward> by = normalise_back(step, run);
-    Vec* d_y = scratch<0>(size_t(co) * pixels);
-    Vec* d_from = scratch<1>(size_t(ci) * pixels);
-    const Planes d_y_planes(d_y, co, pixels), d_from_planes(d_from, ci, pixels);
+    const std::vector<float> transposed = packed<TILES.mix_channels>(ci, co, 1, [&](int i, int o, int) { return mixing[o * ci + i]; });
+    const std::vector<Backward> by = backward_coefficients(step, run);
+    Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci);
+    Planes from(ci), d_y(co), d_from(ci);
     for (int block = 0; block < run.blocks; block++) {
-        block_back(d_y, step, run, by, block);
-        const Planes from = input_planes(step, run, block);
-        pointwise_weight_gradient(d_mixing, d_y_planes.in(), co, from.in(), ci, pixels);
-        pointwise(d_from_planes.out(), ci, d_y_planes.in(), co, transposed.data(), nullptr, pixels);
-        for (int i = 0; i < step.inputs; i++) {
-            if (!step.d_in[i]) continue;
-            for (int c = 0; c < step.channels_in; c++) {
-                const size_t at = (size_t(block) * step.channels_in + c) * pixels;
-                store_gradient(step.d_in[i] + at, d_from + size_t(i * step.channels_in + c) * pixels, step.in[i] + at,
-                               step.relu, step.d_add[i], pixels);
+        const Vec mask = lane_mask(run, block);
+        in_strips(pixels, ci, STRIP_BYTES, [&](int first, int last) INLINED {
+            const int length = last - first;
+            Vec* d_y_strip = scratch<Scratch::D_OUT>(size_t(co) * length);
+            Vec* d_from_strip = scratch<Scratch::D_MIDDLE>(size_t(ci) * length);
+            for (int c = 0; c < co; c++) {
+                const size_t at = (size_t(block) * co + c) * pixels;
+                backward_plane(d_y_strip + size_t(c) * length, step.d_out + at, step.out + at, by[c], first, last, mask);
+                d_y.at[c] = d_y_strip + size_t(c) * length - first;
             }
-        }
+            activate_inputs(step, run, block, first, last, from);
+            pointwise_weight_gradient(mixing_sums, d_y.in(), co, from.in(), ci, first, last);
+            for (int c = 0; c < ci; c++) d_from.at[c] = d_from_strip + size_t(c) * length - first;
+            pointwise(d_from.out(), ci, d_y.in(), co, transposed.data(), nullptr, first, last, nullptr);
+            for (int i = 0; i < ci; i++) {
+                Vec* d_in = step.d_in[i / step.channels_in];
+                if (!d_in) continue;
+                Vec* to = d_in + (size_t(block) * step.channels_in + i % step.channels_in) * pixels;
+                store_gradients(to + first, d_from.at[i] + first, from.at[i] + first, step.relu,
+                                step.d_add[i / step.channels_in], length);
+            }
+        });
     }
+    sum_lanes(step.d_mixing + size_t(run.copy) * co * ci, mixing_sums, size_t(co) * ci);
 }
 
 // ---------------------------------------------------------------- (ReLU →) dense 3×3 → BN
 
-inline Vec* padded_input(const Step& step, const Run& run, int block, const Padded& shape) {
-    const int pixels = run.pixels();
-    Vec* padded = padded_scratch<2>(shape, step.channels_in);
-    for (int c = 0; c < step.channels_in; c++) {
-        const Vec* from = step.in[0] + (size_t(block) * step.channels_in + c) * pixels;
-        Vec* to = padded + size_t(c) * shape.vectors();
-        step.relu ? pad_into<true>(to, from, shape) : pad_into<false>(to, from, shape);
-    }
+INLINE Vec* padded_input(const Step& step, const Run& run, int block) {
+    const Padded shape = padded_of(run);
+    const Source from = source(step, 0, run, block);
+    const Vec mask = lane_mask(run, block);
+    Vec* padded = padded_scratch<Scratch::PADDED>(shape, step.channels_in);
+    for (int c = 0; c < step.channels_in; c++)
+        activate_padded(padded + size_t(c) * shape.vectors(), from.data + size_t(c) * run.pixels(), Affine(from, c, mask),
+                        step.relu, shape);
     return padded;
 }
 
 inline void dense_unit(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
+    const Padded shape = padded_of(run);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
+    const std::vector<float> weight =
+        packed<TILES.dense_channels>(co, ci, 9, [&](int o, int i, int tap) { return mixing[(o * ci + i) * 9 + tap]; });
+    Origins origins(co);
+    Statistics sums(co);
     for (int block = 0; block < run.blocks; block++) {
         const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
-        dense3(to.out(), co, padded_input(step, run, block, shape), ci, mixing, nullptr, shape);
+        const Vec* padded = padded_input(step, run, block);
+        if (block == 0)
+            origins.find(mixing, ci, 9, [&](int c, int tap) {
+                return padded[size_t(c) * shape.vectors() + tap / 3 * shape.stride() + tap % 3][0];
+            });
+        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        dense3(to.out(), co, padded, ci, weight.data(), origins.bias.data(), shape, moments);
+        sums.add(moments, run.lanes(block));
     }
-    normalise_step(step, run);
+    finish(step, run, sums, origins.taken.data(), origins.none.data());
 }
 
 inline void dense_back(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
+    const Padded shape = padded_of(run);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
-    float* d_mixing = step.d_mixing + size_t(run.copy) * co * ci * 9;
-    std::memset(d_mixing, 0, size_t(co) * ci * 9 * sizeof(float));
-    std::vector<float> turned(size_t(co) * ci * 9);  // [ci][co], kernels turned by 180°
-    for (int o = 0; o < co; o++)
-        for (int i = 0; i < ci; i++)
-            for (int tap = 0; tap < 9; tap++) turned[(i * co + o) * 9 + 8 - tap] = mixing[(o * ci + i) * 9 + tap];
-    const std::vector<Backward> by = normalise_back(step, run);
-    Vec* d_y = scratch<0>(size_t(co) * pixels);
-    Vec* d_from = scratch<1>(size_t(ci) * pixels);
-    const Planes d_y_planes(d_y, co, pixels), d_from_planes(d_from, ci, pixels);
+    const std::vector<float> turned =  // by 180°
+        packed<TILES.dense_channels>(ci, co, 9, [&](int i, int o, int tap) { return mixing[(o * ci + i) * 9 + 8 - tap]; });
+    const std::vector<Backward> by = backward_coefficients(step, run);
+    Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci * 9);
+    Vec* d_from = scratch<Scratch::D_MIDDLE>(size_t(ci) * pixels);
+    const Planes d_from_planes(d_from, ci, pixels);
     for (int block = 0; block < run.blocks; block++) {
-        block_back(d_y, step, run, by, block);
-        dense3_weight_gradient(d_mixing, d_y_planes.in(), co, padded_input(step, run, block, shape), ci, shape);
-        if (!step.d_in[0]) continue;
-        Vec* padded = padded_scratch<3>(shape, co);
+        const Vec mask = lane_mask(run, block);
+        Vec* d_y = padded_scratch<Scratch::D_PADDED>(shape, co);
         for (int c = 0; c < co; c++)
-            pad_into<false>(padded + size_t(c) * shape.vectors(), d_y + size_t(c) * pixels, shape);
-        dense3(d_from_planes.out(), ci, padded, co, turned.data(), nullptr, shape);
-        for (int c = 0; c < ci; c++) {
-            const size_t at = (size_t(block) * ci + c) * pixels;
-            store_gradient(step.d_in[0] + at, d_from + size_t(c) * pixels, step.in[0] + at, step.relu, step.d_add[0],
-                           pixels);
-        }
+            for (int row = 0; row < run.height; row++) {
+                const size_t at = (size_t(block) * co + c) * pixels + row * run.width;
+                backward_plane(d_y + size_t(c) * shape.vectors() + shape.inside(row), step.d_out + at, step.out + at, by[c],
+                               0, run.width, mask);
+            }
+        const Vec* padded = padded_input(step, run, block);
+        dense3_weight_gradient(mixing_sums, d_y, co, padded, ci, shape);
+        if (!step.d_in[0]) continue;
+        dense3(d_from_planes.out(), ci, d_y, co, turned.data(), nullptr, shape, nullptr);
+        for (int c = 0; c < ci; c++)
+            for (int row = 0; row < run.height; row++) {
+                const size_t at = size_t(c) * pixels + row * run.width;
+                store_gradients(step.d_in[0] + size_t(block) * ci * pixels + at, d_from + at,
+                                padded + size_t(c) * shape.vectors() + shape.inside(row), step.relu, step.d_add[0],
+                                run.width);
+            }
     }
+    sum_lanes(step.d_mixing + size_t(run.copy) * co * ci * 9, mixing_sums, size_t(co) * ci * 9);
 }
 
 // ---------------------------------------------------------------- pooling → BN
 
+// One block's planes, padded as the pooling wants, each handed to work(channel, padded).
+template <bool MAX, class Work>
+INLINE void for_pooled(const Step& step, const Run& run, int block, Work work) {
+    const Padded shape = padded_of(run);
+    const Source from = source(step, 0, run, block);
+    const Vec mask = lane_mask(run, block);
+    Vec* padded = padded_scratch<Scratch::PADDED>(shape, 1, MAX ? -INFINITY : 0.0f);
+    for (int c = 0; c < step.channels_out; c++) {
+        activate_padded(padded, from.data + size_t(c) * run.pixels(), Affine(from, c, mask), false, shape);
+        work(c, padded);
+    }
+}
+
 template <bool MAX>
 void pool_unit(const Step& step, const Run& run) {
     const int pixels = run.pixels(), channels = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
-    Vec* padded = padded_scratch<MAX ? 4 : 5>(shape, 1, MAX ? -INFINITY : 0.0f);
+    const Padded shape = padded_of(run);
     ByteVec* taps = static_cast<ByteVec*>(step.middle);
-    for (int plane = 0; plane < run.blocks * channels; plane++) {
-        const size_t at = size_t(plane) * pixels;
-        pad_into<false>(padded, step.in[0] + at, shape);
-        if (MAX)
-            max_pool<true>(step.out + at, taps + at, padded, shape);
-        else
-            average_pool(step.out + at, padded, shape);
+    const std::vector<float> none(channels);
+    std::vector<float> reference(channels);
+    Statistics sums(channels);
+    for (int block = 0; block < run.blocks; block++) {
+        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * channels));
+        for_pooled<MAX>(step, run, block, [&](int c, const Vec* padded) {
+            const size_t at = (size_t(block) * channels + c) * pixels;
+            Vec* out = step.out + at;
+            if (!MAX)
+                average_pool(out, padded, shape);
+            else if (has_nan(padded, shape))
+                max_pool<true>(out, taps + at, padded, shape);
+            else
+                max_pool<false>(out, taps + at, padded, shape);
+            if (block == 0) reference[c] = out[0][0];
+            Vec sum = {}, square = {};
+            for (int p = 0; p < pixels; p++) {
+                const Vec v = out[p] - reference[c];
+                sum += v;
+                square += v * v;
+            }
+            moments[c] = {sum, square};
+        });
+        sums.add(moments, run.lanes(block));
     }
-    normalise_step(step, run);
+    finish(step, run, sums, none.data(), reference.data());
 }
 
 template <bool MAX>
 void pool_back(const Step& step, const Run& run) {
-    const std::vector<Backward> by = normalise_back(step, run);
+    const std::vector<Backward> by = backward_coefficients(step, run);
     if (!step.d_in[0]) return;
     const int pixels = run.pixels(), channels = step.channels_out;
-    const Padded shape{run.height, run.width, 1};
-    Vec* d_y = scratch<0>(size_t(channels) * pixels);
-    Vec* padded = padded_scratch<6>(shape, 1);
-    IntVec* winners = reinterpret_cast<IntVec*>(padded_scratch<7>(shape, 1));
+    const Padded shape = padded_of(run);
+    Vec* padded = padded_scratch<Scratch::D_PADDED>(shape, 1);
+    IntVec* winners = reinterpret_cast<IntVec*>(padded_scratch<Scratch::TAPS>(shape, 1));
     const ByteVec* taps = static_cast<const ByteVec*>(step.middle);
     for (int block = 0; block < run.blocks; block++) {
-        block_back(d_y, step, run, by, block);
+        const Vec mask = lane_mask(run, block);
         for (int c = 0; c < channels; c++) {
             const size_t at = (size_t(block) * channels + c) * pixels;
-            pad_into<false>(padded, d_y + size_t(c) * pixels, shape);
+            for (int row = 0; row < run.height; row++) {
+                const size_t from = at + row * run.width;
+                const int to = shape.inside(row);
+                backward_plane(padded + to, step.d_out + from, step.out + from, by[c], 0, run.width, mask);
+                if (MAX)
+                    for (int x = 0; x < run.width; x++) winners[to + x] = __builtin_convertvector(taps[from + x], IntVec);
+            }
             Vec* d_in = step.d_in[0] + at;
-            if (MAX) {
-                for (int row = 0; row < run.height; row++)
-                    for (int x = 0; x < run.width; x++)
-                        winners[shape.inside(row) + x] = __builtin_convertvector(taps[at + row * run.width + x], IntVec);
+            if (MAX)
                 step.d_add[0] ? max_pool_gradient<true>(d_in, winners, padded, shape)
                               : max_pool_gradient<false>(d_in, winners, padded, shape);
-            } else
+            else
                 step.d_add[0] ? average_pool_gradient<true>(d_in, padded, shape)
                               : average_pool_gradient<false>(d_in, padded, shape);
         }
@@ -301,20 +405,27 @@ void pool_back(const Step& step, const Run& run) {
 // ---------------------------------------------------------------- sums
 
 inline void sum_unit(const Step& step, const Run& run) {
-    const size_t count = size_t(run.blocks) * step.channels_in * run.pixels();
-    for (size_t i = 0; i < count; i++) {
-        Vec v = {};
-        for (int input = 0; input < step.inputs; input++) v += step.in[input][i];
-        step.out[i] = v;
+    const int pixels = run.pixels();
+    for (int block = 0; block < run.blocks; block++) {
+        const Vec mask = lane_mask(run, block);
+        for (int c = 0; c < step.channels_in; c++) {
+            const size_t plane = size_t(c) * pixels;
+            Vec* RESTRICT to = step.out + size_t(block) * step.channels_in * pixels + plane;
+            for (int input = 0; input < step.inputs; input++) {
+                const Source from = source(step, input, run, block);
+                const Affine normal(from, c, mask);
+                const Vec* RESTRICT term = from.data + plane;
+                for (int p = 0; p < pixels; p++) to[p] = input ? to[p] + normal(term[p]) : normal(term[p]);
+            }
+        }
     }
 }
 
 // The gradient of a sum is that of each of its terms.
 inline void sum_back(const Step& step, const Run& run) {
-    const size_t count = size_t(run.blocks) * step.channels_in * run.pixels();
+    const int count = run.blocks * step.channels_in * run.pixels();
     for (int input = 0; input < step.inputs; input++)
-        for (size_t i = 0; i < count; i++)
-            step.d_in[input][i] = step.d_add[input] ? step.d_in[input][i] + step.d_out[i] : step.d_out[i];
+        store_gradients(step.d_in[input], step.d_out, step.d_out, false, step.d_add[input], count);
 }
 
 }  // namespace commonweight
