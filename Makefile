@@ -18,7 +18,7 @@ small: $(RUN)  ## the paper's whole programme on small images (about an hour on 
 smoke: $(RUN)  ## everything once at the smallest size (a minute)
 	$(BIN)/commonweight run smoke --out results/smoke
 
-bench: $(READY)  ## race the engine against plain PyTorch; fills docs/engine.md (18 minutes, on a quiet machine)
+bench: $(READY)  ## race every build of the engine against plain PyTorch; fills docs/engine.md (wants a quiet machine)
 	$(BIN)/python benchmarks/race.py --docs
 	$(BIN)/python benchmarks/kernels.py --docs
 	$(BIN)/python benchmarks/breakdown.py

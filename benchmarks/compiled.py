@@ -1,11 +1,10 @@
 """`torch.compile` of the opponent's child, in a process of its own: `compiled.py SHAPE CHILD…`.
 
-Prints a line of JSON: for each child milliseconds of a training step of the plain and of the compiled child, measured
-in turns, and the seconds that compiling took. One copy; how copies are compiled once and for all is the user's affair.
+Prints a line of JSON: for each child the milliseconds of every training step of the plain and of the compiled child, in
+turns, and the seconds that compiling took. One copy; how copies are compiled once and for all is the user's affair.
 """
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -40,7 +39,7 @@ def main(name: str, names: Sequence[str]) -> None:
     torch.set_num_threads(1)
     sizes = shape(name)
     images, labels = sizes.images(sizes.batch)
-    found: dict[str, list[float]] = {"plain_ms": [], "compiled_ms": [], "compile_s": []}
+    found: dict[str, list[Any]] = {"plain_ms": [], "compiled_ms": [], "compile_s": []}
     for child in map(sizes.children[0].space.child, names):
         plain, other = (opponent.PlainChild(child.primitives, sizes=sizes.plain) for _ in range(2))
         other.compile()
@@ -59,7 +58,7 @@ def main(name: str, names: Sequence[str]) -> None:
                 opponent.train_step(net, sgd, images, labels, child.primitives)
                 taken.append(1e3 * (time.perf_counter() - begin))
         for key, (_, _, taken) in turns.items():
-            found[key].append(statistics.median(taken))
+            found[key].append(taken)
     print(json.dumps({"children": list(names), **found}))
 
 

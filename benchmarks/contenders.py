@@ -1,4 +1,4 @@
-"""Who races: the opponent, the engine, and the second opponents, each as a turn of work that can be timed.
+"""Who races: the plain opponents, the engines, and the second ones, each as a turn of work that can be timed.
 
 A turn of `Work.COPIES` trains one child in all copies once, one of `Work.SUPERNET` trains one child of a super-net of
 all 64, one of `Work.SWEEP` measures the accuracy of all 64 (its child is ignored). A training step is forward,
@@ -7,36 +7,51 @@ backward and SGD's update. Making nets and optimisers is not part of a turn.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 
+import machine
 import opponent
 import torch
 from shapes import CHILDREN, RECIPE, Shape, Work
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.net import Engine, EngineChoice, choose_engine
+from commonweight.net import Engine, Native, Reference, SuperNet
 from commonweight.space import Child
 from commonweight.training import SGD, train_step
 
 Turn = Callable[[Child], object]
 
 
+class Side(Enum):
+    """How much of the work a contender does: both plain ones and the native builds meet on the same children and repeats."""
+
+    PLAIN = auto()
+    NATIVE = auto()
+    SECOND = auto()
+
+
 @dataclass(frozen=True)
 class Contender:
-    """`prepare(shape, work, children, copies)` makes a turn; `second` ones do a smaller share of the work."""
+    """`prepare(shape, work, children, copies)` makes a turn."""
 
     name: str
+    side: Side
     prepare: Callable[[Shape, Work, Sequence[Child], int], Turn]
     works: tuple[Work, ...] = tuple(Work)
-    second: bool = True
 
     def copies(self, shape: Shape) -> int:
         """Copies in a turn of `Work.COPIES`."""
-        if self.name == "opponent":
-            return shape.plain_copies
-        if self.name == "opponent, channels_last":
-            return min(shape.plain_copies, shape.second_copies)
-        return shape.second_copies if self.second else shape.copies
+        return {Side.PLAIN: shape.plain_copies, Side.NATIVE: shape.copies, Side.SECOND: shape.second_copies}[self.side]
+
+    def children(self, shape: Shape) -> tuple[Child, ...]:
+        """Children that are trained."""
+        return shape.second if self.side is Side.SECOND else shape.children
+
+    def repeats(self, shape: Shape, repeats: int) -> int:
+        """Of so many that are asked for."""
+        return min(repeats, shape.second_repeats) if self.side is Side.SECOND else repeats
 
 
 def optimiser(parameters: Sequence[Tensor]) -> torch.optim.SGD:
@@ -44,23 +59,23 @@ def optimiser(parameters: Sequence[Tensor]) -> torch.optim.SGD:
     return torch.optim.SGD(parameters, lr=RECIPE.lr, momentum=RECIPE.momentum, weight_decay=RECIPE.weight_decay)
 
 
+def placed(net: opponent.PlainSuperNet, memory_format: torch.memory_format) -> opponent.PlainSuperNet:
+    """The net with its weights in this layout."""
+    return net.to(memory_format=memory_format)  # pyright: ignore[reportCallIssue] - a missing overload
+
+
 def plain_turn(
-    shape: Shape,
-    work: Work,
-    children: Sequence[Child],
-    copies: int,
-    memory_format: torch.memory_format = torch.contiguous_format,
+    memory_format: torch.memory_format, shape: Shape, work: Work, children: Sequence[Child], copies: int
 ) -> Turn:
     """The opponent, copy after copy; one pass over all validation images for each child of a sweep."""
     images, labels = shape.images(shape.sweep_images if work is Work.SWEEP else shape.batch)
     images = images.contiguous(memory_format=memory_format)
 
-    def placed(net: opponent.PlainSuperNet) -> opponent.PlainSuperNet:
-        return net.to(memory_format=memory_format)  # pyright: ignore[reportCallIssue] - a missing overload
-
     if work is Work.COPIES:
         alone = {
-            child: [placed(opponent.PlainChild(child.primitives, sizes=shape.plain)) for _ in range(copies)]
+            child: [
+                placed(opponent.PlainChild(child.primitives, sizes=shape.plain), memory_format) for _ in range(copies)
+            ]
             for child in children
         }
         stacks = {child: [(net, optimiser(list(net.parameters()))) for net in nets] for child, nets in alone.items()}
@@ -72,26 +87,22 @@ def plain_turn(
         return copies_turn
 
     space = CHILDREN[0].space
-    net = placed(opponent.PlainSuperNet([space.primitives] * len(space.edges), space.nodes, shape.plain))
+    net = placed(opponent.PlainSuperNet([space.primitives] * len(space.edges), space.nodes, shape.plain), memory_format)
     if work is Work.SWEEP:
         return lambda _: [opponent.accuracy(net, images, labels, child.primitives) for child in CHILDREN]
     sgd = optimiser(list(net.parameters()))
     return lambda child: opponent.train_step(net, sgd, images, labels, child.primitives)
 
 
-def channels_last_turn(shape: Shape, work: Work, children: Sequence[Child], copies: int) -> Turn:
-    return plain_turn(shape, work, children, copies, torch.channels_last)
-
-
-def our_turn(
-    shape: Shape, work: Work, children: Sequence[Child], copies: int, choice: EngineChoice = EngineChoice.AUTO
+def engine_turn(
+    engine_of: Callable[[SuperNet], Engine], shape: Shape, work: Work, children: Sequence[Child], copies: int
 ) -> Turn:
     """commonweight's, with images as its `ImageSet` hands them out (channels_last)."""
     images, labels = shape.images(shape.sweep_images if work is Work.SWEEP else shape.batch)
     images = images.contiguous(memory_format=torch.channels_last)
 
     def racer(some: Sequence[Child], count: int) -> tuple[Engine, SGD]:
-        engine = choose_engine(shape.net(some, count), choice)
+        engine = engine_of(shape.net(some, count))
         return engine, SGD(RECIPE, engine.library)
 
     if work is Work.COPIES:
@@ -101,10 +112,6 @@ def our_turn(
     if work is Work.SWEEP:
         return lambda _: engine.sweep(images, labels, CHILDREN).tolist()
     return lambda child: train_step(engine, sgd, child, images, labels, RECIPE.lr)
-
-
-def reference_turn(shape: Shape, work: Work, children: Sequence[Child], copies: int) -> Turn:
-    return our_turn(shape, work, children, copies, EngineChoice.REFERENCE)
 
 
 class Stacked:
@@ -146,17 +153,18 @@ def vmap_turn(shape: Shape, work: Work, children: Sequence[Child], copies: int) 
     return lambda child: stacks[child].train_step(images, labels)
 
 
-OPPONENT = Contender("opponent", plain_turn, second=False)
-ENGINE = Contender("engine", our_turn, second=False)
-CONTENDERS = (
-    OPPONENT,
-    ENGINE,
-    Contender("opponent, channels_last", channels_last_turn),
-    Contender("reference engine", reference_turn),
-    Contender("torch.func.vmap", vmap_turn, (Work.COPIES,)),
-)
+NCHW = Contender("opponent, NCHW", Side.PLAIN, partial(plain_turn, torch.contiguous_format))
+CHANNELS_LAST = Contender("opponent, channels_last", Side.PLAIN, partial(plain_turn, torch.channels_last))
+PLAIN = (NCHW, CHANNELS_LAST)
+ENGINES: dict[str, Callable[[SuperNet], Engine]] = {
+    f"native {library.flavour}": partial(Native, library=library) for library in machine.builds()
+}
+NATIVE = tuple(Contender(name, Side.NATIVE, partial(engine_turn, engine)) for name, engine in ENGINES.items())
+WIDE = "native avx512"  # which no processor without AVX-512 runs
+REFERENCE = Contender(Reference.name, Side.SECOND, partial(engine_turn, Reference))
+VMAP = Contender("torch.func.vmap", Side.SECOND, vmap_turn, (Work.COPIES,))
 
 
 def contender(name: str) -> Contender:
-    """By its name in the tables; a `KeyError` for another."""
-    return {each.name: each for each in CONTENDERS}[name]
+    """By its name; a `KeyError` for another."""
+    return {each.name: each for each in (*PLAIN, *NATIVE, REFERENCE, VMAP)}[name]

@@ -2,11 +2,13 @@
 
 Each step of a program is timed on its own, in its place in the program (so caches are as in real work), as the median
 over passes; the time of an empty call is taken off. Multiply-adds count what the formula needs, bytes what must move
-at least: every activation that a step reads or writes, once. Prints Markdown, writes kernels.json.
+at least: every activation that a step reads or writes, once. Every build against its own peak. Prints Markdown, writes
+kernels.json.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +29,7 @@ from commonweight.net.native.memory import LANES, Memory
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP_CHILDREN = CHILDREN[::4]
+HEAD = ("shape", "program", "kernel", "steps", "µs", "of the time", "GMAC/s", "of peak", "GB/s", "of L2", "of memory")
 
 
 @dataclass
@@ -39,19 +42,26 @@ class Sums:
     moved: float = 0
 
 
-def needs(step: Step, images: int, pixels: int) -> tuple[float, float]:
+def taps(side: int, kernel: int, dilation: int) -> int:
+    """Taps of a kernel inside a line of `side` pixels, over all pixels it is centred on; a plane has rows' × columns'."""
+    return sum(max(0, side - abs(dilation * (tap - kernel // 2))) for tap in range(kernel))
+
+
+def needs(step: Step, batch: Batch) -> tuple[float, float]:
     """Multiply-adds and compulsory bytes of one step over a batch; pooling and sums count no multiply-adds.
 
-    P = images × pixels; separable P·Cin·(k² + Cout), pointwise P·Cin·Cout, dense 9·P·Cin·Cout, and each backward
-    pass twice that (gradients of weights and input), or once where nobody needs the input's gradient.
+    P = images × pixels, T = images × taps inside the image, exactly (`taps`): separable T·Cin + P·Cin·Cout, pointwise
+    P·Cin·Cout, dense 9·P·Cin·Cout (the padding's taps among them), and each backward pass twice that (gradients of
+    weights and input), or once where nobody needs the input's gradient.
     """
-    p, kind = images * pixels, Kind(step.kind)
+    p, kind = batch.count * batch.height * batch.width, Kind(step.kind)
     name = kind.name.removesuffix("_BACK").removesuffix("_EVAL")
     back, train = kind.name.endswith("_BACK"), not kind.name.endswith("_EVAL")
     cin, cout = step.channels_in * step.inputs, step.channels_out
     wanted = [place for place in range(step.inputs) if step.d_in[place]]
+    inside = taps(batch.height, step.kernel, step.dilation) * taps(batch.width, step.kernel, step.dilation)
     macs = {
-        "SEPARABLE": p * cin * (step.kernel**2 + cout),
+        "SEPARABLE": batch.count * cin * inside + p * cin * cout,
         "POINTWISE": p * cin * cout,
         "DENSE": 9 * p * cin * cout,
     }.get(name, 0)
@@ -93,7 +103,7 @@ def by_kind(library: Library, steps: Sequence[Step], batch: Batch, passes: int) 
     found: dict[str, Sums] = {}
     for step, seconds in zip(steps, timed_steps(library, steps, batch, passes), strict=True):
         sums = found.setdefault(Kind(step.kind).name, Sums())
-        macs, moved = needs(step, batch.count, batch.height * batch.width)
+        macs, moved = needs(step, batch)
         sums.steps += 1
         sums.seconds += seconds
         sums.macs += macs
@@ -106,7 +116,7 @@ def training(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     images, labels = sizes.images(sizes.batch)
     images = images.contiguous(memory_format=torch.channels_last)
     net = sizes.net(CORNERS)
-    memory, mean = Memory(-(-len(images) // LANES), sizes.size**2), {}
+    memory, mean = _memory(library, len(images), sizes), {}
     for child in CORNERS:
         steps = Training(net, memory, {}, child)
         for kind, sums in by_kind(library, steps.steps, Batch.of(images, labels), passes).items():
@@ -118,13 +128,23 @@ def training(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
 
 def sweeping(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     """Sixteen children over as many images as the engine takes at a time."""
-    blocks = max(1, SWEEP_BYTES // (4 * LANES * sizes.size**2 * sizes.channels))
-    images, labels = sizes.images(blocks * LANES)
+    lanes = _lanes(library)
+    images, labels = sizes.images(lanes * max(1, SWEEP_BYTES // (4 * lanes * sizes.size**2 * sizes.channels)))
     net = sizes.net(SWEEP_CHILDREN)
-    plan = Sweep(net, Memory(blocks, sizes.size**2), SWEEP_CHILDREN)
+    plan = Sweep(net, _memory(library, len(images), sizes), SWEEP_CHILDREN)
     batch = Batch.of(images, labels)
     library.run(packed(plan.fold), batch)
     return by_kind(library, plan.steps, batch, passes)
+
+
+def _lanes(library: Library) -> int:  # noqa: ARG001
+    """Images in a vector of this build."""
+    return LANES
+
+
+def _memory(library: Library, images: int, sizes: Shape) -> Memory:
+    """Buffers for so many images."""
+    return Memory(-(-images // _lanes(library)), sizes.size**2)
 
 
 def rows(name: str, program: str, found: dict[str, Sums], limit: peak.Peak) -> list[list[object]]:
@@ -151,49 +171,59 @@ def rows(name: str, program: str, found: dict[str, Sums], limit: peak.Peak) -> l
     return lines
 
 
+def measure(
+    library: Library, shapes: Sequence[Shape], passes: int | None
+) -> tuple[peak.Peak, dict[str, dict[str, dict[str, Sums]]]]:
+    """This build's limits, and shape → program → kind → sums."""
+    limit, found = peak.measure(library.flavour), {}
+    for sizes in shapes:
+        print(f"{library.flavour}, {sizes.name}", file=sys.stderr)
+        times = passes or (5 if sizes.size >= 32 else 50)
+        programs = {"step": training(library, sizes, times), "sweep": sweeping(library, sizes, times)}
+        found[sizes.name] = programs
+    return limit, found
+
+
+def markdown(flavour: str, limit: peak.Peak, found: dict[str, dict[str, dict[str, Sums]]]) -> str:
+    """A build's limits and its table."""
+    lines = [
+        line
+        for shape_name, programs in found.items()
+        for program, sums in programs.items()
+        for line in rows(shape_name, program, sums, limit)
+    ]
+    return (
+        f"Peak of one core ({flavour}): {limit.gmac:.0f} GMAC/s; copying {limit.cache['copy']:.0f} GB/s within L2, "
+        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{tables.table(HEAD, lines)}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    able = {library.flavour: library for library in machine.builds()}
     parser.add_argument("--shapes", nargs="+", default=["tiny", "quick", "paper"])
+    parser.add_argument("--builds", nargs="+", default=[*able], choices=[*able], help="default: all that run here")
     parser.add_argument("--passes", type=int, help="of each program (default: 50, at the paper's shape 5)")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results"), help="folder of kernels.json")
-    parser.add_argument("--docs", action="store_true", help="put the table into docs/engine.md")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/engine.md")
     given = parser.parse_args()
+    if not able:
+        raise SystemExit(f"no kernels to time: {find_library()[1]}")
     torch.set_num_threads(1)
-    facts = machine.facts()
-    library, reason = find_library()
-    if library is None:
-        raise SystemExit(f"no kernels to time: {reason}")
-    limit = peak.measure()
-    lines, found = [], {}
-    for sizes in map(shape, given.shapes):
-        passes = given.passes or (5 if sizes.size >= 32 else 50)
-        for program, sums in (
-            ("step", training(library, sizes, passes)),
-            ("sweep", sweeping(library, sizes, passes)),
-        ):
-            lines += rows(sizes.name, program, sums, limit)
-            found.setdefault(sizes.name, {})[program] = {kind: asdict(value) for kind, value in sums.items()}
-    head = (
-        "shape",
-        "program",
-        "kernel",
-        "steps",
-        "µs",
-        "of the time",
-        "GMAC/s",
-        "of peak",
-        "GB/s",
-        "of L2",
-        "of memory",
-    )
-    text = (
-        f"Peak of one core ({library.flavour}): {limit.gmac:.0f} GMAC/s; copying {limit.cache['copy']:.0f} GB/s within L2, "
-        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{tables.table(head, lines)}"
-    )
+    facts, texts, builds = machine.facts(), [], {}
+    for flavour in given.builds:
+        limit, found = measure(able[flavour], [*map(shape, given.shapes)], given.passes)
+        texts.append(markdown(flavour, limit, found))
+        sums = {
+            name: {program: {kind: asdict(each) for kind, each in kinds.items()} for program, kinds in programs.items()}
+            for name, programs in found.items()
+        }
+        builds[flavour] = {"peak": asdict(limit), "shapes": sums}
+    text = "\n\n".join(texts)
     print(text)
     given.out.mkdir(parents=True, exist_ok=True)
-    content = {"machine": facts, "peak": asdict(limit), "shapes": found}
-    (given.out / "kernels.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    content = json.dumps({"machine": facts, "builds": builds}, indent=1)
+    (given.out / "kernels.json").write_text(content, encoding="utf-8")
     if given.docs:
         tables.into_docs(ROOT / "docs" / "engine.md", "kernels", text)
 

@@ -3,25 +3,33 @@
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
 
-from commonweight.net import find_library
+from commonweight.net import Library, find_library
+from commonweight.net.native.library import FLAVOURS
 
 BUSY = 0.5  # load average above which times are not to be trusted
 
 
+@cache
+def builds() -> tuple[Library, ...]:
+    """The builds of the native part that this processor can run, the best first; none where none was built."""
+    found = [find_library(flavour)[0] for flavour in reversed(FLAVOURS)]
+    return tuple(library for library in found if library is not None)
+
+
 def facts() -> dict[str, object]:
-    """Processor, engine, versions and load average; warns on stderr when something else is running."""
-    library, reason = find_library()
+    """Processor, builds, versions and load average; warns on stderr when something else is running."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
     if load > BUSY:
         print(f"warning: load average {load:.2f}; these times are not those of a quiet machine", file=sys.stderr)
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "engine": f"native {library.flavour}" if library else f"reference: {reason}",
+        "native builds": ", ".join(library.flavour for library in builds()) or f"none ({find_library()[1]})",
         "torch": torch.__version__,
         "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <vector>
 
-// One register. The engine's vectors of 16 images are one, two or four of them.
+// One register, as the engine's vectors are.
 #if defined(__AVX512F__)
 constexpr int LANES = 16, CHAINS = 16;  // independent sums, one register each
 #elif defined(__AVX2__)

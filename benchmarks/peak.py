@@ -1,4 +1,4 @@
-"""The machine's own limits, measured with the engine's instruction set: `python benchmarks/peak.py`."""
+"""The machine's own limits, measured with the instruction set of each of the engine's builds: `python benchmarks/peak.py`."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from commonweight.net import find_library
+import machine
 
 SOURCE = Path(__file__).with_name("peak.cpp")
 FLAGS = {  # as setup.py builds the engine
@@ -26,19 +26,19 @@ class Peak:
     memory: dict[str, float]
 
 
-def measure() -> Peak:
-    """Builds the loops and runs them. Raises `RuntimeError` without a compiler or a native engine."""
-    library, reason = find_library()
+def measure(flavour: str) -> Peak:
+    """Builds the loops as this build of the engine and runs them. Raises `RuntimeError` without a compiler."""
     compiler = next((path for name in ("g++", "clang++", "c++") if (path := which(name))), None)
-    if library is None or compiler is None:
-        raise RuntimeError(f"no peak to measure: {reason if library is None else 'no C++ compiler'}")
+    if compiler is None:
+        raise RuntimeError("no peak to measure: no C++ compiler (looked for g++, clang++ and c++)")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "peak"
-        flags = ["-std=c++17", "-O3", "-Wno-psabi", "-Wno-ignored-attributes", *FLAGS[library.flavour]]
+        flags = ["-std=c++17", "-O3", "-Wno-psabi", "-Wno-ignored-attributes", *FLAGS[flavour]]
         subprocess.run([compiler, *flags, str(SOURCE), "-o", str(program)], check=True)
         done = subprocess.run([str(program)], check=True, capture_output=True, text=True)
     return Peak(**json.loads(done.stdout))
 
 
 if __name__ == "__main__":
-    print(measure())
+    for library in machine.builds():
+        print(library.flavour, measure(library.flavour))

@@ -15,7 +15,7 @@ from statistics import median
 import machine
 import opponent
 import torch
-from contenders import ENGINE, OPPONENT
+from contenders import NATIVE, NCHW, REFERENCE
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -35,7 +35,8 @@ Pair = dict[str, Callable[[], object]]
 
 def steps(sizes: Shape, copies: int) -> Pair:
     """A step of each of four children in so many copies."""
-    turns = {each.name: each.prepare(sizes, Work.COPIES, CORNERS, copies) for each in (OPPONENT, ENGINE)}
+    pair = {"opponent": NCHW, "engine": (*NATIVE, REFERENCE)[0]}
+    turns = {name: each.prepare(sizes, Work.COPIES, CORNERS, copies) for name, each in pair.items()}
     return {name: lambda turn=turn: [turn(child) for child in CORNERS] for name, turn in turns.items()}
 
 

@@ -37,9 +37,9 @@ class Work(Enum):
 class Shape:
     """Sizes of images and network, and how much of the work fits into a benchmark's time.
 
-    The opponent trains copies one after another, so its time per copy is taken on the first `plain_copies` of them. So
-    does the native engine; at the paper's shape it is timed on 4 copies, which share what it does once per step.
-    Second opponents are timed on `second` children, `second_copies` copies and `second_repeats` repeats.
+    Both plain opponents train copies one after another, so their time per copy is taken on the first `plain_copies` of
+    them. So does the native engine; at the paper's shape it is timed on 2 copies, which share what it does once per step.
+    Second contenders are timed on `second` children, `second_copies` copies and `second_repeats` repeats.
     """
 
     name: str
@@ -49,13 +49,14 @@ class Shape:
     stem_multiplier: int
     batch: int
     sweep_images: int
-    repeats: int = 5
+    repeats: int = 3
     children: tuple[Child, ...] = CHILDREN  # that are trained
     copies: int = 10
     plain_copies: int = 2
     second: tuple[Child, ...] = SPREAD
     second_copies: int = 10
     second_repeats: int = 3
+    beside: tuple[Child, ...] = CORNERS  # that are trained beside another process
 
     def net(self, children: Sequence[Child], copies: int = 1) -> SuperNet:
         """Our network for these children, initialised by seeds 0, 1, …"""
@@ -101,12 +102,12 @@ def shape(name: str) -> Shape:
                 3,
                 256,
                 sweep_images=64,
-                repeats=3,
-                children=SPREAD,
-                copies=4,
+                children=CORNERS,
+                copies=2,
                 plain_copies=1,
                 second=CORNERS[:2],
                 second_copies=2,
                 second_repeats=1,
+                beside=CORNERS[1:3],
             )
     raise KeyError(f"shape {name!r}; expected tiny, quick or paper")

@@ -1,52 +1,42 @@
-"""One contender alone in a process: its throughput beside another process, and its peak memory.
+"""One contender alone in a process, for `racers.Away`: `worker.py SHAPE`.
 
-As a script (`worker.py SHAPE WORK CONTENDER THREADS SECONDS`): sets up, warms up, says `ready`, waits for a line on
-stdin, does whole rounds over four children (paper: two) until SECONDS are over, and prints a line of JSON. SECONDS = 0
-measures memory: the warm-up alone, and of copies those of one child.
+Says PyTorch's CPU capability, then answers commands, each a line of JSON on stdin, by a line of JSON on stdout.
+`prepare` CONTENDER WORK CHILDREN COPIES. `turn` CHILD: its seconds. `threads` COUNT. `peak`: memory, MB. `rounds` CHILDREN
+SECONDS ON: whole rounds over the children until SECONDS are over, answered by how many turns they were and the seconds that
+these took; if ON, it then goes on, uncounted, until the next command, so that nobody beside it is counted alone. `rest`.
 """
 
+import itertools
 import json
-import subprocess
+import select
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-HERE = Path(__file__).resolve()
+if TYPE_CHECKING:
+    from racers import Racer
+
+    from commonweight.space import Child
 
 
-@dataclass(frozen=True)
-class Report:
-    """Turns per second of one process, per copy for `Work.COPIES`, and peak memory above an interpreter with PyTorch, MB."""
-
-    rate: float
-    peak_mb: float
+def answer(what: object) -> None:
+    print(json.dumps(what), flush=True)
 
 
-def start(shape: str, work: str, contender: str, threads: int, seconds: float) -> "subprocess.Popen[str]":
-    """A worker that is getting ready."""
-    words = [sys.executable, str(HERE), shape, work, contender, str(threads), str(seconds)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def together(workers: Sequence["subprocess.Popen[str]"]) -> list[Report]:
-    """Let all go at once when all are ready, and wait for their reports; raises `RuntimeError` when one fails."""
-    try:
-        for each in workers:
-            assert each.stdout is not None
-            if each.stdout.readline() != "ready\n":
-                raise RuntimeError(f"a worker did not start: {each.args}")
-        for each in workers:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        return [Report(**json.loads(each.communicate()[0])) for each in workers]
-    finally:
-        for each in workers:
-            each.kill()  # nothing to one that is done
+def rounds(racer: "Racer", children: "Sequence[Child]", seconds: float, on: bool) -> None:
+    turns, begin = 0, time.perf_counter()
+    while (taken := time.perf_counter() - begin) < seconds:
+        for child in children:
+            racer.turn(child)
+        turns += len(children)
+    answer({"turns": turns, "seconds": taken})
+    for child in itertools.cycle(children) if on else ():
+        if select.select([sys.stdin], [], [], 0)[0]:  # a command, or nobody is there any more
+            break
+        racer.turn(child)
 
 
 def _use_torch() -> None:
@@ -58,33 +48,35 @@ def _use_torch() -> None:
     sgd.step()
 
 
-def main(shape_name: str, work_name: str, name: str, threads: int, seconds: float) -> None:
-    torch.set_num_threads(threads)
+def main(shape_name: str) -> None:
+    torch.set_num_threads(1)
     _use_torch()
     from machine import peak_memory, start_memory  # noqa: PLC0415
 
     before = start_memory()
     from contenders import contender  # noqa: PLC0415
-    from shapes import CORNERS, Work, shape  # noqa: PLC0415
+    from racers import Here  # noqa: PLC0415
+    from shapes import SPACE, Work, shape  # noqa: PLC0415
 
-    racer, sizes, work = contender(name), shape(shape_name), Work[work_name]
-    small, for_memory = sizes.size < 32, seconds == 0
-    copies = sizes.copies if for_memory and small else racer.copies(sizes)
-    children = CORNERS if small else CORNERS[1:3]
-    if work is Work.SWEEP or (work is Work.COPIES and for_memory):
-        children = CORNERS[1:2]
-    turn = racer.prepare(sizes, work, children, copies)
-    for child in children if small else children[:1]:
-        turn(child)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    turns, begin = 0, time.perf_counter()
-    while (taken := time.perf_counter() - begin) < seconds:
-        for child in children:
-            turn(child)
-        turns += len(children) * (copies if work is Work.COPIES else 1)
-    print(json.dumps({"rate": turns / taken if turns else 0.0, "peak_mb": (peak_memory() - before) / 2**20}))
+    racer = Here(shape(shape_name))
+    answer(torch.backends.cpu.get_cpu_capability())
+    for line in iter(sys.stdin.readline, ""):
+        match json.loads(line):
+            case "prepare", name, work, children, copies:
+                answer(racer.prepare(contender(name), Work[work], [*map(SPACE.child, children)], copies))
+            case "turn", child:
+                answer(racer.turn(SPACE.child(child)))
+            case "threads", count:
+                answer(torch.set_num_threads(count))
+            case "peak", *_:
+                answer((peak_memory() - before) / 2**20)
+            case "rounds", children, seconds, on:
+                rounds(racer, [*map(SPACE.child, children)], seconds, on)
+            case "rest", *_:
+                answer(None)
+            case other:
+                raise ValueError(f"command {other}; expected prepare, turn, threads, peak, rounds or rest")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    main(sys.argv[1])
