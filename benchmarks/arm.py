@@ -159,15 +159,11 @@ def sweeping(case: Case, library: Replay) -> Found:
     classes may fall the other way, once.
     """
     net, exact = case.net(), case.net().double().eval()
-    for child, seed in itertools.product(
-        case.children, range(8)
-    ):  # statistics that fit the weights, or all ReLUs are shut
+    for child, seed in itertools.product(case.children, range(8)):  # until statistics fit, or all ReLUs are shut
         Reference(net).gradients(*case.images(case.batches[-1], seed), child)
     exact.load_state_dict(net.state_dict())
     images, _ = case.images(case.batches[-1], 0)
-    for (
-        child
-    ) in case.children:  # what all images have in common decides little; nothing would leave ties where it is all
+    for child in case.children:  # what the images share decides little; not nothing, or some children had only ties
         head = exact.path(child).head
         assert isinstance(head, Head)
         with torch.no_grad():
