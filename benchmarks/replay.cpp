@@ -1,8 +1,8 @@
-// Performs one call of the native part that another process has laid out, on whatever processor it is built for. Built by
-// replay.py together with engine.cpp; reads a call from standard input, writes the tensors as the call leaves them.
+// Performs one call of the native part that another process has laid out, on the processor that it is built for. Built
+// by replay.py together with engine.cpp; reads a call from standard input, writes the tensors as the call leaves them.
 //
-// On the wire: a Call; the bytes that each tensor holds; the Pointers; a block with the call's arguments; the tensors. A
-// pointer in the block is worth nothing here until it is set to its tensor, as a linker would.
+// On the wire: a Call; the bytes that each tensor holds; the Pointers; a block with the call's arguments; the tensors.
+// A pointer in the block is worth nothing here until it is set to its tensor, as a linker would.
 
 #include <cstdio>
 #include <cstdlib>
@@ -80,7 +80,7 @@ int main() {
     Call call;
     receive(&call, sizeof call);
     if (call.lanes != LANES || call.step_size != sizeof(Step) || call.batch_size != sizeof(Batch)) {
-        std::fprintf(stderr, "laid out for %d lanes, steps of %d bytes and batches of %d; this build has %d, %d and %d\n",
+        std::fprintf(stderr, "laid out for %d lanes, steps of %d bytes, batches of %d; this build has %d, %d and %d\n",
                      int(call.lanes), int(call.step_size), int(call.batch_size), LANES, int(sizeof(Step)),
                      int(sizeof(Batch)));
         return 2;

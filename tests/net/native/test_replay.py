@@ -40,7 +40,7 @@ def pixels(library: Replay, count: int) -> Value:
 
 
 def test_every_kind_of_step_fits_pytorch(library):
-    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=arm.CHILDREN[:2])])]
+    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=arm.CHILDREN[::6])])]
     assert [(found.what, found.fits) for _, found in rows] == [
         ("gradients", True),
         ("running statistics", True),
