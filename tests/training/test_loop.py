@@ -249,14 +249,17 @@ def test_a_step_never_waits_for_the_device(monkeypatch, inactive):
 
 
 @inactives
-def test_a_whole_run_never_reads_a_number_back(inactive):
+def test_a_whole_run_reads_nothing_back_but_whether_it_is_finite(monkeypatch, inactive):
     """On the device `meta` there are no numbers to read, and no tensor may be elsewhere."""
+    looks = []
+    monkeypatch.setattr("commonweight.training.loop.check_finite", lambda net, sgd, step: looks.append(step))  # noqa: ARG005
     pixels, labels = oracle.random_arrays(40)
     images = ImageSet(pixels, labels, pixels, labels, 4, Augmentation(1, flip=True), device="meta")
     with torch.device("meta"):
         net = SuperNet(share_all(GROUP, 2), NetShape(3, 4, channels=2), [Stream(0), Stream(1)])
     events = oracle.run(net, replace(oracle.RECIPE, inactive=inactive), Course(), images=images)
     assert len(oracle.trained(events)) == 12
+    assert looks == [4, 8, 12]  # once an epoch
     assert all(event.accuracy.device.type == "meta" for event in events if isinstance(event, Swept))
 
 
