@@ -26,6 +26,7 @@ from commonweight.training import (
     Snapshot,
     Swept,
     Trained,
+    train,
     train_step,
 )
 
@@ -321,3 +322,35 @@ def test_a_child_that_is_not_in_the_plan():
     engine, sgd = oracle.warm(share_all(GROUP, 1), Inactive.FREEZE, GROUP)
     with pytest.raises(UsageError, match="child 444 is not one of the 5 children"):
         train_step(engine, sgd, PAPER.child("444"), *oracle.random_batch(4), 0.1)
+
+
+@oracle.backends
+@pytest.mark.parametrize(("images", "batch", "trained"), [(5, 2, 2), (5, 4, 1), (3, 1, 0)])
+def test_one_image_of_one_pixel_is_refused_by_every_engine(backend, images, batch, trained):
+    """Left over by the last mini-batch, or every one."""
+    net = backend.net(share_all(GROUP, 2), copies=2)
+    run = train(
+        backend.engine(net),
+        backend.images(train=images, padding=0, size=1),
+        replace(oracle.RECIPE, batch=batch),
+        oracle.SILENT,
+        oracle.streams(),
+    )
+    assert [type(next(run)) for _ in range(trained)] == [Trained] * trained
+    before = oracle.state(net)
+    with pytest.raises(
+        UsageError, match=r"^a mini-batch of one image of 1 × 1 pixel has no .*; expected .*: choose [^\n]*$"
+    ):
+        next(run)
+    oracle.assert_same_tensors(oracle.state(net), before)
+
+
+@oracle.backends
+@pytest.mark.parametrize(("images", "batch", "height", "width"), [(4, 2, 1, 1), (3, 1, 1, 2), (3, 1, 2, 1)])
+def test_two_pixels_are_enough(backend, images, batch, height, width):
+    pixels, labels = oracle.random_arrays(images, size=2)
+    pixels, kind = pixels[:, :, :height, :width], type(backend.images())
+    few = kind(pixels, labels, pixels, labels, 4)
+    recipe = replace(oracle.RECIPE, batch=batch)
+    events = oracle.run(backend.net(share_all(GROUP, 2)), recipe, backend=backend, images=few)
+    assert len(oracle.trained(events)) == 3 * few.batches_per_epoch(batch)

@@ -105,7 +105,15 @@ def train(  # noqa: PLR0917
 def train_step(  # noqa: PLR0917
     engine: Engine, sgd: SGD, child: Child, batch: Tensor, labels: Tensor, lr: float
 ) -> None:
-    """One mini-batch trains one child in every copy; only what the child uses gets a gradient."""
+    """One mini-batch trains one child in every copy; only what the child uses gets a gradient.
+
+    Raises `UsageError` for one image of one pixel: a single number has no deviation to be normalised by.
+    """
+    if len(batch) * batch.shape[2] * batch.shape[3] == 1:
+        raise UsageError(
+            "a mini-batch of one image of 1 × 1 pixel has no batch-norm statistics; expected at least two pixels in all: "
+            "choose a training.batch that leaves no single image over, or larger images"
+        )
     sgd.step(engine.gradients(batch, labels, child), lr)
 
 
