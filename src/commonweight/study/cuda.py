@@ -20,8 +20,8 @@ def exact(device: str) -> Iterator[None]:
     """On a CUDA device PyTorch computes float32 without TF32 inside, by deterministic algorithms; elsewhere it is left alone.
 
     An operation that has no deterministic algorithm warns by its name. What was set before is put back afterwards, save
-    for the environment's `CUBLAS_WORKSPACE_CONFIG`, which cuBLAS reads once and which is set where it was not. It costs
-    speed; neither that nor the bits have been measured.
+    for the environment's `CUBLAS_WORKSPACE_CONFIG`, which cuBLAS reads once and which is set where it was not. What
+    it costs, and whether bits are the same then, has not been measured.
     """
     if torch.device(device).type != "cuda":
         yield
