@@ -187,6 +187,19 @@ def test_failed_jobs_exit_with_3_and_say_where_the_trace_is(tmp_path, monkeypatc
     )
 
 
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_training_that_diverges_is_told_and_nothing_of_it_is_stored(tmp_path, engine):
+    wild = (*SETS, "--set", "training.epochs=16", "--set", "training.lr=1e6")
+    result = call("run", "smoke", "table-1", "--out", tmp_path, "--workers", 0, "--engine", engine, *wild, code=3)
+    assert result.stdout == ""
+    assert f"error: {JOBS} of {JOBS} jobs failed; the first: " in result.stderr
+    reasons = re.findall(r" failed: DivergedError: training diverged: after mini-batch \d+ units\..*", result.stderr)
+    assert len(reasons) == JOBS
+    assert all(reason.endswith("; lower training.lr") for reason in reasons)
+    assert list(Store(tmp_path).ids()) == []
+    assert len(list((tmp_path / "failed").glob("*.txt"))) == JOBS
+
+
 # plan
 
 

@@ -20,6 +20,10 @@ class DataError(CommonweightError):
     """Images or labels cannot be read, or do not fit what the study asks for."""
 
 
+class DivergedError(CommonweightError):
+    """Weights, batch-norm statistics or momentum are no finite numbers any more."""
+
+
 class StoreError(CommonweightError):
     """A stored result is missing, damaged or not what the job asked for."""
 

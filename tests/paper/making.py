@@ -1,6 +1,7 @@
 """Made-up records of the programme's experiments, and the paper's statistics a second time, in plain Python and SciPy."""
 
 import math
+from itertools import chain, combinations, permutations, product
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -88,8 +89,16 @@ def places(accuracies):
 
 
 def tnr(accuracies, truth, n):
-    """The best true rank among the n children that a rank puts first."""
-    return min(true for true, given in zip(places(truth), places(accuracies), strict=True) if given <= n)
+    """The best true rank among the n children that a rank puts first: the mean over all orders of those that tie."""
+    if len(set(accuracies)) == 1 or len(set(truth)) == 1:
+        return math.nan
+    cut = sorted(accuracies)[-n]
+    above = [i for i, a in enumerate(accuracies) if a > cut]
+    at = [i for i, a in enumerate(accuracies) if a == cut]
+    firsts = [(*above, *drawn) for drawn in combinations(at, n - len(above))]
+    alike = [[i for i, t in enumerate(truth) if t == value] for value in sorted(set(truth), reverse=True)]
+    orders = [list(chain.from_iterable(parts)) for parts in product(*map(permutations, alike))]
+    return mean(1 + min(order.index(i) for i in first) for first in firsts for order in orders)
 
 
 def last_taus(measured, instance, truth, k, end=None):

@@ -6,13 +6,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from paper.making import mean, only, places, std, tiny_setting, tnr
+from paper.making import mean, only, std, tiny_setting, tnr
 from scipy.stats import kendalltau
 
 from commonweight.paper import published, stability
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.stability import TITLES
 from commonweight.paper.tables import mean_std
+from commonweight.report.wording import statistic
 from commonweight.seeds import Stream
 from commonweight.study.experiments import Measured
 
@@ -132,7 +133,7 @@ def test_table_2_against_scipy(seed):
     for name, ranks in rows.items():
         statistics = {
             0: [kendalltau(rank, truth).statistic for rank in ranks],
-            2: [places(truth)[places(rank).index(1)] for rank in ranks],
+            2: [tnr(rank, truth, 1) for rank in ranks],
             4: [tnr(rank, truth, 3) for rank in ranks],
         }
         row = row_of(table, name)
@@ -141,6 +142,16 @@ def test_table_2_against_scipy(seed):
             assert row.numbers[place].value == pytest.approx(mean(values), abs=1e-12)
             assert row.numbers[place].std == pytest.approx(std(values), abs=1e-12)
         assert row.numbers[1::2] == published.TABLE_2[name]
+
+
+def test_an_instance_that_ranks_nothing_leaves_the_means_of_its_row_undefined():
+    """Not the first child's true rank, and no mean over the instances that are left."""
+    evidence = make()
+    evidence.measured["seeds"].accuracy[2, -1] = 0.1
+    seeds, orders = (row_of(table_2(evidence), name) for name in ("seeds", "orders"))
+    assert all(math.isnan(number.value) and number.interval is None for number in seeds.numbers[::2])
+    assert [statistic(number, 4) for number in seeds.numbers[::2]] == ["–"] * 3
+    assert all(math.isfinite(number.value) for number in orders.numbers[::2])
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,6 +1,6 @@
 """Metrics against SciPy, brute force over pairs, and numbers worked out by hand."""
 
-from itertools import combinations
+from itertools import chain, combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -228,21 +228,65 @@ def test_ranks_are_brute_force(accuracies):
 
 
 def test_top_n_rank_by_hand():
-    truth = [0.9, 0.7, 0.8, 0.7]  # ground-truth ranks 1 3 2 4
-    found = [0.2, 0.6, 0.5, 0.6]  # best first: 1, 3, 2, 0
-    assert [int(top_n_rank(found, truth, n)) for n in (1, 2, 3, 4)] == [3, 3, 2, 1]
+    truth = [0.9, 0.75, 0.8, 0.7]  # ground-truth ranks 1 3 2 4
+    found = [0.2, 0.65, 0.5, 0.6]  # best first: 1, 3, 2, 0
+    assert [top_n_rank(found, truth, n) for n in (1, 2, 3, 4)] == [3, 3, 2, 1]
 
 
-@given(st.data(), array_shapes(min_dims=0, max_dims=2, max_side=4), st.integers(1, 9))
-def test_top_n_rank_is_brute_force(data, shape, n):
-    accuracies, truth = data.draw(tied((*shape, 9))), data.draw(tied(9))
+def orders_of(accuracies):
+    """Every order of the children from best to worst: the orders of tied ones."""
+    levels = [[i for i, x in enumerate(accuracies) if x == value] for value in sorted(set(accuracies), reverse=True)]
+    return [[*chain.from_iterable(parts)] for parts in product(*map(permutations, levels))]
+
+
+def brute_top_n_rank(accuracies, truth, n):
+    """Its mean over all orders of both; no order says anything where all children tie."""
+    if len(set(accuracies)) == 1 or len(set(truth)) == 1:
+        return np.nan
+    found = [
+        min(true.index(child) + 1 for child in order[:n])
+        for order in orders_of(accuracies)
+        for true in orders_of(truth)
+    ]
+    return sum(found) / len(found)
+
+
+@given(st.data(), array_shapes(min_dims=0, max_dims=2, max_side=3), st.integers(1, 5))
+def test_top_n_rank_is_brute_force_over_all_orders_of_tied_children(data, shape, n):
+    accuracies, truth = data.draw(tied((*shape, 5))), data.draw(tied(5))
     result = top_n_rank(accuracies, truth, n)
     assert result.shape == shape
-    assert result.dtype == np.int64
-    true_order = brute_order(truth)
+    assert result.dtype == np.float64
     for index in np.ndindex(shape):
-        best = brute_order(accuracies[index])[:n]
-        assert result[index] == min(true_order.index(child) + 1 for child in best)
+        expected = brute_top_n_rank(accuracies[index].tolist(), truth.tolist(), n)
+        assert result[index] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@given(distinct, st.data())
+def test_top_n_rank_without_ties_is_a_whole_number(accuracies, data):
+    truth = np.array(data.draw(st.permutations(range(len(accuracies)))))
+    n = data.draw(st.integers(1, len(accuracies)))
+    true_order = brute_order(truth)
+    best = [true_order.index(child) + 1 for child in brute_order(accuracies)[:n]]
+    assert float(top_n_rank(accuracies, truth, n)) == min(best)
+
+
+def test_top_n_rank_does_not_favour_the_children_that_come_first():
+    truth = [0.9, 0.8, 0.7, 0.6]  # in the order of the children, as in many a search space
+    # Any of the first three: mean of 1, 2, 3. Two of them: 1, 1, 2.
+    assert top_n_rank([0.5, 0.5, 0.5, 0.4], truth, 1) == pytest.approx(2)
+    assert top_n_rank([0.5, 0.5, 0.5, 0.4], truth, 2) == pytest.approx(4 / 3)
+    # The last is sure, and one of the other three: 1, 2, 3.
+    assert top_n_rank([0.5, 0.5, 0.5, 0.6], truth, 2) == pytest.approx(2)
+    # A tie in ground truth is one rank or the other.
+    assert top_n_rank([1, 2, 3, 4], [0.9, 0.8, 0.6, 0.6], 1) == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_top_n_rank_of_a_constant_rank_or_ground_truth_is_undefined(n):
+    found = top_n_rank([[1, 2, 3, 4], [0.1] * 4], [4, 3, 2, 1], n)
+    np.testing.assert_array_equal(found, [5 - n, np.nan])
+    assert np.isnan(top_n_rank([[1, 2, 3, 4], [0.1] * 4], [0.1] * 4, n)).all()
 
 
 # last_k

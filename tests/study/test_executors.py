@@ -1,6 +1,7 @@
 """The executor's contract, one suite for all of them; then what only worker processes can go through."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -126,6 +127,22 @@ def test_a_failing_job_leaves_the_others_alone(executor, setting, tmp_path):
         assert event.trace.startswith("Traceback")
         assert event.trace.rstrip().endswith(event.reason)
     assert set(Store(tmp_path).ids()) == {task.job.id for task in tasks} - failed.keys()
+
+
+def test_a_job_that_diverges_is_a_failed_job_and_nothing_of_it_is_stored(executor, setting, tmp_path):
+    jobs = jobs_of(setting)
+    wild = change(change(jobs[1], "training", lr=1e30), "moments", every_epoch=False)
+    tasks = tasks_of(setting, tmp_path, [jobs[0], wild, jobs[2]])
+    events = list(executor.run(tasks))
+    check_story(tasks, events)
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    assert failed.job.id == wild.id
+    assert re.fullmatch(
+        r"DivergedError: training diverged: after mini-batch \d+ units\.\S+ is not finite \(copy 0, 1 of 2\); "
+        r"lower training\.lr",
+        failed.reason,
+    )
+    assert list(Store(tmp_path).ids()) == sorted([jobs[0].id, jobs[2].id])
 
 
 def test_tasks_begin_in_the_order_given(executor, setting, tmp_path):

@@ -26,6 +26,7 @@ from commonweight.training import (
     Snapshot,
     Swept,
     Trained,
+    train,
     train_step,
 )
 
@@ -249,14 +250,17 @@ def test_a_step_never_waits_for_the_device(monkeypatch, inactive):
 
 
 @inactives
-def test_a_whole_run_never_reads_a_number_back(inactive):
+def test_a_whole_run_reads_nothing_back_but_whether_it_is_finite(monkeypatch, inactive):
     """On the device `meta` there are no numbers to read, and no tensor may be elsewhere."""
+    looks = []
+    monkeypatch.setattr("commonweight.training.loop.check_finite", lambda net, sgd, step: looks.append(step))  # noqa: ARG005
     pixels, labels = oracle.random_arrays(40)
     images = ImageSet(pixels, labels, pixels, labels, 4, Augmentation(1, flip=True), device="meta")
     with torch.device("meta"):
         net = SuperNet(share_all(GROUP, 2), NetShape(3, 4, channels=2), [Stream(0), Stream(1)])
     events = oracle.run(net, replace(oracle.RECIPE, inactive=inactive), Course(), images=images)
     assert len(oracle.trained(events)) == 12
+    assert looks == [4, 8, 12]  # once an epoch
     assert all(event.accuracy.device.type == "meta" for event in events if isinstance(event, Swept))
 
 
@@ -318,3 +322,35 @@ def test_a_child_that_is_not_in_the_plan():
     engine, sgd = oracle.warm(share_all(GROUP, 1), Inactive.FREEZE, GROUP)
     with pytest.raises(UsageError, match="child 444 is not one of the 5 children"):
         train_step(engine, sgd, PAPER.child("444"), *oracle.random_batch(4), 0.1)
+
+
+@oracle.backends
+@pytest.mark.parametrize(("images", "batch", "trained"), [(5, 2, 2), (5, 4, 1), (3, 1, 0)])
+def test_one_image_of_one_pixel_is_refused_by_every_engine(backend, images, batch, trained):
+    """Left over by the last mini-batch, or every one."""
+    net = backend.net(share_all(GROUP, 2), copies=2)
+    run = train(
+        backend.engine(net),
+        backend.images(train=images, padding=0, size=1),
+        replace(oracle.RECIPE, batch=batch),
+        oracle.SILENT,
+        oracle.streams(),
+    )
+    assert [type(next(run)) for _ in range(trained)] == [Trained] * trained
+    before = oracle.state(net)
+    with pytest.raises(
+        UsageError, match=r"^a mini-batch of one image of 1 × 1 pixel has no .*; expected .*: choose [^\n]*$"
+    ):
+        next(run)
+    oracle.assert_same_tensors(oracle.state(net), before)
+
+
+@oracle.backends
+@pytest.mark.parametrize(("images", "batch", "height", "width"), [(4, 2, 1, 1), (3, 1, 1, 2), (3, 1, 2, 1)])
+def test_two_pixels_are_enough(backend, images, batch, height, width):
+    pixels, labels = oracle.random_arrays(images, size=2)
+    pixels, kind = pixels[:, :, :height, :width], type(backend.images())
+    few = kind(pixels, labels, pixels, labels, 4)
+    recipe = replace(oracle.RECIPE, batch=batch)
+    events = oracle.run(backend.net(share_all(GROUP, 2)), recipe, backend=backend, images=few)
+    assert len(oracle.trained(events)) == 3 * few.batches_per_epoch(batch)

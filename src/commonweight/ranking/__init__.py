@@ -1,8 +1,9 @@
 """Metrics on plain arrays of accuracies: how far ranks of children agree with each other and with ground truth.
 
-A rank is a vector of accuracies [child], higher is better; tau takes ties as ties (tau-b), and where a strict order is
-needed (`ranks`, `top_n_rank`) ties go to the lower child index. A record is accuracies and trained, both
-[..., moment, child]. Nothing here knows of networks or files, and randomness comes in as a `numpy.random.Generator`.
+A rank is a vector of accuracies [child], higher is better. Tau takes ties as ties (tau-b), `top_n_rank` the mean over all
+orders of the tied children, and where a strict order is needed (`ranks`) they go to the lower child index. A record is
+accuracies and trained, both [..., moment, child]. Nothing here knows of networks or files, and randomness comes in as a
+`numpy.random.Generator`.
 """
 
 from commonweight.ranking.baseline import random_ranks

@@ -11,6 +11,7 @@ the pairs that are not tied. All of these are integers, so nothing is rounded be
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,8 @@ from commonweight.errors import UsageError
 from commonweight.ranking.checked import finite, numbers, with_ground_truth
 
 SIGNS_AT_ONCE = 2**22  # signs held per chunk: 16 MiB of float32, and sums below 2**24, which float32 holds exactly
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,34 @@ def ranks(accuracies: ArrayLike) -> NDArray[np.int64]:
     return result
 
 
-def top_n_rank(accuracies: ArrayLike, ground_truth: ArrayLike, n: int) -> NDArray[np.int64]:
+def top_n_rank(accuracies: ArrayLike, ground_truth: ArrayLike, n: int) -> NDArray[np.float64]:
     """TnR: the best ground-truth rank among the n best children of a rank (paper section 3.2; T1R, T3R in Table 2).
 
-    accuracies [..., child], ground_truth [child] → [...], in 1 … children; lower is better. Ties, in either, go to the
-    lower child index, as in `ranks`. Raises `UsageError` unless 1 ≤ n ≤ children.
+    accuracies [..., child], ground_truth [child] → [...], in 1 … children; lower is better. Where children tie, in
+    either, it is the expected value over all orders of the tied ones, each as likely. nan where a rank is constant, as it
+    has no best child, and everywhere when the ground truth is. Raises `UsageError` unless 1 ≤ n ≤ children.
+
+    Say n − d children are above the n-th accuracy, so that d of the t children at it are drawn. A group of g children
+    that tie in ground truth, behind b better ones, is the first to have chosen children, and has s drawn ones beside a
+    sure ones, with probability C(t', s) C(t'', d − s) / C(t, d), where t' of the t are in the group and t'' behind it
+    (none if a better group has a sure one). The best of these s + a has expected rank b + (g + 1) / (s + a + 1).
     """
     accuracies, ground_truth = with_ground_truth(accuracies, ground_truth, "...", "child", child=1)
-    if not 1 <= n <= len(ground_truth):
-        raise UsageError(f"n is {n}; TnR takes the n best of {len(ground_truth)} children, so 1 ≤ n ≤ that number")
-    return ranks(ground_truth)[_best_first(accuracies)[..., :n]].min(axis=-1)
+    children = len(ground_truth)
+    if not 1 <= n <= children:
+        raise UsageError(f"n is {n}; TnR takes the n best of {children} children, so 1 ≤ n ≤ that number")
+    flat = accuracies.reshape(-1, children)
+    cut = np.sort(flat, axis=1)[:, [children - n]]
+    order = np.argsort(-ground_truth, kind="stable")
+    starts = np.flatnonzero(np.diff(ground_truth[order], prepend=np.inf))  # of the groups that tie in ground truth
+    sizes = np.diff(starts, append=children)
+    sure, tied = (np.add.reduceat(chosen[:, order], starts, axis=1, dtype=int) for chosen in (flat > cut, flat == cut))
+    defined = (flat.min(axis=1) < flat.max(axis=1)) & (len(starts) > 1)
+    found = [
+        _expected_best(n, starts, sizes, *row) if known else np.nan
+        for known, *row in zip(defined, sure, tied, strict=True)
+    ]
+    return np.array(found, dtype=np.float64).reshape(accuracies.shape[:-1])
 
 
 def last_k(curve: ArrayLike, k: int) -> MeanStd:
@@ -134,6 +155,20 @@ def last_k(curve: ArrayLike, k: int) -> MeanStd:
         )
     last = values[..., -k:]
     return MeanStd(last.mean(axis=-1), last.std(axis=-1))
+
+
+def _expected_best(n: int, before: Counts, size: Counts, sure: Counts, tied: Counts) -> float:
+    """Expected ground-truth rank of the best of n chosen children, see `top_n_rank`; counts of each group, best first."""
+    drawn, behind = n - int(sure.sum()), int(tied.sum())
+    ways, expected = comb(behind, drawn), 0.0
+    for group in np.flatnonzero(sure + tied):
+        b, g, a, t = (int(counts[group]) for counts in (before, size, sure, tied))
+        behind -= t
+        for s in range(0 if a else 1, min(t, drawn) + 1):
+            expected += comb(t, s) * comb(behind, drawn - s) / ways * (b + (g + 1) / (s + a + 1))
+        if a:
+            break
+    return expected
 
 
 def _tau_b(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ from commonweight.net import (
 )
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
+from commonweight.study.cuda import exact
 from commonweight.study.data import RawImages, load_raw, subset
 from commonweight.study.jobs import AugmentSpec, Count, Job, Spec
 from commonweight.study.schema import DataSpec
@@ -41,7 +42,7 @@ AGREEMENT = "tau of the last sweep with the same in float32"
 class Runtime(Spec):
     """How work is done: the device and the threads of one process. Never part of a job's identity.
 
-    The same job gives the same bits on the same machine with the same number of threads.
+    The same job gives the same bits on the same machine with the same number of threads; on a GPU that is not measured.
     """
 
     device: str = "cpu"
@@ -50,11 +51,12 @@ class Runtime(Spec):
 
     @contextmanager
     def threaded(self) -> Iterator[None]:
-        """PyTorch uses this many threads inside, and as many as before afterwards."""
+        """PyTorch uses this many threads inside, and as many as before afterwards; a CUDA device is `exact`."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
-            yield
+            with exact(self.device):
+                yield
         finally:
             torch.set_num_threads(before)
 

@@ -10,6 +10,7 @@ from commonweight.errors import UsageError
 from commonweight.net import Engine, Precision, SuperNet
 from commonweight.seeds import Stream
 from commonweight.space import Child
+from commonweight.training.divergence import check_finite
 from commonweight.training.images import ImageSet
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
@@ -70,7 +71,8 @@ def train(  # noqa: PLR0917
     """Train the engine's net by the recipe, one child per mini-batch, and yield what happens, in order.
 
     All copies see the same batches and train the same child. From a `start` (its weights, momentum and epoch) the run
-    goes on exactly as if it had never stopped. Raises `UsageError` for a snapshot of another net or outside the run.
+    goes on exactly as if it had never stopped. Raises `UsageError` for a snapshot of another net or outside the run, and
+    `DivergedError` when at the end of an epoch, or of the run, the net is not finite any more: before its snapshot.
     """
     net, children = engine.net, engine.net.plan.children
     per_epoch = images.batches_per_epoch(recipe.batch)
@@ -94,6 +96,8 @@ def train(  # noqa: PLR0917
             yield Trained(step, child)
             if step in moments:
                 yield Swept(step, engine.sweep(*validation, children, course.precision))
+        if left:
+            check_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
         if epoch + 1 in course.snapshots:
             yield _save(net, sgd, epoch + 1)
 
@@ -101,7 +105,15 @@ def train(  # noqa: PLR0917
 def train_step(  # noqa: PLR0917
     engine: Engine, sgd: SGD, child: Child, batch: Tensor, labels: Tensor, lr: float
 ) -> None:
-    """One mini-batch trains one child in every copy; only what the child uses gets a gradient."""
+    """One mini-batch trains one child in every copy; only what the child uses gets a gradient.
+
+    Raises `UsageError` for one image of one pixel: a single number has no deviation to be normalised by.
+    """
+    if len(batch) * batch.shape[2] * batch.shape[3] == 1:
+        raise UsageError(
+            "a mini-batch of one image of 1 × 1 pixel has no batch-norm statistics; expected at least two pixels in all: "
+            "choose a training.batch that leaves no single image over, or larger images"
+        )
     sgd.step(engine.gradients(batch, labels, child), lr)
 
 

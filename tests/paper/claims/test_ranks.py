@@ -170,6 +170,14 @@ def test_claim_2_against_scipy():
     assert [check.statistic.value for check in checked(made, 2).checks] == pytest.approx(expected)
 
 
+def test_claim_2_is_not_measured_on_a_super_net_that_ranks_nothing():
+    made = unstable()
+    made.measured["orders"].accuracy[1, -1] = 0.1
+    claim = checked(made, 2)
+    assert [check.holds for check in claim.checks] == [True] * 4 + [None] * 4 + [True] * 4
+    assert claim.verdict is Verdict.NOT_MEASURED
+
+
 # Claim 3
 
 
