@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import oracle
@@ -19,7 +20,7 @@ from tiny import TINY, flip_accuracy, record_files, tiny_study
 from torch import nn
 from typer.testing import CliRunner
 
-from commonweight import api
+from commonweight import api, cli
 from commonweight.cli import app, exit_code
 from commonweight.errors import (
     CommonweightError,
@@ -32,6 +33,7 @@ from commonweight.errors import (
 )
 from commonweight.net import find_library, register_primitive
 from commonweight.paper import ARTEFACTS
+from commonweight.report import progress
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
 
@@ -212,6 +214,23 @@ def test_run_says_at_once_what_it_will_do(tmp_path, whole):
     again = call("run", "smoke", *TARGETS, "--out", whole[0], "--workers", 0, *SETS).stderr
     assert "engine" not in again
     assert "about" not in again
+
+
+def test_no_command_is_silent_while_it_measures(tmp_path, monkeypatch):
+    def estimate(*words):
+        assert said.wait(timeout=60)
+        return measured(*words)
+
+    said, measured, quiet = threading.Event(), cli.estimate, progress.QUIET_SECONDS
+    console = cli.errors()
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
+    monkeypatch.setattr(console, "print", lambda text, **_: said.set() if str(text).startswith("measuring") else None)
+    monkeypatch.setattr(cli, "errors", lambda: console)
+    monkeypatch.setattr(cli, "estimate", estimate)
+    call("plan", "smoke", "figure-2", "--out", tmp_path, *SETS)
+    said.clear()
+    call("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)
+    assert quiet < 15
 
 
 # plan

@@ -8,7 +8,7 @@ from rich.console import Console
 from tiny import make_job
 
 from commonweight.report import progress
-from commonweight.report.progress import Bars, Lines, Tally, clock, watch
+from commonweight.report.progress import Bars, Lines, Tally, clock, meanwhile, watch
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Failed, Finished, Started
 from commonweight.study.planning import Plan
@@ -223,6 +223,20 @@ def test_bars_show_what_runs_and_what_failed():
         observe._progress.refresh()
         assert [task.description for task in observe._progress.tasks] == ["2 of 3 jobs", f"  {JOBS[2].label}"]
     assert f"{JOBS[1].label} failed: ValueError: [bold]why[/bold]" in out.file.getvalue()
+
+
+def test_words_are_said_while_something_silent_goes_on(monkeypatch):
+    said, out = threading.Event(), console()
+    monkeypatch.setattr(out, "print", lambda text, **_: said.set() if str(text) == "[b]measuring" else None)
+    before = threading.active_count()
+    with meanwhile("[b]measuring", out):
+        assert not said.is_set()  # a short work has no line
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
+    with meanwhile("[b]measuring", out):
+        assert said.wait(timeout=60)
+    with pytest.raises(KeyboardInterrupt), meanwhile("[b]measuring", out):
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(

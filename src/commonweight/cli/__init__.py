@@ -20,11 +20,11 @@ from commonweight.net import EngineChoice, find_library
 from commonweight.paper import ARTEFACTS, named
 from commonweight.paper.imported import judge
 from commonweight.report import preface
-from commonweight.report.progress import clock, watch
+from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, Inline, Local
 from commonweight.study.load import dump_study, load_study, shipped_studies
-from commonweight.study.planning import record_bytes
+from commonweight.study.planning import Plan, record_bytes
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, check_native, resolve_device
 
@@ -123,7 +123,7 @@ def run(
     say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
     work.store.out.mkdir(parents=True, exist_ok=True)
     with _resumable(work.store.out):
-        found = estimate(todo.missing, Worker(work.setting.study.data, runtime))
+        found = _estimate(work, todo, runtime)
         for line in _about(found, runtime):
             say(line)
         if todo.missing:
@@ -155,7 +155,7 @@ def plan(
     runtime, processes = _runtime(device, engine, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     todo = work.plan()
-    found = estimate(todo.missing, Worker(work.setting.study.data, runtime))
+    found = _estimate(work, todo, runtime)
     seconds = found.seconds(todo, processes)
     size = sum(map(record_bytes, todo.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
@@ -324,6 +324,11 @@ def _runtime(device: str, engine: EngineChoice, workers: int | None) -> tuple[Ru
     return Runtime(device=name, engine=engine), (
         1 if name.startswith("cuda") else _cores()
     ) if workers is None else workers
+
+
+def _estimate(work: api.Programme, todo: Plan, runtime: Runtime) -> Estimate:
+    with meanwhile("measuring how fast this machine is", errors()):
+        return estimate(todo.missing, Worker(work.setting.study.data, runtime))
 
 
 def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Watching a run: a bar and a line per running job on a terminal, plain lines elsewhere. Everything on standard error."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -39,6 +41,24 @@ def watch(missing: Plan, estimate: Estimate, workers: int, console: Console) -> 
     """What suits this console."""
     tally = Tally(missing, estimate, workers)
     return Bars(tally, console) if console.is_terminal else Lines(tally, console)
+
+
+@contextmanager
+def meanwhile(words: str, console: Console) -> Iterator[None]:
+    """Say the words after every long silence of something that tells nothing of itself."""
+    over = Flag()
+
+    def speak() -> None:
+        while not over.wait(QUIET_SECONDS):
+            console.print(Text(words), soft_wrap=True)
+
+    beat = Thread(target=speak, daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beat.join()
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from commonweight.study.work import Worker, make_engine
 from commonweight.training import SGD, ImageSet, train_step
 
 SWEEP_CHILDREN = 32  # measured together at most; more of them share hardly more of the first cell
-FEWEST_IMAGES, MOST_IMAGES = 32, 128  # of a measured sweep or mini-batch; what is left out is in proportion
-IMAGE_FLOATS = 2**19  # between the two: so many numbers in one activation of a copy
+FEWEST_IMAGES, MOST_IMAGES = 16, 128  # of a measured sweep or mini-batch; what is left out is in proportion
+IMAGE_FLOATS = 2**18  # between the two: so many numbers in one activation of a copy
 ENOUGH_SECONDS = 0.1  # measured at least twice, and again until so much is spent,
 MOST_SECONDS = 1.0  # but not again after so much
 
