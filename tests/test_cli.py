@@ -1,6 +1,7 @@
 """Every command, as a user and as a script would call it."""
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -9,13 +10,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import oracle
 import pytest
 from study.data import making
 from tiny import TINY, flip_accuracy, record_files, tiny_study
+from torch import nn
 from typer.testing import CliRunner
 
+from commonweight import api, cli
 from commonweight.cli import app, exit_code
 from commonweight.errors import (
     CommonweightError,
@@ -26,12 +31,15 @@ from commonweight.errors import (
     StudyError,
     UsageError,
 )
+from commonweight.net import find_library, register_primitive
 from commonweight.paper import ARTEFACTS
+from commonweight.report import progress
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
 
 SETS = [word for key, value in TINY.items() for word in ("--set", f"{key}={json.dumps(value)}")]
 TARGETS = ("table-1", "table-2", "figure-2")  # of three experiments; a test of all targets says so
+registry = importlib.import_module("commonweight.net.primitives")
 JOBS = 12  # one of seeds, one of orders, two of shuffled orders, eight children alone
 
 
@@ -56,6 +64,14 @@ def copy(whole, tmp_path):
     """Results that a test may damage."""
     shutil.copytree(whole[0], tmp_path / "copy")
     return tmp_path / "copy"
+
+
+@pytest.fixture
+def native(monkeypatch):
+    """Sets COMMONWEIGHT_NATIVE; nothing is remembered from before, and nothing afterwards."""
+    find_library.cache_clear()
+    yield lambda value: (monkeypatch.setenv("COMMONWEIGHT_NATIVE", value), find_library.cache_clear())
+    find_library.cache_clear()
 
 
 def parsed(text):
@@ -200,7 +216,65 @@ def test_training_that_diverges_is_told_and_nothing_of_it_is_stored(tmp_path, en
     assert len(list((tmp_path / "failed").glob("*.txt"))) == JOBS
 
 
+def test_run_says_at_once_what_it_will_do(tmp_path, whole):
+    """Before the first job: how many, with which engine, how long; and nothing of it when all is there."""
+    lines = call("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, "--engine", "reference", *SETS).stderr
+    told = [line for line in lines.splitlines() if not line.startswith("[")]
+    assert told[0] == f"11 jobs needed, 0 there, 11 to train in {tmp_path}"
+    assert told[1] == "engine: reference"
+    assert re.fullmatch(r"about \d+ s with no worker processes", told[2])
+    assert lines.splitlines()[:3] == told[:3]
+    again = call("run", "smoke", *TARGETS, "--out", whole[0], "--workers", 0, *SETS).stderr
+    assert "engine" not in again
+    assert "about" not in again
+
+
+def test_no_command_is_silent_while_it_measures(tmp_path, monkeypatch):
+    def estimate(*words):
+        assert said.wait(timeout=60)
+        return measured(*words)
+
+    said, measured, quiet = threading.Event(), cli.estimate, progress.QUIET_SECONDS
+    console = cli.errors()
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
+    monkeypatch.setattr(console, "print", lambda text, **_: said.set() if str(text).startswith("measuring") else None)
+    monkeypatch.setattr(cli, "errors", lambda: console)
+    monkeypatch.setattr(cli, "estimate", estimate)
+    call("plan", "smoke", "figure-2", "--out", tmp_path, *SETS)
+    said.clear()
+    call("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)
+    assert quiet < 15
+
+
 # plan
+
+
+def test_plan_says_which_engine_it_speaks_of(tmp_path, native):
+    words = ["plan", "smoke", "figure-2", "--out", tmp_path, *SETS]
+    library, reason = find_library()
+    runs = f"native {library.flavour}" if library else "reference"
+    assert f"\nengine: {runs}" + ("" if library else f", as {reason}") + "\n" in call(*words).stdout
+    assert json.loads(call(*words, "--json").stdout)["engine"] == runs
+    assert "\nengine: reference\n" in call(*words, "--engine", "reference").stdout
+    native("off")
+    off = "\nengine: reference, as the native part is switched off by COMMONWEIGHT_NATIVE=off\n"
+    assert off in call(*words).stdout
+    assert json.loads(call(*words, "--json").stdout)["engine"] == "reference"
+
+
+@oracle.needs_native
+def test_plan_and_run_say_what_goes_through_pytorch(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_PRIMITIVES", dict(registry._PRIMITIVES))
+    register_primitive("squash", lambda _: nn.Tanh())
+    sets = [*SETS, "--set", 'space.primitives=["max_pool_3x3", "squash"]']
+    words = ["smoke", "figure-2", "--out", tmp_path, *sets]
+    told = "through PyTorch, as the native part cannot run them: every child with squash "
+    assert f"\n{told}" in call("plan", *words).stdout
+    assert json.loads(call("plan", *words, "--json").stdout)["through_pytorch"] == ["squash"]
+    assert f"\n{told}" in call("run", *words, "--workers", 0).stderr
+    facts = api.programme(load_study(tmp_path / "study.json"), ["figure-2"], tmp_path).facts()
+    assert facts["Children that the engine left to PyTorch"] == "7"
+    assert told not in call("plan", "smoke", "figure-2", "--out", tmp_path, *SETS).stdout
 
 
 def test_plan_before_and_after(whole, tmp_path):
@@ -325,6 +399,26 @@ def test_info_says_what_would_run():
     assert {"commonweight", "torch", "cores"} <= set(facts)
     shown = call("info").stdout
     assert all(f"{name}: {fact}\n" in shown for name, fact in facts.items())
+
+
+def test_info_tells_a_wrong_build_and_works_all_the_same(native):
+    native("nonsense")
+    facts = json.loads(call("info", "--json").stdout)
+    assert facts["engine on a CPU"] == "none"
+    assert facts["because"].startswith("error: COMMONWEIGHT_NATIVE='nonsense' is none of portable, ")
+    assert "because: error: COMMONWEIGHT_NATIVE='nonsense'" in call("info").stdout
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize("more", [(), ("--engine", "reference"), ("--workers", 2)])
+def test_a_wrong_build_is_a_line_on_stderr_before_anything_is_done(tmp_path, native, command, more):
+    native("nonsense")
+    result = call(command, "smoke", "figure-2", "--out", tmp_path / "out", *more, *SETS, code=2)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: COMMONWEIGHT_NATIVE='nonsense' is none of portable, ")
+    assert "; unset COMMONWEIGHT_NATIVE, or " in line
+    assert not (tmp_path / "out").exists()
 
 
 # mistakes

@@ -28,7 +28,7 @@ from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
 from commonweight.study.store import Store, write_whole
-from commonweight.study.work import AGREEMENT
+from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
 
 STUDY_FILE = "study.json"
 
@@ -92,6 +92,7 @@ class Programme:
         ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
         epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
         passes = sum(job.copies * job.validations for job in jobs)
+        left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
         return {
             "Jobs": f"{len(jobs)}",
             "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
@@ -110,6 +111,7 @@ class Programme:
                     ("Python", "python"),
                 )
             },
+            **({"Children that the engine left to PyTorch": f"{len(left)}"} if left else {}),
         }
 
     def _evidence(self) -> Evidence:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net import Conv, Norm, UnitShape, register_primitive
-from commonweight.sharing import Kind, share_all_but, share_none
+from commonweight.net import Conv, Native, Norm, Reference, UnitShape, register_primitive
+from commonweight.sharing import Kind, share_all, share_all_but, share_none
 from commonweight.space import SearchSpace
 
 registry = importlib.import_module("commonweight.net.primitives")
@@ -147,6 +147,27 @@ def test_a_primitive_of_ones_own_beside_the_others(backend, own, kinds):
         expected = (answers == answers[place]).double().mean(1)
         torch.testing.assert_close(accuracy[1], expected, rtol=0, atol=1.01 / 21)  # a tie may fall the other way
         assert accuracy[1, place] >= 1 - 1.01 / 21
+
+
+@pytest.mark.usefixtures("registering")
+@pytest.mark.parametrize("own", OWN)
+@oracle.backends
+def test_the_engine_names_the_children_that_it_leaves_to_pytorch(backend, own, monkeypatch):
+    """They alone reach PyTorch when each child is trained; a net of what the native part knows has none."""
+    space = SearchSpace(2, ("sep_conv_3x3", own))
+    children = tuple(space.children())
+    engine = backend.engine(backend.net(share_all(children, 1)))
+    told = engine.through_pytorch()
+    if not isinstance(engine, Native):
+        assert told == ()
+        return
+    through = []
+    monkeypatch.setattr(Reference, "gradients", lambda _, *batch: through.append(batch[-1]) or [])
+    for child in children:
+        engine.gradients(*backend.batch(3), child)
+    assert told == tuple(through)
+    assert set(told) in ({child for child in children if 2 in child.digits}, set())
+    assert backend.engine(backend.net(share_all([space.child("111")], 1))).through_pytorch() == ()
 
 
 @pytest.mark.usefixtures("registering")

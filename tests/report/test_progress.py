@@ -1,18 +1,23 @@
 """Watching a run: on a terminal, and where lines are all there is."""
 
 import io
+import threading
 
 import pytest
 from rich.console import Console
 from tiny import make_job
 
 from commonweight.report import progress
-from commonweight.report.progress import Bars, Lines, Tally, clock, watch
+from commonweight.report.progress import Bars, Lines, Tally, clock, meanwhile, watch
+from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Failed, Finished, Started
-from commonweight.study.planning import Plan, image_passes
+from commonweight.study.planning import Plan
 
 JOBS = (make_job(), make_job(["111"]), make_job(["112"], init=(0, 1)))
 PLAN = Plan((make_job(["222"]),), JOBS, {})
+SWEEPING = Cost(6, (2, 4, 6), mini_batch=5.0, sweep=100.0, end=70.0)  # 400 s
+COSTS = (SWEEPING, Cost(6, (6,), 20.0, 80.0, 0.0), Cost(6, (6,), 50.0, 100.0, 0.0))  # 400, 200, 400 s
+ESTIMATE = Estimate({job.id: cost for job, cost in zip(JOBS, COSTS, strict=True)}, "native avx2")
 
 
 class Time:
@@ -36,38 +41,102 @@ def console(terminal=False):
     return Console(file=io.StringIO(), force_terminal=terminal, width=120)
 
 
-def test_share_is_weighted_by_cost(time):
-    tally = Tally(PLAN)
-    costs = [image_passes(job) for job in JOBS]
-    assert (tally.jobs, tally.ended, tally.share, tally.left) == (3, 0, 0, "")
-    tally.note(Started(JOBS[0]))
+def seconds_left(tally):
+    """The time left that the words say."""
+    about, time, left = tally.left.split(maxsplit=2)
+    assert about == "about"
+    if left == "s left":
+        return int(time)
+    assert left == "left"
+    return sum(int(part) * 60**place for place, part in enumerate(reversed(time.split(":"))))
+
+
+@pytest.mark.usefixtures("time")
+def test_share_is_weighted_by_what_was_measured_sweeps_too():
+    tally = Tally(PLAN, ESTIMATE, 1)
+    assert (tally.jobs, tally.ended, tally.share) == (3, 0, 0)
+    for job in JOBS:
+        tally.note(Started(job))
     assert tally.share == 0
+    tally.note(Advanced(JOBS[0], 2, 6))  # its first sweep is to come
+    assert tally.share == pytest.approx(2 * 5 / 1000)
+    assert tally.share_of(JOBS[0]) == pytest.approx(2 * 5 / 400)
     tally.note(Advanced(JOBS[0], 3, 6))
-    assert tally.share == pytest.approx(costs[0] / 2 / sum(costs))
+    assert tally.share == pytest.approx((3 * 5 + 100) / 1000)
     tally.note(Finished(JOBS[1], 1.0))
-    assert tally.share == pytest.approx((costs[0] / 2 + costs[1]) / sum(costs))
-    time.now += 10
-    assert tally.left == f"about {clock(10 * (1 - tally.share) / tally.share)} left"
+    assert tally.share == pytest.approx((115 + 200) / 1000)
     tally.note(Failed(JOBS[0], "why", "trace"))
     tally.note(Finished(JOBS[2], 1.0))
-    assert (tally.ended, tally.share) == (3, 1)
-    assert tally.left == "about 0 s left"
+    assert (tally.ended, tally.share, tally.left) == (3, pytest.approx(1), "")
+
+
+@pytest.mark.usefixtures("time")
+@pytest.mark.parametrize(("workers", "seconds"), [(0, 1000), (1, 1000), (2, 600), (3, 400)])
+def test_at_the_start_the_estimate_is_what_is_left(workers, seconds):
+    assert seconds_left(Tally(PLAN, ESTIMATE, workers)) == seconds
+
+
+@pytest.mark.parametrize("times", [0.5, 1, 3])
+def test_time_left_goes_from_the_estimate_to_the_pace_that_is_seen(time, times):
+    """A machine that takes so many times as long: each guess is nearer to the truth than the one before."""
+    tally = Tally(PLAN, ESTIMATE, 1)
+    wrong = [abs(times - 1)]
+    for place, (job, cost) in enumerate(zip(JOBS, COSTS, strict=True)):
+        tally.note(Started(job))
+        time.now += times * cost.seconds
+        tally.note(Finished(job, 1.0))
+        truth = times * sum(cost.seconds for cost in COSTS[place + 1 :])
+        if truth:
+            wrong.append(abs(seconds_left(tally) / truth - 1))
+    assert wrong == sorted(wrong, reverse=True)
+    assert wrong[1] <= 0.2
+    assert (wrong[-1] == 0) == (times == 1)
+
+
+def test_a_long_sweep_is_no_slow_pace(time):
+    """No event comes while all children are validated; the time goes down all the same, until the sweep is late."""
+    tally = Tally(PLAN, ESTIMATE, 1)
+    tally.note(Started(JOBS[0]))
+    time.now += 10
+    tally.note(Advanced(JOBS[0], 2, 6))
+    assert seconds_left(tally) == 990
+    for seconds in (30, 30, 40):
+        time.now += seconds
+        assert seconds_left(tally) == pytest.approx(1100 - time.now, abs=1)
+    before = seconds_left(tally)
+    time.now += 100
+    assert seconds_left(tally) > before
+
+
+@pytest.mark.usefixtures("time")
+def test_a_failure_is_no_quick_pace():
+    tally = Tally(PLAN, ESTIMATE, 1)
+    tally.note(Started(JOBS[0]))
+    tally.note(Failed(JOBS[0], "why", "trace"))
+    assert seconds_left(tally) == 600
+
+
+def test_setting_up_is_no_progress(time):
+    tally = Tally(PLAN, ESTIMATE, 1)
+    tally.note(Started(JOBS[0]))
+    time.now += 50
+    assert seconds_left(tally) > 1000
 
 
 def test_nothing_missing_is_nothing_to_do():
-    tally = Tally(Plan(PLAN.done, (), {}))
+    tally = Tally(Plan(PLAN.done, (), {}), Estimate({}), 1)
     assert (tally.jobs, tally.share, tally.left) == (0, 0, "")
 
 
 def test_the_console_decides():
-    assert isinstance(watch(PLAN, console()), Lines)
-    assert isinstance(watch(PLAN, console(terminal=True)), Bars)
+    assert isinstance(watch(PLAN, ESTIMATE, 1, console()), Lines)
+    assert isinstance(watch(PLAN, ESTIMATE, 1, console(terminal=True)), Bars)
 
 
 @pytest.mark.usefixtures("time")
 def test_lines_are_few_and_the_last_and_every_failure_have_one():
     out = console()
-    with watch(PLAN, out) as observe:
+    with watch(PLAN, ESTIMATE, 1, out) as observe:
         for job in JOBS:
             observe(Started(job))
         observe(Finished(JOBS[1], 1.25))  # too early for a line
@@ -81,7 +150,9 @@ def test_lines_are_few_and_the_last_and_every_failure_have_one():
 
 def test_lines_come_again_after_some_seconds(time):
     out = console()
-    with watch(PLAN, out) as observe:
+    with watch(PLAN, ESTIMATE, 1, out) as observe:
+        observe(Started(JOBS[0]))
+        observe(Started(JOBS[1]))
         time.now += 6
         observe(Finished(JOBS[0], 5.0))
         observe(Finished(JOBS[1], 0.1))
@@ -90,9 +161,56 @@ def test_lines_come_again_after_some_seconds(time):
     assert line.endswith(" left")
 
 
+def test_a_silence_is_broken_by_what_runs_and_what_is_left(time):
+    """With and without events: those of a job on its way have no line of their own."""
+    out = console()
+    lines = Lines(Tally(PLAN, ESTIMATE, 2), out)
+    told = []
+
+    def later(seconds, *events):
+        time.now += seconds
+        for event in events:
+            lines(event)
+        lines.break_silence()
+        said = out.file.getvalue().splitlines()[len(told) :]
+        told.extend(said)
+        return said
+
+    assert later(12) == []
+    assert later(1) == ["[0/3] about 10:00 left; starting"]  # no worker is there yet: no slow pace
+    assert later(0) == later(12) == []
+    first, second, third = (job.label for job in JOBS)
+    (line,) = later(1, Started(JOBS[0]), Started(JOBS[1]), Advanced(JOBS[0], 3, 6))
+    assert line.endswith(f"; {first} (mini-batch 3 of 6, 1 of 3 sweeps over), {second} (starting)")
+    (line,) = later(13, Started(JOBS[2]))
+    assert line.endswith(f"{second} (starting), 1 more")
+    (line,) = later(6, Finished(JOBS[0], 9.0))
+    assert line.startswith(f"[1/3] {first} took 9.0 s; about ")
+    assert later(12.9) == []  # a line of a job that ended is a line
+    (line,) = later(0.2, Advanced(JOBS[1], 6, 6))
+    assert line.endswith(f"; {second} (mini-batch 6 of 6, 0 of 1 sweeps over), {third} (starting)")
+    assert progress.QUIET_SECONDS < 15
+
+
+def test_silence_is_noticed_although_nothing_happens(monkeypatch):
+    """By the watch itself, in this process and while it waits for an event."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
+    said = threading.Event()
+    out = console()
+    monkeypatch.setattr(out, "print", lambda *_, **__: said.set())
+    before = threading.active_count()
+    with watch(PLAN, ESTIMATE, 1, out):
+        assert said.wait(timeout=60)
+    assert threading.active_count() == before
+    said.clear()
+    with pytest.raises(KeyboardInterrupt), watch(PLAN, ESTIMATE, 1, out):
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
+
+
 def test_bars_show_what_runs_and_what_failed():
     out = console(terminal=True)
-    with watch(PLAN, out) as observe:
+    with watch(PLAN, ESTIMATE, 2, out) as observe:
         for job in JOBS[:2]:
             observe(Started(job))
         observe(Advanced(JOBS[0], 3, 6))
@@ -105,6 +223,20 @@ def test_bars_show_what_runs_and_what_failed():
         observe._progress.refresh()
         assert [task.description for task in observe._progress.tasks] == ["2 of 3 jobs", f"  {JOBS[2].label}"]
     assert f"{JOBS[1].label} failed: ValueError: [bold]why[/bold]" in out.file.getvalue()
+
+
+def test_words_are_said_while_something_silent_goes_on(monkeypatch):
+    said, out = threading.Event(), console()
+    monkeypatch.setattr(out, "print", lambda text, **_: said.set() if str(text) == "[b]measuring" else None)
+    before = threading.active_count()
+    with meanwhile("[b]measuring", out):
+        assert not said.is_set()  # a short work has no line
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
+    with meanwhile("[b]measuring", out):
+        assert said.wait(timeout=60)
+    with pytest.raises(KeyboardInterrupt), meanwhile("[b]measuring", out):
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is there, what is missing, and what the rest will cost."""
+"""What is there, what is missing, and in which turns it is done."""
 
 import itertools
 
@@ -10,9 +10,8 @@ from tiny import flip_accuracy, make_job, make_record, tiny_study
 from commonweight.paper import artefacts, named, needed
 from commonweight.study.executors import Finished, Inline, Task
 from commonweight.study.experiments import settle
-from commonweight.study.planning import Plan, estimate, image_passes, makespan, plan, record_bytes
+from commonweight.study.planning import Plan, image_passes, makespan, plan, record_bytes
 from commonweight.study.store import Result, Store
-from commonweight.study.work import Runtime, Worker
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +102,9 @@ def test_turns_of_a_chain():
 def test_image_passes_by_hand():
     # 3 epochs of 100 images: 2 mini-batches of at most 64; 3 sweeps of 20 and a judgement of 30, for 3 children.
     job = make_job(init=(0, 1))
-    assert image_passes(job) == pytest.approx(2 * (3 * 2 * 64 + 3 * (3 * 20 + 30) / 3))
+    assert image_passes(job) == pytest.approx(2 * (3 * 2 * 64 + 3 * (3 * 20 + 30) / 5))
     tuned = make_job(["111"], stop_after=5, moments={"every_epoch": False, "last_batches": 5})
-    assert image_passes(tuned) == pytest.approx(5 * 64 + (5 * 20 + 30) / 3)
+    assert image_passes(tuned) == pytest.approx(5 * 64 + (5 * 20 + 30) / 5)
 
 
 def slow_makespan(seconds, workers):
@@ -128,22 +127,6 @@ def test_makespan_by_hand():
     assert makespan([1, 2, 3, 4], 2) == 6
     assert makespan([1, 2, 3], 1) == makespan([1, 2, 3], 0) == 6  # no workers: this process
     assert min(makespan(order, 2) for order in itertools.permutations([4, 3, 2, 1])) == 5
-
-
-def test_estimate_is_positive_and_grows_with_the_work(setting):
-    jobs = plan(experiments_of(setting).values(), Store("nowhere")).missing
-    seconds = estimate(jobs, Worker(setting.study.data, Runtime()))
-    assert len(seconds) == len(jobs)
-    assert all(0 < each < 60 for each in seconds)
-    jobs = [job for job in jobs if job.start is None]  # fine-tuning is as long as it is, whatever the epochs
-    longer = [
-        job.model_copy(update={"training": job.training.model_copy(update={"epochs": 20})}).normalised()
-        for job in (jobs[0], jobs[-1])
-    ]
-    assert {len(job.children) for job in longer} == {1, 8}
-    short, long = (estimate(some, Worker(setting.study.data, Runtime())) for some in ((jobs[0], jobs[-1]), longer))
-    assert all(a < b for a, b in zip(short, long, strict=True))
-    assert estimate([], Worker(setting.study.data, Runtime())) == []
 
 
 def test_record_bytes_is_within_a_fifth_of_the_files(tmp_path):

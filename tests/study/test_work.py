@@ -1,21 +1,35 @@
 """One job done in this process."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
+import oracle
 import pytest
 import torch
 from tiny import tiny_study, write_idx_folder
+from torch import nn
 
 from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
-from commonweight.net import Statistics, sweep_under
+from commonweight.net import Statistics, find_library, register_primitive, sweep_under
 from commonweight.sharing import similar
+from commonweight.study import work
 from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Store
-from commonweight.study.work import Runtime, Worker, Workers, make_engine, resolve_device, study_images
+from commonweight.study.work import (
+    Runtime,
+    Worker,
+    Workers,
+    check_native,
+    make_engine,
+    resolve_device,
+    study_images,
+)
 from commonweight.training import ChildOrder
+
+registry = importlib.import_module("commonweight.net.primitives")
 
 
 def job_of(setting, **fields):
@@ -53,6 +67,51 @@ def test_a_job_tells_every_mini_batch_and_gives_what_was_asked(setting):
     assert result.how["threads"] == 1
     assert result.how["seconds"] > 0
     assert result.how["torch"] == torch.__version__
+
+
+@oracle.needs_native
+def test_children_that_no_kernel_knows_are_named_beside_the_record(setting, monkeypatch):
+    monkeypatch.setattr(registry, "_PRIMITIVES", dict(registry._PRIMITIVES))
+    register_primitive("squash", lambda _: nn.Tanh())
+    space = {"nodes": 1, "primitives": ["max_pool_3x3", "squash"]}
+    found = {}
+    for engine in ("native", "reference"):
+        for children in (["1", "2"], ["1"]):
+            job = job_of(setting, space=space, children=children)
+            how = do(Worker(setting.study.data, Runtime(engine=engine)), job)[1].how
+            found[engine, len(children)] = how.get("through_pytorch")
+    assert found == {("native", 2): ["2"], ("native", 1): None, ("reference", 2): None, ("reference", 1): None}
+
+
+@pytest.fixture
+def native(monkeypatch):
+    """Sets COMMONWEIGHT_NATIVE; nothing is remembered from before, and nothing afterwards."""
+    find_library.cache_clear()
+    yield lambda value: monkeypatch.setenv("COMMONWEIGHT_NATIVE", value)
+    find_library.cache_clear()
+
+
+@pytest.mark.parametrize("value", ["nonsense", "AVX2", "0"])
+def test_an_unknown_build_is_refused_and_no_other_takes_its_place(setting, native, value):
+    native(value)
+    words = (
+        rf"COMMONWEIGHT_NATIVE='{value}' is none of .*off; unset COMMONWEIGHT_NATIVE, or set it to off or to a build"
+    )
+    with pytest.raises(UsageError, match=words):
+        check_native()
+    with pytest.raises(UsageError, match=words):
+        do(Worker(setting.study.data, Runtime()), job_of(setting))
+
+
+@pytest.mark.parametrize("reason", ["this processor does not run the avx512 build", "the avx2 build is missing"])
+def test_a_build_that_cannot_run_here_is_refused(native, monkeypatch, reason):
+    monkeypatch.setattr(work, "find_library", lambda: (None, reason))
+    native("avx512")
+    with pytest.raises(UsageError, match=rf"^{reason}; unset COMMONWEIGHT_NATIVE"):
+        check_native()
+    for fine in ("off", ""):  # nothing was asked for that cannot be had
+        native(fine)
+        check_native()
 
 
 def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setting):

@@ -20,12 +20,13 @@ from commonweight.net import EngineChoice, find_library
 from commonweight.paper import ARTEFACTS, named
 from commonweight.paper.imported import judge
 from commonweight.report import preface
-from commonweight.report.progress import clock, watch
+from commonweight.report.progress import clock, meanwhile, watch
+from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, Inline, Local
 from commonweight.study.load import dump_study, load_study, shipped_studies
-from commonweight.study.planning import estimate, makespan, record_bytes
+from commonweight.study.planning import Plan, record_bytes
 from commonweight.study.store import Store
-from commonweight.study.work import Runtime, Worker, resolve_device
+from commonweight.study.work import Runtime, Worker, check_native, resolve_device
 
 DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -112,16 +113,23 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
-    work = api.programme(load_study(study, overrides or ()), target or (), out)
     runtime, processes = _runtime(device, engine, workers)
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
     executor: Executor = Local(processes, runtime) if processes else Inline(runtime)
     _say_refused(work)
     todo = work.plan()
     for reason in todo.damaged.values():
         say(f"{reason}; training it again")
     say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
-    with _resumable(work.store.out), watch(todo, errors()) as observe:
-        api.train_missing(work, todo, executor, observe)
+    work.store.out.mkdir(parents=True, exist_ok=True)
+    with _resumable(work.store.out):
+        found = _estimate(work, todo, runtime)
+        for line in _about(found, runtime):
+            say(line)
+        if todo.missing:
+            say(f"about {clock(found.seconds(todo, processes))} with {processes or 'no'} worker processes")
+        with watch(todo, found, processes, errors()) as observe:
+            api.train_missing(work, todo, executor, observe)
     if agreement := work.precision_agreement():
         say(
             f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
@@ -144,11 +152,11 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say which jobs the targets need, which exist, and what the rest will cost in time and disk."""
-    work = api.programme(load_study(study, overrides or ()), target or (), out)
     runtime, processes = _runtime(device, engine, workers)
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
     todo = work.plan()
-    each = dict(zip(todo.missing, estimate(todo.missing, Worker(work.setting.study.data, runtime)), strict=True))
-    seconds = sum(makespan([each[job] for job in wave], processes) for wave in todo.waves)
+    found = _estimate(work, todo, runtime)
+    seconds = found.seconds(todo, processes)
     size = sum(map(record_bytes, todo.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
@@ -159,6 +167,8 @@ def plan(
                 "damaged": sorted(todo.damaged),
                 "missing": [job.id for job in todo.missing],
                 "seconds": round(seconds, 1),
+                "engine": found.engine,
+                "through_pytorch": found.through_pytorch,
                 "bytes": size,
                 "experiments": {name: [job.id for job in jobs] for name, jobs in needs.items()},
                 "targets": {artefact.name: artefact.experiments(work.setting) for artefact in work.targets},
@@ -172,6 +182,8 @@ def plan(
     missing = {job.id for job in todo.missing}
     for name, jobs in needs.items():
         print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
+    for line in _about(found, runtime):
+        print_text(line)
     print_text(
         f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
         f"about {clock(seconds)} with {processes or 'no'} worker processes, about {size / 1e6:.1f} MB"
@@ -220,13 +232,18 @@ def show(
 def info(as_json: Json = False) -> None:
     """Say what this installation can use: versions, devices, and which engine runs and why."""
     library, reason = find_library()
+    try:
+        check_native()
+        runs = "native" if library else "reference"
+    except UsageError as error:
+        runs, reason = "none", f"error: {error}"
     facts = {
         "commonweight": version("commonweight"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cores": _cores(),
         "CUDA devices": torch.cuda.device_count(),
-        "engine on a CPU": "native" if library else "reference",
+        "engine on a CPU": runs,
         "because": reason,
     }
     if as_json:
@@ -302,10 +319,30 @@ def main() -> None:
 
 
 def _runtime(device: str, engine: EngineChoice, workers: int | None) -> tuple[Runtime, int]:
+    check_native()
     name = resolve_device(device)
     return Runtime(device=name, engine=engine), (
         1 if name.startswith("cuda") else _cores()
     ) if workers is None else workers
+
+
+def _estimate(work: api.Programme, todo: Plan, runtime: Runtime) -> Estimate:
+    with meanwhile("measuring how fast this machine is", errors()):
+        return estimate(todo.missing, Worker(work.setting.study.data, runtime))
+
+
+def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:
+    """Which engine an estimate is for, and what it leaves to PyTorch; nothing when nothing was estimated."""
+    if found.engine is None:
+        return
+    library, reason = find_library()
+    missed = library is None and runtime.engine is EngineChoice.AUTO and runtime.device == "cpu"
+    yield f"engine: {found.engine}" + (f", as {reason}" if missed else "")
+    if found.through_pytorch:
+        yield (
+            f"through PyTorch, as the native part cannot run them: every child with {', '.join(found.through_pytorch)} "
+            "(slower; the results say it of each child)"
+        )
 
 
 def _cores() -> int:

@@ -31,6 +31,10 @@ class Engine(Protocol):
         """The native part, if the engine runs on it."""
         ...
 
+    def through_pytorch(self) -> tuple[Child, ...]:
+        """Children of the net that the native part has no kernels for, so that they run through PyTorch; none without it."""
+        ...
+
     def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
         """Forward and backward of one mini-batch in training mode: parameters that the child reached, each with its gradient.
 

@@ -20,6 +20,9 @@ class Reference:
     def __init__(self, net: SuperNet) -> None:
         self.net = net.train()
 
+    def through_pytorch(self) -> tuple[Child, ...]:
+        return ()
+
     def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
         logits = self.net(images, child)
         # The sum over copies of their mean losses: no copy's gradient depends on another.

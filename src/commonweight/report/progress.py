@@ -1,6 +1,11 @@
 """Watching a run: a bar and a line per running job on a terminal, plain lines elsewhere. Everything on standard error."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event as Flag
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -8,11 +13,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Event, Failed, Finished, Started
 from commonweight.study.jobs import Job
-from commonweight.study.planning import Plan, image_passes
+from commonweight.study.planning import Plan
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 5.0  # at least, between the lines of jobs that ended well
+QUIET_SECONDS = 13.0  # at most, without a line: one is there every 15 seconds even where a busy machine wakes us late
+SHOWN_JOBS = 2  # running jobs that a line names
+PLAN_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
+PLAN_SHARE = 0.1  # and at most for this share of the estimate
 
 
 class Watch(Protocol):
@@ -27,71 +37,162 @@ class Watch(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-def watch(missing: Plan, console: Console) -> Watch:
+def watch(missing: Plan, estimate: Estimate, workers: int, console: Console) -> Watch:
     """What suits this console."""
-    tally = Tally(missing)
+    tally = Tally(missing, estimate, workers)
     return Bars(tally, console) if console.is_terminal else Lines(tally, console)
 
 
-class Tally:
-    """How much of a plan's missing work is done, weighted by what jobs cost."""
+@contextmanager
+def meanwhile(words: str, console: Console) -> Iterator[None]:
+    """Say the words after every long silence of something that tells nothing of itself."""
+    over = Flag()
 
-    def __init__(self, missing: Plan) -> None:
+    def speak() -> None:
+        while not over.wait(QUIET_SECONDS):
+            console.print(Text(words), soft_wrap=True)
+
+    beat = Thread(target=speak, daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beat.join()
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A job that has begun; `done` mini-batches were trained at time `told`."""
+
+    job: Job
+    cost: Cost
+    done: int
+    told: float
+
+    @property
+    def over(self) -> float:
+        """Estimated seconds of what is known to be done."""
+        return self.cost.after(self.done)
+
+    def presumably_over(self, now: float) -> float:
+        """The same and the time since: a job is silent in its sweeps, and until the next one is over it may be in it."""
+        if self.done == 0:
+            return 0.0
+        return min(self.over + now - self.told, self.cost.next_sweep_over(self.done))
+
+    def __str__(self) -> str:
+        if self.done == 0:
+            return f"{self.job.label} (starting)"
+        place = f"mini-batch {self.done:,} of {self.cost.mini_batches:,}"
+        sweeps = f"{self.cost.sweeps(self.done):,} of {len(self.cost.moments):,} sweeps over"
+        return f"{self.job.label} ({place}, {sweeps})"
+
+
+class Tally:
+    """How much of a plan's missing work is done, weighted by what was measured of it, and what is left."""
+
+    def __init__(self, missing: Plan, estimate: Estimate, workers: int) -> None:
         self.jobs = len(missing.missing)
         self.ended = 0
-        self._cost = {job.id: image_passes(job) for job in missing.missing}
-        self._share = dict.fromkeys(self._cost, 0.0)
-        self._begun = time.monotonic()
+        self._costs = estimate.costs
+        self._all = sum(estimate.costs[job.id].seconds for job in missing.missing)
+        self._over = 0.0  # of jobs that have ended
+        self._failed = 0.0  # of those, what was never done: it says nothing of the pace
+        self._running: dict[str, _Running] = {}
+        self._planned = estimate.seconds(missing, workers)
+        self._begun: float | None = None  # when the first job began: starting workers is no slow pace
 
     def note(self, event: Event) -> None:
+        now = time.monotonic()
         match event:
-            case Advanced(job, done, total):
-                self._share[job.id] = done / total
+            case Started(job):
+                self._begun = now if self._begun is None else self._begun
+                self._running[job.id] = _Running(job, self._costs[job.id], 0, now)
+            case Advanced(job, done):
+                self._running[job.id] = _Running(job, self._costs[job.id], done, now)
             case Finished(job) | Failed(job):
-                self._share[job.id] = 1.0
+                del self._running[job.id]
+                self._over += self._costs[job.id].seconds
+                self._failed += self._costs[job.id].seconds if isinstance(event, Failed) else 0.0
                 self.ended += 1
 
     @property
     def share(self) -> float:
-        """Share of the work that is done, in [0, 1]."""
-        return sum(self._cost[job] * share for job, share in self._share.items()) / (sum(self._cost.values()) or 1)
+        """Share of the work that is known to be done, in [0, 1]."""
+        return (self._over + sum(running.over for running in self._running.values())) / (self._all or 1)
+
+    def share_of(self, job: Job) -> float:
+        """The same of a job that runs."""
+        running = self._running[job.id]
+        return running.over / running.cost.seconds
 
     @property
     def left(self) -> str:
-        """Time left at the pace so far, or nothing while it is too early to say."""
-        share = self.share
-        return f"about {clock((time.monotonic() - self._begun) * (1 - share) / share)} left" if share > 0.01 else ""
+        """Time left: the estimate at the start, later more and more the pace since then; nothing when nothing is."""
+        if self.ended == self.jobs:
+            return ""
+        now = time.monotonic()
+        over = self._over + sum(running.presumably_over(now) for running in self._running.values())
+        expected = self._planned * (over - self._failed) / self._all
+        trust = min(PLAN_SECONDS, PLAN_SHARE * self._planned)
+        seen = 0.0 if self._begun is None else now - self._begun
+        pace = (seen + trust) / (expected + trust)
+        return f"about {clock(self._planned * (1 - over / self._all) * pace)} left"
+
+    @property
+    def doing(self) -> str:
+        """What runs: the jobs that began first, each with how far it is."""
+        if not self._running:
+            return "starting"
+        shown = [str(running) for running in list(self._running.values())[:SHOWN_JOBS]]
+        more = len(self._running) - len(shown)
+        return ", ".join([*shown, *([f"{more} more"] if more else [])])
 
 
 class Lines:
-    """A line when a job ends, at most one every few seconds; every failure has its own."""
+    """A line when a job ends, at most one every few seconds; every failure has its own; and one after a long silence."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally, self._console = tally, console
         self._told = time.monotonic()
+        self._turn, self._over = Lock(), Flag()
+        self._beat = Thread(target=self._break_silences, daemon=True)
 
     def __enter__(self) -> Self:
+        self._beat.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._over.set()
+        self._beat.join()
 
     def __call__(self, event: Event) -> None:
-        self._tally.note(event)
-        place = f"[{self._tally.ended}/{self._tally.jobs}]"
-        match event:
-            case Failed(job, reason):
-                self._print(f"{place} {job.label} failed: {reason}")
-            case Finished(job, seconds):
-                last = self._tally.ended == self._tally.jobs
-                if last or time.monotonic() - self._told >= LINE_SECONDS:
-                    self._told = time.monotonic()
-                    self._print(f"{place} {job.label} took {seconds:.1f} s" + ("" if last else f"; {self._tally.left}"))
+        with self._turn:
+            self._tally.note(event)
+            match event:
+                case Failed(job, reason):
+                    self._print(f"{job.label} failed: {reason}")
+                case Finished(job, seconds):
+                    last = self._tally.ended == self._tally.jobs
+                    if last or time.monotonic() - self._told >= LINE_SECONDS:
+                        self._print(f"{job.label} took {seconds:.1f} s" + ("" if last else f"; {self._tally.left}"))
+
+    def break_silence(self) -> None:
+        """Say what runs if nothing was said for too long."""
+        with self._turn:
+            if time.monotonic() - self._told >= QUIET_SECONDS:
+                self._print(f"{self._tally.left}; {self._tally.doing}")
+
+    def _break_silences(self) -> None:
+        while not self._over.wait(self._told + QUIET_SECONDS - time.monotonic()):
+            self.break_silence()
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._told = time.monotonic()
+        self._console.print(Text(f"[{self._tally.ended}/{self._tally.jobs}] {line}"), soft_wrap=True)
 
 
 class Bars:
@@ -124,8 +225,8 @@ class Bars:
         match event:
             case Started(job):
                 self._running[job.id] = self._progress.add_task(_indented(job), total=1.0, note="")
-            case Advanced(job, done, total):
-                self._progress.update(self._running[job.id], completed=done / total)
+            case Advanced(job):
+                self._progress.update(self._running[job.id], completed=self._tally.share_of(job))
             case Finished(job):
                 self._progress.remove_task(self._running.pop(job.id))
             case Failed(job, reason):

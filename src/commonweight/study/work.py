@@ -1,5 +1,6 @@
 """Doing one job: from its description and the images to its result, in this process."""
 
+import os
 import platform
 import time
 from collections.abc import Generator, Iterator
@@ -23,6 +24,7 @@ from commonweight.net import (
     Statistics,
     SuperNet,
     choose_engine,
+    find_library,
     sweep_under,
     unit_names,
 )
@@ -37,6 +39,9 @@ from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Stre
 
 AGREEMENT = "tau of the last sweep with the same in float32"
 """Beside a record whose sweeps are not in float32: one number for each copy."""
+
+THROUGH_PYTORCH = "through_pytorch"
+"""Beside a record of the native engine: names of the children that it had no kernels for, if there are any."""
 
 
 class Runtime(Spec):
@@ -75,6 +80,13 @@ def resolve_device(word: str) -> str:
             f"device {word!r}; expected auto, cpu, cuda or cuda:n, and this machine has {count} CUDA devices"
         )
     return word
+
+
+def check_native() -> None:
+    """Raises `UsageError` when COMMONWEIGHT_NATIVE names a build that does not exist or cannot run here."""
+    library, reason = find_library()
+    if library is None and os.environ.get("COMMONWEIGHT_NATIVE", "") not in ("", "off"):
+        raise UsageError(f"{reason}; unset COMMONWEIGHT_NATIVE, or set it to off or to a build that runs here")
 
 
 def study_images(data: DataSpec) -> RawImages:
@@ -162,6 +174,8 @@ class Worker:
             **self._under_other_statistics(job, engine.net, images, streams),
         )
         how = self._how(engine, started, time.perf_counter() - clock)
+        if left := engine.through_pytorch():
+            how[THROUGH_PYTORCH] = [child.name for child in left]
         if course.precision is not Precision.FLOAT32 and len(job.children) > 1:
             exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
@@ -211,7 +225,11 @@ class Workers:
 
 
 def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan | None = None) -> Engine:
-    """The engine that trains the job, its net initialised, on the images' device; or that net under another plan."""
+    """The engine that trains the job, its net initialised, on the images' device; or that net under another plan.
+
+    Raises what `check_native` and `choose_engine` raise.
+    """
+    check_native()
     spec = job.net
     shape = NetShape(
         images.channels, images.classes, spec.channels, spec.stem_multiplier, spec.combine, spec.bn_momentum

@@ -61,6 +61,9 @@ class Native:
         self._programs: dict[Child, _Program | None] = {}
         self._sweeps: dict[tuple[int, tuple[Child, ...]], _Sweep] = {}
 
+    def through_pytorch(self) -> tuple[Child, ...]:
+        return tuple(child for child in self.net.plan.children if not self._knows(child))
+
     def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
         program = self._training(images, child)
         if program is None:
