@@ -37,6 +37,7 @@ from commonweight.ranking.metrics import (
     tau_matrix,
     top_n_rank,
 )
+from commonweight.ranking.null import STauNull, s_tau_null
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
 from commonweight.ranking.pruning import keep, mean_rank, survival, survival_intervals
 from commonweight.ranking.readings import (
@@ -55,6 +56,7 @@ __all__ = [
     "MeanStd",
     "Reading",
     "STau",
+    "STauNull",
     "autocorrelation",
     "autocorrelations",
     "curve_correlation",
@@ -79,6 +81,7 @@ __all__ = [
     "s_tau",
     "s_tau_difference_interval",
     "s_tau_interval",
+    "s_tau_null",
     "share_interval",
     "since_trained",
     "survival",
