@@ -123,7 +123,7 @@ def table(name="table-1", title="Stability"):
 
 def claims(name="claims"):
     """One of each verdict."""
-    sure, unsure = Number(0.21, None, Interval(0.1, 0.3, 0.95)), Number(-0.05)
+    sure, unsure = Number(0.21, None, Interval(0.1, 0.3, 0.95)), Number(-0.05, None, Interval(-0.2, 0.1, 0.95))
     return Claims(
         name,
         "What this data says of the paper's claims",

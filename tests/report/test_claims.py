@@ -32,6 +32,7 @@ def test_words():
     ]
     assert [outcome(Check("", SURE, "", 1, verdict)) for verdict in Verdict] == words
     assert outcome(Check("", SURE, "", 1, Verdict.UNDECIDED, enough=23)) == "undecided; about 23 would do"
+    assert outcome(Check("", Number(1), "", 2, Verdict.UNDECIDED)) == "undecided; too few instances for an interval"
     assert tally(claims()) == "Of 4 claims: 1 supported, 1 against, 1 undecided, 1 not measured."
 
 
@@ -43,7 +44,7 @@ def test_what_would_decide_a_claim():
         "Not measured because: the study has one cell",
     ]
     unknown = Claim(1, "", "", (Check("", SURE, "", 1, Verdict.UNDECIDED),))
-    assert why(unknown) == "Undecided: how many instances would decide it is not known."
+    assert why(unknown) == "Undecided: from this data it is not known how many instances would decide it."
 
 
 def test_markdown_has_the_verdict_first_and_then_every_check():
@@ -59,7 +60,7 @@ def test_markdown_has_the_verdict_first_and_then_every_check():
         "The paper: S-Tau 0.54, ground truth 0.71",
         "| S-Tau of ground truth minus super-nets | 0.210 [0.100, 0.300] | above 0 | 10 | supported |",
         "| T1R | 4.000 ± 1.500 [1.000, 6.000] | below 0 | 10 | against |",
-        "| share | -0.050 | above 0 | 5 | undecided; about 23 would do |",
+        "| share | -0.050 [-0.200, 0.100] | above 0 | 5 | undecided; about 23 would do |",
         "Undecided: about 23 instances would decide it if the truth is what was found (80 % power).",
         "Not measured because: the study has one cell",
         "- Intervals: 95 %.",
@@ -89,7 +90,7 @@ def test_csv_parses_back_at_full_precision():
     supported, undecided = ["supported"] * 3, ["undecided"] * 2
     assert [row["outcome"] for row in shown] == [*supported, "against", *undecided, ""]
     assert [row["enough instances"] for row in shown] == [*[""] * 4, "23", "9", ""]
-    assert [row["low"] for row in shown[4:]] == ["", "", ""]
+    assert [row["low"] for row in shown[4:]] == ["-0.2", "-0.2", ""]
     assert [row["p"] for row in shown[4:]] == ["", "", ""]
 
 

@@ -18,6 +18,7 @@ from commonweight.ranking.interference import (
 from commonweight.ranking.intervals import (
     Interval,
     difference_interval,
+    jackknife_interval,
     mean_interval,
     paired_difference_interval,
     s_tau_difference_interval,
@@ -64,6 +65,7 @@ __all__ = [
     "gt_tau",
     "help_and_harm",
     "interference",
+    "jackknife_interval",
     "just_trained",
     "keep",
     "last",

@@ -86,12 +86,16 @@ def why(claim: Claim) -> str:
     if claim.verdict is not Verdict.UNDECIDED:
         return ""
     if claim.enough is None:
-        return "Undecided: how many instances would decide it is not known."
+        return "Undecided: from this data it is not known how many instances would decide it."
     return f"Undecided: about {claim.enough} instances would decide it if the truth is what was found (80 % power)."
 
 
 def outcome(check: Check) -> str:
     """A check's verdict, and how many instances would decide it."""
+    if check.verdict is not Verdict.UNDECIDED:
+        return check.verdict.value
+    if check.statistic.interval is None:
+        return f"{check.verdict.value}; too few instances for an interval"
     return f"{check.verdict.value}; about {check.enough} would do" if check.enough else check.verdict.value
 
 
