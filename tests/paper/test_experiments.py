@@ -35,6 +35,7 @@ class Asked:
     judged: bool = False
     snapshots: tuple[int, ...] = ()
     calibrated: bool = False
+    own: bool = False  # an initialisation and orders of its own for each instance
 
 
 def programme(*, n, seeds, epochs, factor, counts, cells):
@@ -48,6 +49,10 @@ def programme(*, n, seeds, epochs, factor, counts, cells):
         "orders-shuffled": Asked(n, order=ChildOrder.SHUFFLED, every_epoch=True, rounds=2),
         "ground-truth": Asked(seeds, groups=0, every_epoch=True, judged=True),
         **{f"{kind}-{m}": Asked(n, groups=m) for kind in ("random", "similar") for m in counts},
+        **{
+            f"{kind}-{counts[-1] // 2}-shuffled": Asked(n, groups=counts[-1] // 2, order=ChildOrder.SHUFFLED, own=True)
+            for kind in ("random", "similar")
+        },
         **{f"prefix-{k}": Asked(n, sharing=SharingSpec(kind="prefix", k=k)) for k in range(cells + 1)},
         **{
             f"prefix-{k}-long": Asked(n, sharing=SharingSpec(kind="prefix", k=k), epochs_factor=factor)
@@ -99,7 +104,9 @@ def test_an_experiment_is_what_the_paper_asks_for(which, name):
         for part in parts:
             job, alone = part.job, len(part.job.children) == 1
             assert job.order is asked.order
-            if asked.order is ChildOrder.SHUFFLED:
+            if asked.own:
+                assert (job.seeds.init[part.copy], job.seeds.order) == (number, number)
+            elif asked.order is ChildOrder.SHUFFLED:
                 assert (job.seeds.init[part.copy], job.seeds.order) == (0, number)  # one initialisation, N sequences
             else:
                 assert (job.seeds.init[part.copy], job.seeds.order) == (number, 0)  # N initialisations, one order
@@ -191,6 +198,12 @@ def test_every_pair_is_as_likely_to_share_a_group():
             index = [child.index for child in group]
             together[np.ix_(index, index)] += 1 / 300
     assert together[~np.eye(8, dtype=bool)] == pytest.approx(3 / 7, abs=0.13)  # 4.5 standard deviations
+
+
+@pytest.mark.parametrize(("which", "m"), [("paper", 16), ("tiny", 2)])
+@pytest.mark.parametrize("kind", ["random", "similar"])
+def test_shuffled_orders_are_given_to_the_same_groups(which, kind, m):
+    assert groups_of(BUILT[which][f"{kind}-{m}-shuffled"]) == groups_of(BUILT[which][f"{kind}-{m}"])
 
 
 def test_similar_groups_are_the_papers():

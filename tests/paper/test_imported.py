@@ -214,26 +214,30 @@ def test_figures_show_what_was_given():
 def test_claims_are_the_papers_with_their_checks():
     claims = {claim.number: claim for claim in made_of(imported(4, 16, trained=True))["claims"].claims}
     assert [len(claims[number].checks) for number in (3, 4, 6)] == [3, 3, 1]
-    for number in (3, 4):
-        assert claims[number].text == DEFINITIONS[number - 1].text
+    assert claims[3].text == DEFINITIONS[2].text
+    assert claims[4].text.startswith(DEFINITIONS[3].text)
+    assert claims[4].text.endswith(
+        "(Whether children trained alone tell them apart needs their single initialisations.)"
+    )
     assert all(claims[number].paper == DEFINITIONS[number - 1].paper for number in (3, 4, 6))
     assert {check.instances for claim in claims.values() for check in claim.checks} == {4}
 
 
 def test_claim_6_says_only_what_was_checked():
     found = imported(4, 16, trained=True)
+    found.accuracy[:] *= 0.9
     found.accuracy[found.trained] = 1
     claim = made_of(found)["claims"].claims[-1]
     assert claim.verdict is Verdict.SUPPORTED
     assert claim.text.startswith("The child just trained tends to be the best one. (Whether curves repeat needs")
     found.accuracy[found.trained] = 0
-    assert made_of(found)["claims"].claims[-1].verdict is Verdict.NOT_SUPPORTED
+    assert made_of(found)["claims"].claims[-1].verdict is Verdict.AGAINST
 
 
 @pytest.mark.parametrize("instances", [1, 2])
-def test_few_instances_measure_no_claim(instances):
+def test_few_instances_decide_no_claim(instances):
     claims = made_of(imported(instances, 16, trained=True))["claims"].claims
-    assert {claim.verdict for claim in claims} == {Verdict.NOT_MEASURED}
+    assert {claim.verdict for claim in claims} == {Verdict.UNDECIDED}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -241,7 +245,8 @@ def test_noise_supports_no_claim(seed):
     found, rng = imported(6, 12, trained=True), np.random.default_rng(seed)
     found.accuracy[:] = rng.random(found.accuracy.shape)
     verdicts = [claim.verdict for claim in made_of(found)["claims"].claims]
-    assert verdicts == [Verdict.NOT_SUPPORTED] * 3
+    assert len(verdicts) == 3
+    assert set(verdicts) <= {Verdict.AGAINST, Verdict.UNDECIDED}
 
 
 def test_the_same_table_gives_the_same_report():

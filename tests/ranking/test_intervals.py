@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import binomtest
 
 from commonweight.errors import UsageError
 from commonweight.ranking import (
     Interval,
     difference_interval,
+    jackknife_interval,
     mean_interval,
     paired_difference_interval,
     s_tau,
@@ -348,3 +350,33 @@ def test_impossible_shares_are_refused(successes, trials):
 def test_impossible_levels_of_shares_are_refused():
     with pytest.raises(UsageError, match="level is 95; expected a share"):
         share_interval(1, 2, 95)
+
+
+# jackknife_interval
+
+
+def test_the_jackknife_of_a_mean_is_the_standard_error_of_the_mean():
+    rng = np.random.default_rng(0)
+    values, means = rng.normal(size=7), rng.normal(size=5)
+    without = [np.delete(values, place).mean() for place in range(7)]
+    found = jackknife_interval(values.mean() - means.mean(), without, means)
+    error = np.sqrt(stats.sem(values) ** 2 + stats.sem(means) ** 2)
+    middle = values.mean() - means.mean()
+    assert (found.low, found.high) == pytest.approx(stats.norm.interval(0.95, middle, error))
+    narrower = jackknife_interval(middle, without, means, level=0.5)
+    assert (narrower.low, narrower.high) == pytest.approx(stats.norm.interval(0.5, middle, error))
+
+
+@pytest.mark.parametrize(
+    ("without", "means"),
+    [([1, 2], [1, 2, 3]), ([1, 2, 3], [1, 2]), ([1, 2, np.nan], [1, 2, 3]), ([1, 2, 3], [1, 2, np.nan])],
+)
+def test_few_or_undefined_values_have_no_jackknife(without, means):
+    assert jackknife_interval(0.5, without, means) is None
+
+
+def test_an_impossible_jackknife_is_refused():
+    with pytest.raises(UsageError, match="without have shape"):
+        jackknife_interval(0.5, [[1, 2, 3]], [1, 2, 3])
+    with pytest.raises(UsageError, match="level is 1"):
+        jackknife_interval(0.5, [1, 2, 3], [1, 2, 3], level=1)

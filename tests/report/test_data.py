@@ -64,16 +64,20 @@ def test_boxes():
 def test_claims():
     made = claims()
     data = read_back(made)
-    assert [one["verdict"] for one in data["claims"]] == ["supported", "not supported", "not measured", "not measured"]
+    assert [one["verdict"] for one in data["claims"]] == ["supported", "against", "undecided", "not measured"]
     assert data["claims"][3]["reason"] == "the study has one cell"
     assert "reason" not in data["claims"][0]
     check = data["claims"][1]["checks"][1]
     assert check == {
         "text": "T1R",
-        "statistic": {"value": 4.0, "std": 1.5, "low": -1, "high": 2, "level": 0.9},
+        "statistic": {"value": 4.0, "std": 1.5, "low": 1, "high": 6, "level": 0.9},
         "expected": "below 0",
         "instances": 10,
-        "holds": False,
+        "verdict": "against",
+        "p": 0.003,
+        "enough": None,
     }
-    assert [len(one["checks"]) for one in data["claims"]] == [2, 2, 1, 0]
-    assert data["claims"][2]["checks"][0]["holds"] is None
+    assert [len(one["checks"]) for one in data["claims"]] == [2, 2, 2, 0]
+    assert [one["enough"] for one in data["claims"]] == [None, None, 23, None]
+    assert [one["enough"] for one in data["claims"][2]["checks"]] == [23, 9]
+    assert [one["verdict"] for one in data["claims"][2]["checks"]] == ["undecided", "undecided"]

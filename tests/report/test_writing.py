@@ -157,12 +157,15 @@ def test_the_page_tells_how_it_came_to_be_and_how_to_make_it_again(page):
 
 def test_the_page_lists_the_claims_with_their_verdicts_in_words(page):
     text = "".join(page.words)
-    assert "Of 4 claims: 1 supported, 1 not supported, 2 not measured." in text
+    assert "Of 4 claims: 1 supported, 1 against, 1 undecided, 1 not measured." in text
     places = [text.index(f"{number}. {claim.text}") for number, claim in enumerate(claims().claims, 1)]
     assert places == sorted(places)
-    for told in ("✓ supported", "✗ not supported", "? not measured", "2 checks: 1 hold, 1 fail", "1 check: 1 unknown"):
+    counts = ("2 checks: 2 supported", "2 checks: 1 supported, 1 against", "2 checks: 2 undecided")
+    for told in ("✓ supported", "✗ against", "~ undecided", "? not measured", *counts):
         assert told in text
-    assert "4.000 ± 1.500\n[-1.000, 2.000]" in text
+    assert "Undecided: about 23 instances would decide it if the truth is what was found (80 % power)." in text
+    assert "undecided; about 9 would do" in text
+    assert "4.000 ± 1.500\n[1.000, 6.000]" in text
     assert text.index("Of 4 claims") < text.index("Table 9. ") < text.index("Figure 9. ")
 
 

@@ -68,6 +68,17 @@ def similar_in(setting: Setting, m: int) -> Experiment:
     return _grouped(setting, f"similar-{m}", f"{m} similar groups", similar(setting.children, m))
 
 
+def shuffled_in_groups(setting: Setting, name: str, title: str, groups: Partition) -> Experiment:
+    """Every group trained alone, each instance with an initialisation and shuffled orders of its own.
+
+    Under a fixed order a child is always trained as many mini-batches after the same other one; here whom it follows is
+    drawn anew each round, which tells the others' effects on it from the time since its own training (claim 8).
+    """
+    members = [replace(member, order=number) for number, member in enumerate(_seeds(setting))]
+    conditions = replace(_at_the_end(setting), order=ChildOrder.SHUFFLED)
+    return setting.experiment(name, title, groups, members, conditions)
+
+
 def prefix(setting: Setting, k: int, factor: int = 1) -> Experiment:
     """Stem and the first `k` cells shared, for `factor` times the study's epochs (paper §4.3)."""
     name = prefix_name(k, long=factor > 1)
@@ -134,6 +145,25 @@ def group_counts(setting: Setting) -> tuple[int, ...]:
     return tuple(2**power for power in range(1, children.bit_length()) if 2**power < children)
 
 
+def quarter(setting: Setting) -> int:
+    """How many random groups make groups of about four children (paper: 16 of 64): a power of two."""
+    return 2 ** ((len(setting.children) // 4).bit_length() - 1)
+
+
+def shuffled_groups(setting: Setting) -> dict[str, tuple[str, Partition]]:
+    """Experiments on groups of about four children under shuffled orders: title and groups, by name.
+
+    None of a space that has no two groups of four children.
+    """
+    m = quarter(setting)
+    if m < 2:
+        return {}
+    return {
+        f"random-{m}-shuffled": (f"{m} random groups, shuffled orders", random_groups(setting, m)),
+        f"similar-{m}-shuffled": (f"{m} similar groups, shuffled orders", similar(setting.children, m)),
+    }
+
+
 def prefix_name(k: int, *, long: bool) -> str:
     """The name of the experiment that shares the first `k` cells, trained long or short."""
     return f"prefix-{k}-long" if long else f"prefix-{k}"
@@ -166,6 +196,10 @@ def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
         "finetuned-end": partial(finetuned, setting, "finetuned-end", end),
         **{f"random-{m}": partial(at_random_in, setting, m) for m in group_counts(setting)},
         **{f"similar-{m}": partial(similar_in, setting, m) for m in group_counts(setting)},
+        **{
+            name: partial(shuffled_in_groups, setting, name, title, groups)
+            for name, (title, groups) in shuffled_groups(setting).items()
+        },
         **{prefix_name(k, long=True): partial(prefix, setting, k, factor) for k in cells},
         **{prefix_name(k, long=False): partial(prefix, setting, k) for k in cells},
         "seeds-long": partial(seeds_long, setting),

@@ -8,6 +8,7 @@ import numpy as np
 from commonweight.errors import UsageError
 from commonweight.paper.artefacts import Made
 from commonweight.paper.claims.batches import trained_leads
+from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.programme import DEFINITIONS, NOTES
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Check, Claim, Claims
@@ -170,13 +171,20 @@ def _claims(found: Imported, randomness: Randomness) -> Claims:
     judged = []
     if instances > 1 and moments > 1:
         judged.append(_claim(3, moments_differ_as_instances_do(found.accuracy, "moments", randomness)))
-    judged.append(_claim(4, bad_ones_stay_bad_over(found.accuracy, "moments", found.ground_truth, randomness)))
+    checks = bad_ones_stay_bad_over(found.accuracy, "moments", found.ground_truth, randomness)
+    text = (
+        "Bad children are ranked badly again and again; the good ones cannot be told apart. (Whether children trained alone "
+        "tell them apart needs their single initialisations.)"
+    )
+    judged.append(replace(_claim(4, checks), text=text))
     if found.trained is not None:
         check = trained_leads(found.accuracy, found.trained, "these instances", randomness)
         text = "The child just trained tends to be the best one. (Whether curves repeat needs a run of each order.)"
         judged.append(replace(_claim(6, (check,)), text=text))
     others = "The paper's other claims need trainings that a table of accuracies does not hold."
-    return Claims("claims", "The paper's claims that this table can speak to", tuple(judged), (others, *NOTES))
+    return Claims(
+        "claims", "The paper's claims that this table can speak to", tuple(judged), (others, *NOTES, *told(judged))
+    )
 
 
 def _claim(number: int, checks: Sequence[Check]) -> Claim:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from commonweight.paper.experiments import group_counts, half_way, kinds_of_sharing, prefix_name
+from commonweight.paper.experiments import group_counts, half_way, kinds_of_sharing, prefix_name, quarter
 from commonweight.study.experiments import Setting
 
 Names = Callable[[Setting], tuple[str, ...]]
@@ -38,11 +38,6 @@ def prefixes(*lengths: bool) -> Names:
 def kinds(setting: Setting) -> tuple[str, ...]:
     """Sharing by kind of weight."""
     return ("seeds", "ground-truth", *kinds_of_sharing(setting))
-
-
-def quarter(setting: Setting) -> int:
-    """How many random groups make groups of about four children (paper: 16 of 64): a power of two."""
-    return 2 ** ((len(setting.children) // 4).bit_length() - 1)
 
 
 def _window(rounds: int, epochs: Callable[[Setting], int]) -> Refusal:

@@ -19,6 +19,7 @@ from commonweight.ranking.interference import (
 from commonweight.ranking.intervals import (
     Interval,
     difference_interval,
+    jackknife_interval,
     mean_interval,
     paired_difference_interval,
     s_tau_difference_interval,
@@ -38,6 +39,7 @@ from commonweight.ranking.metrics import (
     tau_matrix,
     top_n_rank,
 )
+from commonweight.ranking.null import STauNull, s_tau_null
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
 from commonweight.ranking.pruning import keep, mean_rank, survival, survival_intervals
 from commonweight.ranking.readings import (
@@ -56,6 +58,7 @@ __all__ = [
     "MeanStd",
     "Reading",
     "STau",
+    "STauNull",
     "autocorrelation",
     "autocorrelations",
     "curve_correlation",
@@ -63,6 +66,7 @@ __all__ = [
     "gt_tau",
     "help_and_harm",
     "interference",
+    "jackknife_interval",
     "just_trained",
     "keep",
     "last",
@@ -80,6 +84,7 @@ __all__ = [
     "s_tau",
     "s_tau_difference_interval",
     "s_tau_interval",
+    "s_tau_null",
     "share_interval",
     "since_trained",
     "survival",

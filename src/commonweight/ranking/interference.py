@@ -1,7 +1,8 @@
 """Interference between children: whom a mini-batch of child i helps, and whom it harms (claim 8; paper section 4.2.1).
 
-Two views of a dense record, one sweep after every mini-batch. `interference` asks what training i does to j;
-`curve_correlation` asks whose curves go up and down together, as Figure 6 does by eye.
+Three views of a dense record, one sweep after every mini-batch. `interference` asks what training i does to j, and
+`help_and_harm` how sure that is under shuffled orders; `curve_correlation` asks whose curves go up and down together, as
+Figure 6 does by eye.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import numbers
 from commonweight.ranking.curves import curves_of, deviations, record_of
 
 
@@ -54,78 +54,100 @@ def since_trained(trained: ArrayLike) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class HelpAndHarm:
-    """Which ordered pairs i ≠ j of children help and harm: arrays [i, j], what training i does to j.
+    """What training child i does to child j ≠ i of its group: arrays [i, j], nan where there is no test.
 
-    `mean` and `standard_error` are over the instances (nan on the diagonal and where fewer than 2 instances have an
-    effect); `helps` and `harms` mark the significant pairs; `tested` is the number of pairs with a test, `q` the level.
+    `mean` is the mean change of j's accuracy over the mini-batches that trained i. `p_helps` and `p_harms` are one-sided:
+    small where j surely rises (falls) after i, and by more than after most of its other companions.
     """
 
     mean: NDArray[np.float64]
-    standard_error: NDArray[np.float64]
-    helps: NDArray[np.bool_]
-    harms: NDArray[np.bool_]
-    tested: int
-    q: float
-
-    @property
-    def positive(self) -> int:
-        """Number of ordered pairs that significantly help."""
-        return int(np.count_nonzero(self.helps))
-
-    @property
-    def negative(self) -> int:
-        """Number of ordered pairs that significantly harm."""
-        return int(np.count_nonzero(self.harms))
-
-    @property
-    def expected(self) -> float:
-        """What to expect of `positive`, and as much of `negative`, if no child had an effect on another.
-
-        Half of E(tests, q) = Σ_{j=0}^{tests−1} C(tests − 1, j) (j + 1)! q^{j+1} / tests^j, which nears q / (1 − q)² for
-        many tests: the mean number of Benjamini-Hochberg rejections of independent true hypotheses (Finner and
-        Roters, 2002). The effects on one child are not quite independent of each other, as they sum to 0.
-        """
-        j = np.arange(1, self.tested)
-        terms = np.cumprod([self.q, *((self.tested - j) / self.tested * (j + 1) / j * self.q)])
-        return float(terms.sum()) / 2 if self.tested else 0.0
+    p_helps: NDArray[np.float64]
+    p_harms: NDArray[np.float64]
 
 
-def help_and_harm(effects: ArrayLike, *, q: float = 0.05) -> HelpAndHarm:
-    """Which pairs help and harm beyond chance, from effects [instance, i, j] as `interference` gives them.
+def help_and_harm(accuracies: ArrayLike, trained: ArrayLike, rounds: ArrayLike) -> HelpAndHarm:
+    """Which children of one group help and harm which, under shuffled orders: accuracies and trained, both
+    [instance, moment, child], and the number of the round of all children that each moment belongs to, rounds [moment].
 
-    For every ordered pair i ≠ j a two-sided t-test, over instances, that the mean effect is 0; a pair counts as helping
-    (harming) when its mean is positive (negative) and Benjamini and Hochberg's procedure (1995) over all pairs rejects
-    at level q, so that at most a share q of the pairs named is expected to be false. nan effects (child never trained
-    in that instance) are left out; a pair needs 2 instances. Equal effects in all instances have p = 0, or 1 if all are
-    0. The instances must be independent: copies of one fixed order share the order's part of the effect (see
-    `interference`), and a significant pair then says "in this order".
+    i helps j when j's accuracy rises after i's mini-batches, and by more than after most of j's other companions; harming
+    is the reverse. The p is the larger of two, as both must hold:
 
-    Raises `UsageError` unless effects are [instance, child, child] of at least 2 instances and 2 children and none
-    infinite, and for a q outside (0, 1).
+    - That the mean change is 0: a t-test over all mini-batches that trained i, of all instances.
+    - That it makes no difference whether i or another companion k was trained. Every child has its own baseline: its mean
+      change by the number of mini-batches since its own training is taken off. In each round let d be what is left of j's
+      change after i, less that after k. A shuffled order deals i and k to their mini-batches at random, whatever j does by
+      itself (fall back, swing widely, drift), so d is as likely as −d, and z = Σ d / √(Σ d²) over the rounds of all
+      instances is taken as normal. That i is beyond at least r of the c other companions has the p
+      (c − r + 1) · (the r-th smallest p of these), with r the smallest majority (Benjamini and Heller, 2008).
+
+    Say, j gains 0.1 by its own training and loses it in the next mini-batch, whosever that is: nobody harms it. If it loses
+    it only when i is next, i does. If k helps j and the two others do nothing, these two do not harm it, though it rises
+    less after them than on average.
+
+    Both tests speak of the instances given. A fixed order tells i from the time since j's own training in no way: what they
+    find in one says nothing. Many pairs are to be corrected for their number (Benjamini and Hochberg, 1995). No test for
+    an i trained once or not at all, and none in a group of two. Raises `UsageError` for fewer than 2 moments or other
+    shapes.
     """
-    values = numbers(effects, "effects")
-    if values.ndim != 3 or values.shape[1] != values.shape[2] or min(values.shape) < 2 or np.isinf(values).any():
+    curves, mask = record_of(accuracies, trained, moments=2)
+    number = np.asarray(rounds)
+    if curves.ndim != 3 or number.shape != curves.shape[1:2]:
         raise UsageError(
-            f"effects have shape {values.shape}; expected [instance, child, child] of at least 2 instances and 2 "
-            "children, none infinite: stack the interference of several instances"
+            f"accuracies have shape {curves.shape} and rounds {number.shape}; expected [instance, moment, child] and "
+            "[moment]: give each moment the number of its round"
         )
-    if not 0 < q < 1:
-        raise UsageError(f"q is {q}; expected a share between 0 and 1, for example 0.05")
-    there = ~np.isnan(values)
-    count = there.sum(axis=0)
-    testable = (count >= 2) & ~np.eye(values.shape[1], dtype=np.bool_)
-    mean, error, t = (np.full(testable.shape, np.nan) for _ in range(3))
-    np.divide(np.where(there, values, 0).sum(axis=0), count, out=mean, where=testable)
-    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
-    np.sqrt(np.divide(squares, count * (count - 1), out=error, where=testable), out=error, where=testable)
-    t[testable & (mean == 0)] = 0
-    with np.errstate(divide="ignore"):
-        np.divide(mean, error, out=t, where=testable & (mean != 0))
-    p = 2 * stats.t.sf(np.abs(t[testable]), count[testable] - 1)
-    significant = np.zeros(testable.shape, dtype=np.bool_)
-    if p.size:
-        significant[testable] = stats.false_discovery_control(p) <= q
-    return HelpAndHarm(mean, error, significant & (mean > 0), significant & (mean < 0), int(p.size), q)
+    changes, since = np.diff(curves, axis=1), since_trained(mask)[:, 1:]
+    beyond, mask, number = _less_own_baseline(changes, since), mask[:, 1:], number[1:]
+    of_rounds = (number == one for one in np.unique(number))
+    after = np.concatenate([mean_after(beyond[:, of_round], mask[:, of_round]) for of_round in of_rounds])
+    t, mean, times = _t_over_mini_batches(changes, mask)
+    tests = [_beyond_most(sign * after, stats.t.sf(sign * t, np.maximum(times - 1, 1))) for sign in (1, -1)]
+    return HelpAndHarm(mean, *tests)
+
+
+def _beyond_most(after: NDArray[np.float64], p_of_mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The p [i, j] that i lifts j, and more than most others do: means [round, i, j] after i, nan where it was not trained;
+    and the p [i, j] of the first alone."""
+    children = after.shape[1]
+    result = np.full((children, children), np.nan)
+    majority = (children - 2) // 2 + 1
+    for i, j in np.argwhere(~np.isnan(p_of_mean) & ~np.eye(children, dtype=np.bool_)):
+        others = [k for k in range(children) if k not in (i, j)]
+        if others:
+            less = after[:, [i], j] - after[:, others, j]  # [round, k]
+            z = _ratio(np.nansum(less, axis=0), np.sqrt(np.nansum(less**2, axis=0)))
+            p = np.sort(stats.norm.sf(z))[majority - 1] * (len(others) - majority + 1)
+            result[i, j] = max(min(p, 1.0), p_of_mean[i, j])
+    return result
+
+
+def _less_own_baseline(changes: NDArray[np.float64], since: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Changes [instance, mini-batch, child] less each child's mean as many mini-batches after its own training."""
+    beyond = changes.copy()
+    for child, lag in np.ndindex(changes.shape[2], int(since.max()) + 2):
+        alike = since[..., child] == lag - 1  # -1: never trained so far
+        if alike.any():
+            beyond[..., child][alike] -= changes[..., child][alike].mean()
+    return beyond
+
+
+def _t_over_mini_batches(
+    changes: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Student's t [i, j] of the changes of j over the mini-batches of all instances that trained i, their mean [i, j], and
+    their number [i, 1]; nan for fewer than two."""
+    change, after = np.concatenate(list(changes)), np.concatenate(list(mask)).T.astype(np.float64)
+    times = after.sum(axis=1, keepdims=True)
+    mean = np.divide(after @ change, times, out=np.full((len(after),) * 2, np.nan), where=times > 1)
+    squares = np.stack([after[i] @ (change - mean[i]) ** 2 for i in range(len(after))])
+    return _ratio(mean, np.sqrt(squares / np.maximum(times * (times - 1), 1))), mean, times
+
+
+def _ratio(value: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """value / error; ±infinite where only the error is 0, 0 where both are, nan where the value is."""
+    result = np.where(value == 0, 0.0, np.copysign(np.inf, value))
+    np.divide(value, error, out=result, where=error > 0)
+    return np.where(np.isnan(value), np.nan, result)
 
 
 def curve_correlation(accuracies: ArrayLike, *, keep_common: bool = False) -> NDArray[np.float64]:

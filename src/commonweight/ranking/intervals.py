@@ -1,9 +1,10 @@
 """Intervals: how sure a mean, an S-Tau, a difference of two of them, or a share is (not in the paper).
 
-All but `share_interval` are percentile bootstraps over instances: draw N of the N instances with replacement,
-`resamples` times, compute the statistic of each draw, and return the (1 − level) / 2 and (1 + level) / 2 quantiles of
-these. For a difference of two sets of instances both are drawn, each on its own. An interval of a difference that does
-not hold 0 says that the two differ; two separate intervals that overlap do not say that they are the same.
+All but `jackknife_interval` and `share_interval` are percentile bootstraps over instances: draw N of the N instances
+with replacement, `resamples` times, compute the statistic of each draw, and return the (1 − level) / 2 and
+(1 + level) / 2 quantiles of these. For a difference of two sets of instances both are drawn, each on its own. An interval
+of a difference that does not hold 0 says that the two differ; two separate intervals that overlap do not say that they
+are the same.
 
 What such an interval is not:
 
@@ -133,6 +134,24 @@ def within_between_interval(
         return None
     draws = _draws(len(taus), rng, resamples)
     return _percentiles(draws @ within / len(within) - _s_taus(taus, draws), level)
+
+
+def jackknife_interval(value: float, without: ArrayLike, means: ArrayLike, level: float = 0.95) -> Interval | None:
+    """Interval of a statistic into which all initialisations enter together, and the mean over instances of something.
+
+    `without` [initialisation] is the statistic without each of them (where single ones are compared with the mean of the
+    others, a draw of independent ones knows too little doubt), and `means` [instance] what each instance adds. With n
+    initialisations and N instances the interval is value ± z √(Σ (without − their mean)² (n − 1)/n + s²/N), z the normal
+    quantile of (1 + level) / 2 and s² the variance of means (n − 1 in its divisor). None with fewer than 3 of either, or a
+    nan. Raises `UsageError` as `mean_interval` does.
+    """
+    _check_level(level)
+    without, means = _per_instance(without, "without"), _per_instance(means, "means")
+    if not (_enough(without) and _enough(means)):
+        return None
+    variance = without.var() * (len(without) - 1) + means.var(ddof=1) / len(means)
+    reach = NormalDist().inv_cdf((1 + level) / 2) * sqrt(variance)
+    return Interval(value - reach, value + reach, level)
 
 
 def share_interval(successes: float, trials: int, level: float = 0.95) -> Interval:

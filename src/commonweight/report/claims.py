@@ -7,23 +7,28 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from commonweight.paper import Check, Claims, Verdict
+from commonweight.paper import Check, Claim, Claims, Verdict
 from commonweight.report.wording import bullets, escaped, heading, row, statistic
 
 DIGITS = 3
-MARKS = {Verdict.SUPPORTED: "✓", Verdict.NOT_SUPPORTED: "✗", Verdict.NOT_MEASURED: "?"}
-STYLES = {Verdict.SUPPORTED: "bold green", Verdict.NOT_SUPPORTED: "bold red", Verdict.NOT_MEASURED: "bold yellow"}
+MARKS = {Verdict.SUPPORTED: "✓", Verdict.AGAINST: "✗", Verdict.UNDECIDED: "~", Verdict.NOT_MEASURED: "?"}
+STYLES = {
+    Verdict.SUPPORTED: "bold green",
+    Verdict.AGAINST: "bold red",
+    Verdict.UNDECIDED: "bold yellow",
+    Verdict.NOT_MEASURED: "yellow",
+}
 HEADER = ("check", "here", "expected", "instances", "outcome")
 
 
 def to_markdown(claims: Claims) -> str:
-    """How many hold, then claim by claim the verdict, the paper's figures, and the checks with their numbers."""
+    """How many are supported, then claim by claim the verdict, the paper's figures, and the checks with their numbers."""
     lines = [f"### {escaped(heading(claims))}", "", tally(claims)]
     for claim in claims.claims:
         lines += ["", f"#### {claim.number}. {badge(claim.verdict)}: {escaped(claim.text)}", ""]
         lines.append(f"The paper: {escaped(claim.paper)}")
-        if claim.reason:
-            lines += ["", f"Not measured because: {escaped(claim.reason)}"]
+        if why(claim):
+            lines += ["", escaped(why(claim))]
         if claim.checks:
             lines += ["", row(HEADER), row(["---", "---:", "---", "---:", "---"])]
             lines += [_line(check) for check in claim.checks]
@@ -35,16 +40,18 @@ def to_csv(claims: Claims) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     what = ("claim", "verdict", "text", "paper", "reason")
-    writer.writerow([*what, "check", "value", "std", "low", "high", "level", "expected", "instances", "outcome"])
+    numbers = ("value", "std", "low", "high", "level", "p")
+    writer.writerow([*what, "check", *numbers, "expected", "instances", "outcome", "enough instances"])
     for claim in claims.claims:
         about = [claim.number, claim.verdict.value, claim.text, claim.paper, claim.reason]
         for check in claim.checks:
             number, interval = check.statistic, check.statistic.interval
             within = (None,) * 3 if interval is None else (interval.low, interval.high, interval.level)
-            numbers = ["" if n is None else repr(float(n)) for n in (number.value, number.std, *within)]
-            writer.writerow([*about, check.text, *numbers, check.expected, check.instances, outcome(check)])
+            row = ["" if n is None else repr(float(n)) for n in (number.value, number.std, *within, check.p)]
+            said = (check.expected, check.instances, check.verdict.value, check.enough or "")
+            writer.writerow([*about, check.text, *row, *said])
         if not claim.checks:
-            writer.writerow([*about, *[""] * 9])
+            writer.writerow([*about, *[""] * 11])
     return out.getvalue()
 
 
@@ -56,8 +63,8 @@ def to_rich(claims: Claims) -> RichTable:
         right = name in ("", "here", "instances")
         rich.add_column(name, justify="right" if right else "left", no_wrap=right)
     for claim in claims.claims:
-        said = f"\nnot measured because: {claim.reason}" if claim.reason else ""
-        text = Text.assemble((claim.text, "bold"), (f"\nthe paper: {claim.paper}{said}", "dim"))
+        said = (f"the paper: {claim.paper}", why(claim))
+        text = Text.assemble((claim.text, "bold"), *((f"\n{line}", "dim") for line in said if line))
         verdict = Text(badge(claim.verdict), STYLES[claim.verdict])
         rich.add_row(str(claim.number), text, "", "", "", verdict)
         for check in claim.checks:
@@ -72,9 +79,24 @@ def badge(verdict: Verdict) -> str:
     return f"{MARKS[verdict]} {verdict.value}"
 
 
+def why(claim: Claim) -> str:
+    """Why a claim has no checks, or what would decide an undecided one; empty for the others."""
+    if claim.reason:
+        return f"Not measured because: {claim.reason}"
+    if claim.verdict is not Verdict.UNDECIDED:
+        return ""
+    if claim.enough is None:
+        return "Undecided: from this data it is not known how many instances would decide it."
+    return f"Undecided: about {claim.enough} instances would decide it if the truth is what was found (80 % power)."
+
+
 def outcome(check: Check) -> str:
-    """Whether a check holds, in a word."""
-    return {True: "holds", False: "fails", None: "unknown"}[check.holds]
+    """A check's verdict, and how many instances would decide it."""
+    if check.verdict is not Verdict.UNDECIDED:
+        return check.verdict.value
+    if check.statistic.interval is None:
+        return f"{check.verdict.value}; too few instances for an interval"
+    return f"{check.verdict.value}; about {check.enough} would do" if check.enough else check.verdict.value
 
 
 def cells(check: Check, break_with: str = " ") -> tuple[str, ...]:

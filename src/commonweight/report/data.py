@@ -35,6 +35,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
     data: dict[str, Any] = {
         "number": claim.number,
         "verdict": claim.verdict.value,
+        "enough": claim.enough,
         "text": claim.text,
         "paper": claim.paper,
         "checks": [_check(check) for check in claim.checks],
@@ -48,7 +49,9 @@ def _check(check: Check) -> dict[str, Any]:
         "statistic": _number(check.statistic),
         "expected": check.expected,
         "instances": check.instances,
-        "holds": check.holds,
+        "verdict": check.verdict.value,
+        "p": check.p,
+        "enough": check.enough,
     }
 
 

@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table
+from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table, Verdict
 from commonweight.report import claims
 from commonweight.report.figures import FORMATS
 from commonweight.report.interactive import interactive
@@ -53,6 +53,7 @@ def page(about: About, made: Sequence[Made], run: Run) -> str:
         json=_json,
         tally=claims.tally,
         badge=claims.badge,
+        why=claims.why,
         check_header=claims.HEADER,
         check_cells=claims.cells,
         outcomes=_outcomes,
@@ -69,10 +70,9 @@ def _json(made: Curves | Boxes) -> Markup:
 
 
 def _outcomes(claim: Claim) -> str:
-    """How many of its checks came out how: `2 hold, 1 unknown`."""
-    counts = Counter(check.holds for check in claim.checks)
-    words = {True: "hold", False: "fail", None: "unknown"}
-    return ", ".join(f"{counts[holds]} {word}" for holds, word in words.items() if counts[holds])
+    """How many of its checks came out how: `2 supported, 1 undecided`."""
+    counts = Counter(check.verdict for check in claim.checks)
+    return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
 
 
 def _file(name: str) -> Markup:

@@ -8,7 +8,8 @@ from paper.claims.test_worlds import INSTANCES, checked, noise
 from paper.making import made_up, only, tiny_setting
 
 from commonweight.paper import published
-from commonweight.paper.claims.programme import DEFINITIONS, claims, needed_by_claims
+from commonweight.paper.claims.correction import told
+from commonweight.paper.claims.programme import DEFINITIONS, claims, claims_so_far, needed_by_claims
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import catalogue
@@ -148,12 +149,13 @@ def test_claims_that_a_study_cannot_have_say_why():
 # What it says
 
 
-def test_two_instances_measure_nothing():
+def test_two_instances_decide_nothing():
     made = everything(experiments__instances=2, experiments__ground_truth_seeds=2)
     for claim in only(claims(made)).claims:
-        assert claim.verdict is Verdict.NOT_MEASURED
+        assert claim.verdict is Verdict.UNDECIDED
         assert claim.reason == ""
-        assert [check.holds for check in claim.checks] == [None] * len(claim.checks)
+        assert claim.enough is None
+        assert [check.verdict for check in claim.checks] == [Verdict.UNDECIDED] * len(claim.checks)
         assert [check.statistic.interval for check in claim.checks] == [None] * len(claim.checks)
         assert {check.instances for check in claim.checks} == {2}
 
@@ -176,5 +178,13 @@ def test_the_limits_are_told():
     found = only(claims(everything()))
     assert found.name == "claims"
     notes = " ".join(found.notes)
-    for words in ("percentile bootstrap over instances", "too narrow", "not corrected for being many"):
+    for words in ("percentile bootstrap over instances", "too narrow", "80 % power", "With Holm's correction for all"):
         assert words in notes
+
+
+def test_what_a_correction_would_change_is_told_of_the_claims_themselves():
+    found = only(claims(everything(**SEVERAL)))
+    assert found.notes[-1:] == told(found.claims)
+    (some,) = claims_so_far(made_up(tiny_setting(**SEVERAL), "seeds", "orders", "orders-shuffled", "ground-truth"))
+    assert [claim.number for claim in some.claims] == [1, 2, 3, 4, 6]
+    assert some.notes[-1:] == told(some.claims)

@@ -22,8 +22,14 @@ def evidence_of(*names, seed=0, **overrides):
     sizes = {"instances": INSTANCES, "ground_truth_seeds": INSTANCES, "last_epochs": 4, "finetune_batches": 16}
     settings = {f"experiments__{key}": value for key, value in sizes.items()} | overrides
     made = made_up(tiny_setting(**settings), "ground-truth", *names, seed=seed)
-    made.measured["ground-truth"].judged[:] = QUALITY
+    ground_truth(made, QUALITY)
     return made
+
+
+def ground_truth(made, accuracies):
+    """Set what children trained alone have at their ends, on all images and on those of sweeps: `[seed, child]`."""
+    made.measured["ground-truth"].judged[:] = accuracies
+    made.measured["ground-truth"].accuracy[:] = made.measured["ground-truth"].judged[:, None]
 
 
 def disordered(pairs):
@@ -71,14 +77,19 @@ def checked(made, number):
     return claim
 
 
-def assert_fails_alone(claim, place):
-    """Only the check at this place says no."""
-    assert [check.holds for check in claim.checks] == [number != place for number in range(len(claim.checks))]
-    assert claim.verdict is Verdict.NOT_SUPPORTED
+def holds(check):
+    return check.verdict is Verdict.SUPPORTED
+
+
+def assert_fails_alone(claim, place, *verdicts):
+    """Only the check at this place is not supported, and its verdict (one of these) is the claim's."""
+    assert [holds(check) for check in claim.checks] == [number != place for number in range(len(claim.checks))]
+    assert claim.checks[place].verdict in (verdicts or (Verdict.AGAINST, Verdict.UNDECIDED))
+    assert claim.verdict is claim.checks[place].verdict
 
 
 def assert_supported(claim):
-    assert [check.holds for check in claim.checks] == [True] * len(claim.checks)
+    assert [check.verdict for check in claim.checks] == [Verdict.SUPPORTED] * len(claim.checks)
     assert claim.verdict is Verdict.SUPPORTED
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from commonweight.paper.claims.batches import finetuning_helps, momentum_steadies, the_last_trained_leads
+from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.ranks import (
     bad_ones_stay_bad,
     epochs_differ_as_instances_do,
@@ -13,6 +14,7 @@ from commonweight.paper.claims.ranks import (
 from commonweight.paper.claims.sharing import children_interfere, fewer_shared_cells, groups_matter
 from commonweight.paper.claims.verdict import Check, Claim, Claims
 from commonweight.paper.evidence import Evidence
+from commonweight.paper.experiments import shuffled_groups
 from commonweight.paper.needs import (
     ONE_ROUND,
     TWO_ROUNDS,
@@ -23,7 +25,6 @@ from commonweight.paper.needs import (
     groups,
     groups_of_four,
     prefixes,
-    quarter,
 )
 from commonweight.study.experiments import Setting
 
@@ -44,7 +45,7 @@ _SHUFFLED = always("orders-shuffled", "ground-truth")
 
 
 def _interference(setting: Setting) -> tuple[str, ...]:
-    return "ground-truth", f"random-{quarter(setting)}", f"similar-{quarter(setting)}"
+    return "ground-truth", *shuffled_groups(setting)
 
 
 DEFINITIONS = (
@@ -118,20 +119,25 @@ DEFINITIONS = (
     ),
 )
 NOTES = (
-    "A claim is supported when all its checks hold for this data, and not supported when one fails; that says nothing of "
-    "other data or of the paper's own. Intervals: 95 %, percentile bootstrap over instances.",
+    "A claim is supported when all its checks are; against it is data whose interval excludes what a check needs; it is "
+    "undecided when this data can do neither, and not measured when something was not run or is undefined. That says "
+    "nothing of other data or of the paper's own. Intervals: 95 %, percentile bootstrap over instances, if the check names "
+    "no other.",
+    "How many instances would decide a check: with 80 % power, at the spread found and if the truth is the value found. "
+    "Where it is nothing, the number says little.",
     "With few instances the intervals are too narrow: where nothing is true, 12 %, 8 % and 5 % of simulated studies of 3, 5 "
-    "and 10 instances (normal values) lie surely above 0, instead of 2.5 %. Claim 10 has at most 3. The checks of all "
-    "claims together are not corrected for being many.",
-    "Claim 8: copies of an instance share the order of children and of images, so a pair that helps or harms does so in "
-    "this order.",
+    "and 10 instances (normal values) lie surely above 0, instead of 2.5 %; and the numbers of instances that would decide "
+    "are too small. Claim 10 has at most 3.",
+    "Claim 8 speaks of pairs in the instances trained, whose orders are shuffled, each instance its own: a child helps "
+    "or harms another when the other's accuracy rises or falls after it, and more so than after other companions. Tests that "
+    "find no pair do not exclude that there is one, so its checks are never against it.",
 )
 
 
 def claims(evidence: Evidence) -> tuple[Claims]:
     """The verdict of this evidence on every claim; those whose experiments were not asked for are not measured."""
     judged = tuple(_judged(number, definition, evidence) for number, definition in enumerate(DEFINITIONS, start=1))
-    return (Claims("claims", "The paper's claims, checked on this data", judged, NOTES),)
+    return (Claims("claims", "The paper's claims, checked on this data", judged, (*NOTES, *told(judged))),)
 
 
 def claims_so_far(evidence: Evidence) -> tuple[Claims, ...]:
@@ -139,7 +145,7 @@ def claims_so_far(evidence: Evidence) -> tuple[Claims, ...]:
     (every,) = claims(evidence)
     measured = tuple(claim for claim in every.claims if claim.checks)
     more = "The target claims measures all of them."
-    return (replace(every, claims=measured, notes=(more, *NOTES)),) if measured else ()
+    return (replace(every, claims=measured, notes=(more, *every.notes)),) if measured else ()
 
 
 def needed_by_claims(setting: Setting) -> tuple[str, ...]:

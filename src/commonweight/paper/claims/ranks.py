@@ -1,54 +1,85 @@
 """Claims 1 to 4: what the ranks of super-nets are worth (paper §3.2, §3.3)."""
 
+from math import ceil, sqrt
+
 import numpy as np
 
-from commonweight.paper.claims.statistics import difference, mean
-from commonweight.paper.claims.verdict import Check, above, within
+from commonweight.paper.claims.power import LEVEL, LIKELY, SURE, enough_for, excluded
+from commonweight.paper.claims.statistics import difference, mean, others
+from commonweight.paper.claims.verdict import ALIKE, WELL, Check, Verdict, above, within, without_interval
 from commonweight.paper.evidence import Evidence, Randomness
 from commonweight.paper.stability import TITLES
 from commonweight.paper.tables import Number
 from commonweight.ranking import (
     gt_tau,
+    jackknife_interval,
     mean_rank,
     ranks,
     s_tau,
     s_tau_difference_interval,
     s_tau_interval,
+    s_tau_null,
     top_n_rank,
     within_between_interval,
 )
 
 SUPER_NETS = ("seeds", "orders", "orders-shuffled")
-WELL = 0.1  # of a tau: what "well under" and "well above" must be at least
-ALIKE = 0.2  # of a tau: within this, two S-Taus are "about as much"
 
 
 def unstable(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 1: S-Tau of super-nets against ground truth's, and against random ranks', whose expectation is 0."""
-    checks, judged = [], evidence.judged
+    """Claim 1: S-Tau of super-nets against ground truth's on the same images, and against the null of random ranks.
+
+    Each check also tells the range over the last epochs: the verdict is that of the last one.
+    """
+    checks, alone = [], evidence.final("ground-truth")
+    last = {name: _s_taus_of_last_epochs(evidence, name) for name in (*SUPER_NETS, "ground-truth")}
     for name in SUPER_NETS:
-        final = evidence.final(name)
+        final, who = evidence.final(name), TITLES[name].lower()
         less = Number(
-            s_tau(judged).mean - s_tau(final).mean,
-            interval=s_tau_difference_interval(judged, final, evidence.stream("claims", "1", name)),
+            s_tau(alone).mean - s_tau(final).mean,
+            interval=s_tau_difference_interval(alone, final, evidence.stream("claims", "1", name)),
         )
-        own = Number(s_tau(final).mean, interval=s_tau_interval(final, evidence.stream("claims", "1 own", name)))
-        checks.append(above(f"S-Tau of ground truth − S-Tau of {TITLES[name].lower()}", less, len(final), WELL))
-        checks.append(above(f"S-Tau of {TITLES[name].lower()}, random ranks having 0", own, len(final), WELL))
+        text = f"S-Tau of ground truth − S-Tau of {who}{_range(last['ground-truth'] - last[name])}"
+        checks.append(above(text, less, len(final), WELL))
+        checks.append(beyond_random_ranks(final, who, evidence.stream, _range(last[name])))
     return tuple(checks)
 
 
+def beyond_random_ranks(accuracies: np.ndarray, who: str, randomness: Randomness, told: str = "") -> Check:
+    """S-Tau of accuracies `[instance, child]` against its null, the S-Tau of random ranks with as many ties.
+
+    The null's test says whether it is above random, the bootstrap's interval whether it is surely less than well above.
+    """
+    value, n = s_tau(accuracies).mean, len(accuracies)
+    interval = s_tau_interval(accuracies, randomness("claims", "1 own", who))
+    text, expected = f"S-Tau of {who}", f"at least {WELL:g}, and surely above random ranks"
+    if interval is None:
+        return without_interval(text + told, Number(value), expected, n)
+    null = s_tau_null(accuracies)
+    z, p = value / null.deviation, min(1.0, 2 * null.p(value))
+    text = f"{text}, of random ranks 0 ± {null.deviation:.3f}: z = {z:.1f}, p = {p:.2g}{told}"
+    if value >= WELL and p <= LEVEL:
+        return Check(text, Number(value, interval=interval), expected, n, Verdict.SUPPORTED, p)
+    if interval.high < WELL:
+        p = excluded(WELL - value, interval)
+        return Check(text, Number(value, interval=interval), expected, n, Verdict.AGAINST, p)
+    if value < WELL:
+        enough = enough_for(interval, n, (WELL - value,))
+    else:  # the null's deviation falls with the root of the number of pairs of instances
+        enough = ceil((1 + sqrt(1 + 4 * n * (n - 1) * ((SURE + LIKELY) / z) ** 2)) / 2)
+    return Check(text, Number(value, interval=interval), expected, n, Verdict.UNDECIDED, enough=enough)
+
+
 def far_from_the_truth(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 2: GT-Tau and TnR of super-nets against those of single ground-truth initialisations.
+    """Claim 2: GT-Tau and TnR of super-nets against those of single ground-truth initialisations, on the same images.
 
     Each initialisation is compared with the mean over the others, so that it is not compared with itself.
     """
-    judged = evidence.judged
-    others = [np.delete(judged, seed, axis=0).mean(axis=0) for seed in range(len(judged))]
+    single, truths = evidence.final("ground-truth"), others(evidence.judged)
     alone = {
-        "GT-Tau": np.array([gt_tau(one, rest) for one, rest in zip(judged, others, strict=True)]),
+        "GT-Tau": np.array([gt_tau(one, rest) for one, rest in zip(single, truths, strict=True)]),
         **{
-            f"T{n}R": np.array([top_n_rank(one, rest, n) for one, rest in zip(judged, others, strict=True)])
+            f"T{n}R": np.array([top_n_rank(one, rest, n) for one, rest in zip(single, truths, strict=True)])
             for n in (1, 3)
         },
     }
@@ -68,7 +99,7 @@ def far_from_the_truth(evidence: Evidence) -> tuple[Check, ...]:
 
 def epochs_differ_as_instances_do(evidence: Evidence) -> tuple[Check, ...]:
     """Claim 3, on the last epochs of each instance of shuffled orders."""
-    return moments_differ_as_instances_do(_last_epochs(evidence), "epochs", evidence.stream)
+    return moments_differ_as_instances_do(_last_epochs(evidence, "orders-shuffled"), "epochs", evidence.stream)
 
 
 def moments_differ_as_instances_do(accuracies: np.ndarray, moments: str, randomness: Randomness) -> tuple[Check, ...]:
@@ -89,21 +120,57 @@ def moments_differ_as_instances_do(accuracies: np.ndarray, moments: str, randomn
 
 
 def bad_ones_stay_bad(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 4, on the last epochs of each instance of shuffled orders."""
-    return bad_ones_stay_bad_over(_last_epochs(evidence), "epochs", evidence.ground_truth, evidence.stream)
+    """Claim 4, on the last epochs of each instance of shuffled orders, and on single initialisations of ground truth."""
+    last, truth = _last_epochs(evidence, "orders-shuffled"), evidence.ground_truth
+    return (
+        *bad_ones_stay_bad_over(last, "epochs", truth, evidence.stream),
+        less_told_apart(last, evidence.final("ground-truth"), evidence.judged),
+    )
+
+
+def less_told_apart(accuracies: np.ndarray, single: np.ndarray, judged: np.ndarray) -> Check:
+    """Super-nets `[instance, moment, child]` give the truly best quarter less order than children trained alone do.
+
+    Any rank as noisy as a super-net's orders the best quarter, whose children differ least, worse than all children. So
+    single initialisations of ground truth `[seed, child]` are asked for the same: each of them, and the super-nets beside
+    it, for the best quarter in the mean of `judged` over the other initialisations. (Among children chosen for a mean that
+    it has a share in itself, an initialisation lies low where the others lie high.)
+    """
+    seeds = np.arange(len(single))
+    value, nets = _less_told_apart(accuracies, single, judged)
+    interval = None
+    if len(seeds) > 2:
+        rest = [_less_told_apart(accuracies, single[seeds != seed], judged[seeds != seed])[0] for seed in seeds]
+        interval = jackknife_interval(value, rest, nets)
+    text = (
+        f"{AMONG_BEST}, children alone (single initialisations) − super-nets (interval: jackknife over initialisations)"
+    )
+    return above(text, Number(value, interval=interval), len(accuracies), WELL)
+
+
+def _less_told_apart(accuracies: np.ndarray, single: np.ndarray, judged: np.ndarray) -> tuple[float, np.ndarray]:
+    """How much less on average, and the order `[instance]` that each super-net gives."""
+    truths = others(judged)
+    alone = [_told_apart(one[None, None], truth) for one, truth in zip(single, truths, strict=True)]
+    nets = np.mean([_told_apart(accuracies, truth) for truth in truths], axis=0)
+    return float(np.mean(alone) - nets.mean()), nets
 
 
 def bad_ones_stay_bad_over(
     accuracies: np.ndarray, moments: str, truth: np.ndarray, randomness: Randomness
 ) -> tuple[Check, ...]:
-    """The truly worst quarter ranks in the worse half; the best quarter has no true order: `[instance, moment, child]`."""
+    """The truly worst quarter ranks in the worse half; the best quarter has no true order: `[instance, moment, child]`.
+
+    Whether single initialisations of ground truth would give it an order, a table of accuracies does not say.
+    """
     children, n = len(truth), len(accuracies)
-    true_ranks, quarter = ranks(truth), max(2, children // 4)
-    worst, best = true_ranks > children - quarter, true_ranks <= quarter
+    true_ranks = ranks(truth)
+    worst = true_ranks > children - _quarter(children)
     chance = (true_ranks > children / 2).mean()  # above 1/2 when the number of children is odd
-    in_worse_half = (ranks(accuracies) > children / 2)[..., worst].mean(axis=(1, 2))  # [instance]
+    undefined = (np.ptp(accuracies, axis=2) == 0).any(axis=1)  # [instance]: a constant rank has no worse half
+    in_worse_half = (ranks(accuracies) > children / 2)[..., worst].mean(axis=(1, 2))
     by_mean = (ranks(-mean_rank(accuracies))[:, worst] > children / 2).mean(axis=1)
-    among_best = np.nan_to_num(gt_tau(accuracies[..., best], truth[best])).mean(axis=1)  # all tied: no order, 0
+    in_worse_half, by_mean = (np.where(undefined, np.nan, share) for share in (in_worse_half, by_mean))
     share = "Share of the truly worst quarter that is in the worse half"
     return (
         above(
@@ -113,10 +180,40 @@ def bad_ones_stay_bad_over(
             WELL,
         ),
         above(f"{share} by mean rank, less chance", mean(randomness, by_mean - chance, "4 mean rank"), n, WELL),
-        within("GT-Tau among the truly best quarter", mean(randomness, among_best, "4 best"), n, ALIKE),
+        within(AMONG_BEST, mean(randomness, _told_apart(accuracies, truth), "4 best"), n, ALIKE),
     )
 
 
-def _last_epochs(evidence: Evidence) -> np.ndarray:
-    """Accuracies `[instance, epoch, child]` of shuffled orders after each of the last epochs."""
-    return evidence.after_epochs("orders-shuffled")[:, -evidence.study.experiments.last_epochs :]
+AMONG_BEST = "GT-Tau among the truly best quarter"
+
+
+def _quarter(children: int) -> int:
+    return max(2, children // 4)
+
+
+def _told_apart(accuracies: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean GT-Tau `[instance]` among the truly best quarter: accuracies `[instance, moment, child]`.
+
+    A moment at which these tie counts as 0; nan where a moment's rank is constant.
+    """
+    best = ranks(truth) <= _quarter(len(truth))
+    taus = np.nan_to_num(gt_tau(accuracies[..., best], truth[best]))
+    return np.where(np.ptp(accuracies, axis=2) == 0, np.nan, taus).mean(axis=1)
+
+
+def _last_epochs(evidence: Evidence, name: str) -> np.ndarray:
+    """Accuracies `[instance, epoch, child]` after each of the last epochs."""
+    return evidence.after_epochs(name)[:, -evidence.study.experiments.last_epochs :]
+
+
+def _s_taus_of_last_epochs(evidence: Evidence, name: str) -> np.ndarray:
+    """S-Tau `[epoch]` after each of the last epochs."""
+    last = _last_epochs(evidence, name)
+    return np.array([s_tau(last[:, epoch]).mean for epoch in range(last.shape[1])])
+
+
+def _range(values: np.ndarray) -> str:
+    """What an S-Tau or a difference was after each of the last epochs, in words; nothing where it was undefined at one."""
+    if np.isnan(values).any():
+        return ""
+    return f" ({values.min():.3f} to {values.max():.3f} over the last {len(values)} epochs)"
