@@ -10,6 +10,7 @@ from tiny import TINY
 from typer.testing import CliRunner
 
 from commonweight.cli import app
+from commonweight.study.load import load_study
 
 # 8 children of one cell: what a command does is the same.
 FEW = {key: TINY[key] for key in ("space.primitives", "net.cells", "net.channels", "data.train_images")}
@@ -46,6 +47,13 @@ def test_the_python_runs(code, tmp_path, monkeypatch, capsys):
     code = code.replace('{"training.epochs": 4}', f'{{"training.epochs": 4, **{FEW}}}')
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("section", ["data", "space", "net", "training", "experiments"])
+def test_the_table_of_a_study_names_every_key(section):
+    (row,) = re.findall(rf"^\| `{section}` \| (.*) \|$", README, re.MULTILINE)
+    keys = getattr(load_study("smoke"), section).model_dump()
+    assert [key for key in keys if not re.search(rf"`{key}\b", row)] == []
 
 
 def test_the_make_targets_exist():

@@ -1,5 +1,6 @@
 """The programme's experiments against PAPER.md's table, for the paper's own study and a tiny one."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +9,10 @@ from paper.making import paper_setting, tiny_setting
 
 from commonweight.paper.experiments import catalogue, group_counts, random_groups
 from commonweight.sharing import Kind, similar
-from commonweight.study.experiments import Member
+from commonweight.study import jobs
+from commonweight.study.experiments import Member, Setting
 from commonweight.study.jobs import SharingSpec
+from commonweight.study.load import load_study
 from commonweight.training import ChildOrder, Inactive
 
 SETTINGS = {
@@ -79,7 +82,7 @@ BUILT = {which: {name: build() for name, build in catalogue(some).items()} for w
 
 @pytest.mark.parametrize("which", SETTINGS)
 def test_the_catalogue_is_the_programme(which):
-    others = {"orders", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
+    others = {"orders", "other-data-order", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
     assert BUILT[which].keys() == PROGRAMME[which].keys() | others
     assert all(experiment.name == name for name, experiment in BUILT[which].items())
 
@@ -156,9 +159,80 @@ def test_the_other_kind_of_inactive_weights():
     assert {job.training.inactive for job in built["ground-truth"]().jobs} == {Inactive.FREEZE}  # nobody is inactive
 
 
+PINNED = {  # study: ids of the first job of `seeds`, the last of ground truth, and all jobs' number and digest
+    "paper": ("c5fc051ce488e8f3", "a8df164ea83a56d6", 354, "5a9532c1d7480cb8"),
+    "quick": ("07cd104c067c7789", "f12b0b64dfba5d85", 344, "2d5ec2981d3a7e4f"),
+    "small": ("a514552074c70fb4", "86a306bec729382c", 344, "ed3fb7d1bbd88b33"),
+    "smoke": ("646e25f948825d6f", "31c2902e9ae8f5b2", 336, "a13d56ac66a354d7"),
+}
+
+
+@pytest.mark.parametrize("study", PINNED)
+def test_the_jobs_of_the_shipped_studies_are_pinned(study, monkeypatch):
+    """What somebody has trained stays what these studies ask for; `NUMERICS` alone says that its numbers changed."""
+    monkeypatch.setattr(jobs, "NUMERICS", 1)
+    some = Setting(load_study(study), "f" * 64, (7, 7), 10_000, 1000, 10_000)
+    built = {name: build() for name, build in catalogue(some).items() if name != "other-data-order"}
+    ids = sorted({job.id for experiment in built.values() for job in experiment.jobs})
+    digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
+    assert (built["seeds"].jobs[0].id, built["ground-truth"].jobs[-1].id, len(ids), digest) == PINNED[study]
+
+
 def test_few_instances_stay_few():
     built = catalogue(tiny_setting(experiments__instances=2))
     assert [len(built[name]().instances) for name in ("bn-0.1", "bn-0.9", "sgd-0")] == [2, 2, 2]
+
+
+# Data orders
+
+
+def members(experiment):
+    """(initialisation, order, data order) of each instance: all its parts have the same."""
+    found = []
+    for parts in experiment.instances:
+        ((data, augment),) = {(part.job.seeds.data, part.job.seeds.augment) for part in parts}
+        assert data == augment
+        found.append((parts[0].job.seeds.init[parts[0].copy], parts[0].job.seeds.order, data))
+    return found
+
+
+def four(data_order, stack):
+    experiments = {"instances": 4, "ground_truth_seeds": 3, "last_epochs": 2, "data_order": data_order, "stack": stack}
+    return {name: build() for name, build in catalogue(tiny_setting(experiments=experiments)).items()}
+
+
+@pytest.mark.parametrize("stack", [1, 3])
+def test_own_data_orders(stack):
+    """Number 1 is fine-tuning's, which every instance has in common: nobody else's, so its batches are new to all."""
+    built = four("own", stack)
+    del built["other-data-order"]
+    for name, experiment in built.items():
+        if name.startswith("finetuned"):
+            assert members(experiment) == [(0, 0, 1), (1, 0, 1), (2, 0, 1), (3, 0, 1)]
+        elif name.startswith("orders"):
+            assert members(experiment) == [(0, 0, 0), (0, 1, 2), (0, 2, 3), (0, 3, 4)]
+        else:
+            assert members(experiment) == [(0, 0, 0), (1, 0, 2), (2, 0, 3), (3, 0, 4)][: len(experiment.instances)]
+        assert {job.copies for job in experiment.jobs} == {1}  # copies of one job see the same batches
+
+
+def test_the_first_instance_is_the_same_job_under_both_data_orders():
+    own, common = four("own", 1), four("common", 1)
+    for name in own:
+        assert own[name].instances[0] == common[name].instances[0]
+    assert set(own["seeds"].jobs[1:]).isdisjoint(common["seeds"].jobs)
+
+
+@pytest.mark.parametrize(("data_order", "others"), [("common", (2, 3, 4)), ("own", (0, 0, 0))])
+@pytest.mark.parametrize("stack", [1, 3])
+def test_the_other_data_order_is_of_seeds_and_trains_their_first_instance_with_them(data_order, others, stack):
+    built = four(data_order, stack)
+    seeds, other = built["seeds"], built["other-data-order"]
+    assert other.instances[0] == seeds.instances[0]
+    assert members(other) == [(0, 0, 0), *((number, 0, data) for number, data in enumerate(others, start=1))]
+    assert len(set(other.jobs) - set(seeds.jobs)) == (1 if (data_order, stack) == ("own", 3) else 3)
+    looks = {"moments", "snapshots", "calibration_batches", "seeds"}
+    assert len({job.model_dump_json(exclude=looks) for job in (*seeds.jobs, *other.jobs)}) == 1  # else they are alike
 
 
 # Partitions
@@ -235,8 +309,14 @@ def trainings(built):
 
 @pytest.mark.parametrize("stack", [1, 3, 10])
 @pytest.mark.parametrize("make", [paper_setting, tiny_setting])
-def test_all_experiments_together_train_nothing_twice(make, stack):
-    some = make(experiments__stack=stack, experiments__instances=4, experiments__ground_truth_seeds=4)
+@pytest.mark.parametrize("order", ["common", "own"])
+def test_all_experiments_together_train_nothing_twice(make, stack, order):
+    some = make(
+        experiments__stack=stack,
+        experiments__instances=4,
+        experiments__ground_truth_seeds=4,
+        experiments__data_order=order,
+    )
     built = {name: build() for name, build in catalogue(some).items()}
     found = trainings(built)
     assert len(found) > 100

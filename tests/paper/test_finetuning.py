@@ -7,7 +7,7 @@ import pytest
 from paper.making import PER_EPOCH, after, made_up, mean, only, places, std, tau, tiny_setting, tnr, truth_of
 
 from commonweight.paper.experiments import catalogue
-from commonweight.paper.finetuning import figure_4a, figure_4b, figure_4c, figure_4d, insight_2
+from commonweight.paper.finetuning import HOW, figure_4a, figure_4b, figure_4c, figure_4d, insight_2
 
 SEEDS = range(3)
 HALF, END, TUNED = 4, 8, 6
@@ -102,6 +102,15 @@ def test_insight_2_against_scipy(seed):
     assert any(f"{8 * END} child-epochs" in note for note in table.notes)  # ground truth: 8 children, 8 epochs each
 
 
+def test_notes_tell_how_children_are_fine_tuned():
+    made = make()
+    for figure in FIGURES:
+        assert HOW in only(figure(made)).notes
+    assert all(HOW in item.notes for item in insight_2(made))
+    for words in ("learning rate of the snapshot's epoch, constant", "fresh momentum", "see the same mini-batches"):
+        assert words in HOW
+
+
 # The jobs
 
 
@@ -125,8 +134,9 @@ def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
             assert job.moments.build().steps(5, job.batches_per_epoch) == {1, 2, 3, 4, 5}
             assert (job.training.momentum, job.training.weight_decay) == (0.9, 1e-3)
             assert job.images.sweep_images == source.job.images.sweep_images
-        # All children see the same batches, none of which is a batch of the super-net's.
+        # All children see the same batches, and so do all instances; none is a batch of the super-net's.
         assert len({(part.job.seeds.data, part.job.seeds.augment) for part in alone}) == 1
         ours, theirs = (job.seeds.stream("data").fork(0).generator() for job in (alone[0].job, source.job))
         assert not np.array_equal(ours.permutation(128), theirs.permutation(128))
+    assert len({(job.seeds.data, job.seeds.augment) for job in built[name].jobs}) == 1
     assert len(built[name].jobs) == 2 * 8  # stacks of 2 and 1, as the source's

@@ -12,19 +12,26 @@ HOW = ("as trained", "of the validation batch", "recalibrated per child")
 
 def make(seed=0, **overrides):
     setting = tiny_setting(experiments__instances=3, **overrides)
-    return made_up(setting, "seeds", "other-inactive", "ground-truth", seed=seed)
+    return made_up(setting, "seeds", "other-inactive", "other-data-order", "ground-truth", seed=seed)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("own", "other"), [("freeze", "coast"), ("coast", "freeze")])
-def test_two_kinds_of_inactive_weights_under_three_statistics(seed, own, other):
-    made = make(seed, training__inactive=own)
+@pytest.mark.parametrize(("order", "other_order"), [("common", "own"), ("own", "common")])
+def test_kinds_of_inactive_weights_under_three_statistics_and_the_other_data_order(
+    seed, own, other, order, other_order
+):
+    made = make(seed, training__inactive=own, experiments__data_order=order)
     rows, truth = only(hidden_choices(made)).rows, truth_of(made)
-    assert [row.name for row in rows] == [f"{kind}, statistics {how}" for kind in (own, other) for how in HOW]
+    assert [row.name for row in rows] == [
+        *(f"{kind}, statistics {how}" for kind in (own, other) for how in HOW),
+        f"{own}, statistics as trained, data order {other_order}",
+    ]
     read = []
     for name in ("seeds", "other-inactive"):
         measured = made.measured[name]
         read += [measured.accuracy[:, -1], measured.batch, measured.recalibrated]
+    read.append(made.measured["other-data-order"].accuracy[:, -1])
     for row, accuracies in zip(rows, read, strict=True):
         s_tau, gt_tau, accuracy = row.numbers
         assert row.ranks == 3
@@ -40,3 +47,18 @@ def test_notes_tell_on_how_many_images_statistics_are_read():
     notes = " ".join(only(hidden_choices(make(experiments__calibration_batches=5))).notes)
     assert "each 64 validation images" in notes
     assert "anew on 5 training batches" in notes
+
+
+@pytest.mark.parametrize("inactive", ["freeze", "coast"])
+def test_notes_tell_which_choice_made_the_papers_numbers(inactive):
+    notes = " ".join(only(hidden_choices(make(training__inactive=inactive))).notes)
+    assert "The paper's numbers were made under coast, with statistics as trained" in notes
+    assert f"Other tables of this study are made under {inactive}." in notes
+
+
+@pytest.mark.parametrize(("order", "other"), [("common", "own"), ("own", "common")])
+def test_notes_tell_whose_data_order_is_whose(order, other):
+    notes = " ".join(only(hidden_choices(make(experiments__data_order=order))).notes)
+    assert f"Rows that say neither are {order}, and so is the ground truth of every row" in notes
+    assert f"under {other} it would take 64 child-epochs more" in notes  # 8 children, 8 epochs, the second of 2 seeds
+    assert "fine-tuning, which is always common" in notes

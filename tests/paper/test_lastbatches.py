@@ -78,6 +78,18 @@ def test_the_group_with_the_truly_best_child_alone_and_among_all(seed, study_see
         assert f"{min(taus):.2f} … {max(taus):.2f}, mean {mean(taus):.2f}" in " ".join(curves.notes)
 
 
+def test_figure_6_says_how_its_group_was_chosen():
+    made = made_up(tiny_setting(), "seeds", "random-2", "ground-truth")
+    made.measured["ground-truth"].judged[:, 5] = 0.99
+    best = made.setting.children[5].name
+    for figure in (figure_6a, figure_6b):
+        curves = only(figure(made))
+        assert best in {series.name for series in curves.series}
+        assert curves.notes[-1] == (
+            f"Of all random groups it is the one that holds the truly best child, {best}: chosen by ground truth."
+        )
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_figure_8_against_scipy(seed):
     made = made_up(tiny_setting(experiments__instances=5), "bn-0.1", "bn-0.9", "ground-truth", seed=seed)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -185,7 +186,7 @@ def test_only_tables_or_nothing(tmp_path):
 
 
 def test_the_preface_names_every_difference_from_the_paper():
-    first, second = preface(setting(data__augment={"padding": 2, "flip": False}))
+    first, second, _ = preface(setting(data__augment={"padding": 2, "flip": False}))
     assert first.startswith("This is not the paper's experiment: data, size and number of instances")
     for difference in (
         "data: fashion14 (cifar10)",
@@ -206,7 +207,11 @@ def test_the_preface_names_every_difference_from_the_paper():
 
 def test_the_shipped_paper_study_differs_in_nothing():
     paper = Setting(load_study("paper"), "f" * 64, (32, 32), 50_000, 10_000, 10_000)
-    assert preface(paper) == ["The study has the paper's own settings."]
+    first, frozen = preface(paper)
+    assert first == "The study has the paper's own settings."
+    assert "The paper's numbers were made under coast" in frozen  # which its text does not tell
+    coast = load_study("paper", {"training.inactive": "coast"})
+    assert preface(replace(paper, study=coast)) == [first]
     shorter = Setting(load_study("paper", {"training.epochs": 100}), "f" * 64, (32, 32), 50_000, 10_000, 10_000)
     assert "epochs: 100 (200)." in preface(shorter)[1]
     shared = preface(setting(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [2]}))[1]

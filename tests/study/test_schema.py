@@ -62,6 +62,7 @@ IMPOSSIBLE = [
     ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
     ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),
+    ("experiments.data_order", "each", r"experiments\.data_order: got 'each'; .*'common' or 'own'"),
     ("seed", -1, r"seed: got -1; .*greater than or equal to 0"),
     ("name", "a/b", r"name: got 'a/b'; .*match pattern"),
     ("name", "..", r"name: got '\.\.'; .*match pattern"),

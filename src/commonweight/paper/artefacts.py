@@ -79,7 +79,11 @@ ARTEFACTS = {
         Artefact("figure-7", always("seeds-long", "ground-truth"), lastbatches.figure_7, (TWO_ROUNDS,)),
         Artefact("figure-8", always("bn-0.1", "bn-0.9", "ground-truth"), lastbatches.figure_8, (TWO_ROUNDS,)),
         Artefact("figure-9", always("sgd-0", "ground-truth"), lastbatches.figure_9, (TWO_ROUNDS,)),
-        Artefact("hidden-choices", always("seeds", "other-inactive", "ground-truth"), hidden.hidden_choices),
+        Artefact(
+            "hidden-choices",
+            always("seeds", "other-inactive", "other-data-order", "ground-truth"),
+            hidden.hidden_choices,
+        ),
         Artefact("sharing-kinds", kinds, degrees.sharing_kinds, (ONE_ROUND,)),
         Artefact(
             "readings",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from commonweight.paper import published
+from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import group_counts, kinds_of_sharing, prefix_name
 from commonweight.paper.needs import quarter
@@ -14,10 +15,9 @@ from commonweight.paper.tables import (
     Row,
     Table,
     beside_paper,
-    mean_std,
     with_paper,
 )
-from commonweight.ranking import gt_tau, last_k, mean_interval
+from commonweight.ranking import gt_tau, last_k
 
 
 def table_3a(evidence: Evidence) -> tuple[Table]:
@@ -39,8 +39,8 @@ def table_3a(evidence: Evidence) -> tuple[Table]:
         ("similar_std", f"Std-{children}", 4),
     )
     notes = (
-        f"m = {children}: each initialisation of ground truth against the mean over all of them, itself included, as in the "
-        "paper: with few initialisations this flatters it.",
+        f"m = {children}: each initialisation of ground truth, read on the sweeps' images as every row is, against the mean "
+        "over all of them, itself included, as in the paper: with few initialisations this flatters it.",
         *_notes(evidence),
     )
     return (Table("table-3a", "Group sharing: GT-Tau over the last mini-batches", columns, tuple(rows), notes),)
@@ -104,7 +104,7 @@ def section_4_2_1(evidence: Evidence) -> tuple[Table]:
             for group in groups
         ]
         means = np.mean(inside, axis=0)  # [instance]
-        number = mean_std(means, mean_interval(means, evidence.stream("section-4.2.1", name)))
+        number = estimated_mean(means, evidence.stream)
         beside = Number(paper) if children == published.CHILDREN else None
         rows.append(Row(title, len(means), (number, beside)))
     columns = beside_paper(("mean", f"GT-Tau-Mean-{children} inside groups", 4))
@@ -144,19 +144,13 @@ def sharing_kinds(evidence: Evidence) -> tuple[Table]:
 def _mean_and_std(evidence: Evidence, experiment: str) -> list[Number]:
     """GT-Tau-Mean-k and -Std-k over instances."""
     curve = evidence.gt_tau_window(experiment)
-    return [
-        mean_std(values, mean_interval(values, evidence.stream("degrees", experiment, what)))
-        for what, values in (("mean", np.asarray(curve.mean)), ("std", np.asarray(curve.std)))
-    ]
+    return [estimated_mean(np.asarray(values), evidence.stream) for values in (curve.mean, curve.std)]
 
 
 def _accuracies(evidence: Evidence, experiment: str) -> list[Number]:
     """Mean and standard deviation over children of their accuracy over the last mini-batches, over instances."""
     accuracy = evidence.window(experiment, evidence.children).accuracy.mean(axis=1)
-    return [
-        mean_std(values, mean_interval(values, evidence.stream("degrees", experiment, what)))
-        for what, values in (("accuracy mean", accuracy.mean(axis=1)), ("accuracy std", accuracy.std(axis=1)))
-    ]
+    return [estimated_mean(values, evidence.stream) for values in (accuracy.mean(axis=1), accuracy.std(axis=1))]
 
 
 def _prefix_paper(evidence: Evidence, k: int, *, long: bool) -> tuple[Number | None, ...]:

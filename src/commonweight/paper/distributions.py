@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import Evidence, Randomness
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series, band_of
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
-from commonweight.ranking import Interval, mean_interval, ranks, survival, survival_intervals
+from commonweight.ranking import Interval, ranks, survival, survival_intervals
 
 TOPS = (1, 3, 5, 10)
 KEPT = (0.75, 0.5, 0.25, 0.125)
@@ -61,7 +62,7 @@ def pruning(
         verdicts.append(_Verdict(moments, *words, survives, _mean_intervals(survives, randomness)))
     if instances > 1:
         last = accuracies[:, -1]
-        known = survival_intervals(last, truth, randomness(name, "instances"), tops)
+        known = survival_intervals(last, truth, randomness("survival"), tops)
         intervals = known or [[None] * len(tops)] * children
         words = ("all instances", f"the last moments of {instances} instances")
         verdicts.append(_Verdict("instances", *words, survival(last, truth, tops)[None], intervals))
@@ -111,6 +112,4 @@ class _Verdict:
 
 def _mean_intervals(survives: np.ndarray, randomness: Randomness) -> list[list[Interval | None]]:
     """Of the mean over instances `[instance, kept, top]`: `[kept][top]`."""
-    return [
-        [mean_interval(shares, randomness("survival")) for shares in kept.T] for kept in survives.transpose(1, 0, 2)
-    ]
+    return [[estimated_mean(shares, randomness).interval for shares in kept.T] for kept in survives.transpose(1, 0, 2)]

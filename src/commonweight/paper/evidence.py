@@ -38,14 +38,16 @@ class Evidence:
 
     @cached_property
     def judged(self) -> np.ndarray:
-        """Final accuracies of children trained alone, `[seed, child]`: one rank for each initialisation."""
+        """Final accuracies `[seed, child]` of children trained alone, on the images of the truth: of these `ground_truth` is
+        made. What stands beside ranks of super-nets is `final`, read on the images that those are read on.
+        """
         judged = self.measured["ground-truth"].judged
         assert judged is not None
         return judged
 
     @cached_property
     def ground_truth(self) -> np.ndarray:
-        """Ground truth `[child]`: the mean over initialisations of the final accuracy."""
+        """Ground truth `[child]`: the mean of `judged` over initialisations."""
         return self.judged.mean(axis=0)
 
     @cached_property
@@ -55,8 +57,8 @@ class Evidence:
         return tuple(Identity(child.name, child.primitives, int(rank), float(best)) for child, rank, best in facts)
 
     def final(self, experiment: str) -> np.ndarray:
-        """Accuracies `[instance, child]` at the end; of ground truth, as judged."""
-        return self.judged if experiment == "ground-truth" else self.measured[experiment].accuracy[:, -1]
+        """Accuracies `[instance, child]` at the end, of ground truth too, all on the same validation images."""
+        return self.measured[experiment].accuracy[:, -1]
 
     def after_epochs(self, experiment: str) -> np.ndarray:
         """Accuracies `[instance, epoch, child]` after every epoch."""

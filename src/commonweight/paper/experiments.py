@@ -9,8 +9,9 @@ from functools import partial
 
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Partition, at_random, similar, singletons
-from commonweight.study.experiments import Conditions, Experiment, Member, Setting
+from commonweight.study.experiments import FINETUNING_STREAM, Conditions, Experiment, Member, Setting
 from commonweight.study.jobs import SharingSpec, WindowSpec
+from commonweight.study.schema import DataOrder
 from commonweight.training import ChildOrder, Inactive
 
 FEW = 3  # instances of the experiments on momentum (paper §A.2.2)
@@ -48,7 +49,8 @@ def orders_shuffled(setting: Setting) -> Experiment:
 
 def ground_truth(setting: Setting) -> Experiment:
     """Every child trained alone from scratch, from several initialisations."""
-    members = [Member(init=instance) for instance in range(setting.study.experiments.ground_truth_seeds)]
+    spec = setting.study.experiments
+    members = _inits(spec.ground_truth_seeds, spec.data_order)
     conditions = replace(setting.conditions.looking(last_batches=len(setting.children)), judged=True)
     return setting.experiment("ground-truth", "Ground truth", singletons(setting.children), members, conditions)
 
@@ -121,6 +123,17 @@ def other_inactive(setting: Setting) -> Experiment:
     return setting.experiment(
         "other-inactive", f"Inactive weights {other.value}", (setting.children,), _seeds(setting), conditions
     )
+
+
+def other_data_order(setting: Setting) -> Experiment:
+    """`seeds` with the other choice of `experiments.data_order`; the first instance is that of `seeds` under both."""
+    other = setting.study.experiments.data_order.other
+    members = _inits(setting.study.experiments.instances, other)[1:]
+    conditions = setting.conditions.looking(every_epoch=False)
+    others = setting.experiment(
+        "other-data-order", f"Data order {other.value}", (setting.children,), members, conditions
+    )
+    return replace(others, instances=(seeds(setting).instances[0], *others.instances))
 
 
 def unshared(setting: Setting, name: str, title: str, sharing: SharingSpec) -> Experiment:
@@ -206,6 +219,7 @@ def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
         **{f"bn-{momentum}": partial(bn_momentum, setting, momentum) for momentum in BN_MOMENTA},
         "sgd-0": partial(no_sgd_momentum, setting),
         "other-inactive": partial(other_inactive, setting),
+        "other-data-order": partial(other_data_order, setting),
         **{
             name: partial(unshared, setting, name, title, sharing)
             for name, (title, sharing) in kinds_of_sharing(setting).items()
@@ -237,8 +251,21 @@ def _longer(conditions: Conditions, factor: int) -> Conditions:
 
 
 def _seeds(setting: Setting) -> list[Member]:
-    return [Member(init=instance) for instance in range(setting.study.experiments.instances)]
+    return _inits(setting.study.experiments.instances, setting.study.experiments.data_order)
 
 
 def _one_init(setting: Setting) -> list[Member]:
-    return [Member(init=0, order=instance) for instance in range(setting.study.experiments.instances)]
+    spec = setting.study.experiments
+    return [Member(init=0, order=number, data=_data(number, spec.data_order)) for number in range(spec.instances)]
+
+
+def _inits(count: int, data_order: DataOrder) -> list[Member]:
+    return [Member(init=number, data=_data(number, data_order)) for number in range(count)]
+
+
+def _data(instance: int, data_order: DataOrder) -> int:
+    """The number of an instance's stream of data order and augmentation: 0, or its own, which is not fine-tuning's.
+
+    The first instance has number 0 under both choices.
+    """
+    return 0 if data_order is DataOrder.COMMON or instance == 0 else instance + FINETUNING_STREAM

@@ -2,13 +2,18 @@
 
 import numpy as np
 
+from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import half_way
 from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.lastbatches import DIAMONDS, INSTANCE
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, mean_std
-from commonweight.ranking import gt_tau, mean_interval, top_n_rank
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
+from commonweight.ranking import gt_tau, top_n_rank
 
+HOW = (
+    "Fine-tuning: the learning rate of the snapshot's epoch, constant; fresh momentum; all children of all instances see "
+    "the same mini-batches, under either experiments.data_order."
+)
 STEPS = (1, 2, 5, 10, 20, 64)  # mini-batches of fine-tuning that Insight 2's table shows
 
 
@@ -48,14 +53,10 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
             if any(row.name == title for row in rows):
                 continue
             t1r, t3r = (top_n_rank(accuracies[:, step], evidence.ground_truth, n) for n in (1, 3))
-            statistics = {"GT-Tau": taus[:, step], "T1R": t1r, "T3R": t3r}
-            numbers = [
-                mean_std(values, mean_interval(values, evidence.stream("insight-2", title, what)))
-                for what, values in statistics.items()
-            ]
+            numbers = [estimated_mean(values, evidence.stream) for values in (taus[:, step], t1r, t3r)]
             numbers.append(Number(float(cost[step])))
             rows.append(Row(title, len(taus), tuple(numbers)))
-        low, high = band_of([mean_interval(column, evidence.stream("insight-2 figure", name)) for column in taus.T])
+        low, high = band_of([estimated_mean(column, evidence.stream).interval for column in taus.T])
         for at, series in ((cost, by_cost), (steps, by_steps)):
             series.append(Series(f"from epoch {epoch}", at, taus.mean(axis=0), low=low, high=high))
     columns = (
@@ -69,11 +70,12 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
         "super-net so far plus the epochs' worth of mini-batches of all children's fine-tuning; ground truth costs "
         f"{evidence.children * end} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
         "mini-batches from half-way, and close to 0.8 after 5 from the end.",
+        HOW,
         PLUS_MINUS,
         INTERVALS,
     )
     table = Table("insight-2", "Fine-tuning: steps against GT-Tau and cost", columns, tuple(rows), notes)
-    note = ("Each curve begins at the super-net's own rank. Bands: 95 % bootstrap over instances.",)
+    note = ("Each curve begins at the super-net's own rank. Bands: 95 % bootstrap over instances.", HOW)
     against_steps, against_cost = (
         Curves(f"insight-2-{name}", f"Fine-tuning: GT-Tau against {name}", x, "GT-Tau", tuple(series), note)
         for name, x, series in (
@@ -95,7 +97,7 @@ def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves
         who = evidence.identities[index]
         series.append(Series(who.child, before.step, solid, who, before.trained[INSTANCE, :, index]))
         series.append(Series(who.child, at, joined, who, dotted=True))
-    notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.")
+    notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.", HOW)
     title = f"Fine-tuning from epoch {epoch}: accuracy"
     return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, evidence.children)
 
@@ -109,5 +111,5 @@ def _gt_taus(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:
         Series("shared", before.step, shared),
         Series("fine-tuned", at, np.concatenate([shared[-1:], alone]), dotted=True),
     )
-    notes = (f"Instance {INSTANCE}. Solid: all children share; dotted: each fine-tuned alone.",)
+    notes = (f"Instance {INSTANCE}. Solid: all children share; dotted: each fine-tuned alone.", HOW)
     return Curves(name, f"Fine-tuning from epoch {epoch}: GT-Tau", "mini-batch", "GT-Tau", series, notes)

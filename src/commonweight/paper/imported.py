@@ -13,21 +13,14 @@ from commonweight.paper.claims.programme import DEFINITIONS, NOTES
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Check, Claim, Claims
 from commonweight.paper.distributions import pruning, rank_boxes
+from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import Randomness
 from commonweight.paper.figures import Curves, Identity, Series
 from commonweight.paper.lastbatches import child_curves
 from commonweight.paper.readings import BANDS, COLUMNS, reading_curves, reading_rows, reading_series
 from commonweight.paper.readings import NOTES as READING_NOTES
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
-from commonweight.ranking import (
-    gt_tau,
-    mean_interval,
-    ranks,
-    readings,
-    s_tau,
-    s_tau_interval,
-    top_n_rank,
-)
+from commonweight.ranking import gt_tau, ranks, readings, s_tau, top_n_rank
 from commonweight.seeds import Stream
 
 
@@ -133,15 +126,13 @@ def _row(name: str, accuracies: np.ndarray, truth: np.ndarray, randomness: Rando
     """One row for ranks `[rank, child]`; intervals where the ranks are independent."""
     statistics = [gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3))]
     gt, t1r, t3r = (
-        mean_std(values, mean_interval(values, randomness("ranks", name, str(place))) if randomness else None)
-        for place, values in enumerate(statistics)
+        estimated_mean(values, randomness) if randomness else mean_std(values, None) for values in statistics
     )
     if len(accuracies) < 2:
         return Row(name, 1, (gt, None, None, None, t1r, t3r))
-    stable = s_tau(accuracies)
-    interval = s_tau_interval(accuracies, randomness("ranks", name, "S-Tau")) if randomness else None
-    between = (Number(stable.mean, interval=interval), Number(stable.max), Number(stable.min))
-    return Row(name, len(accuracies), (gt, *between, t1r, t3r))
+    between = s_tau(accuracies)
+    stable = estimated_s_tau(accuracies, randomness) if randomness else Number(between.mean)
+    return Row(name, len(accuracies), (gt, stable, Number(between.max), Number(between.min), t1r, t3r))
 
 
 def _readings(found: Imported, randomness: Randomness) -> list[Made]:

@@ -35,14 +35,14 @@ def figure_6a(evidence: Evidence) -> tuple[Curves]:
     m, group = group_of_the_best(evidence)
     window = evidence.window(f"random-{m}", evidence.children)
     title = f"A group of {len(group)} children, trained alone (m = {m})"
-    return (_of_children(evidence, "figure-6a", title, window, group),)
+    return (_of_the_best(evidence, "figure-6a", title, window, group),)
 
 
 def figure_6b(evidence: Evidence) -> tuple[Curves]:
     """The same four where all children share."""
     _, group = group_of_the_best(evidence)
     window = evidence.window("seeds", evidence.children)
-    return (_of_children(evidence, "figure-6b", "The same children, trained with all others (m = 1)", window, group),)
+    return (_of_the_best(evidence, "figure-6b", "The same children, trained with all others (m = 1)", window, group),)
 
 
 def figure_7(evidence: Evidence) -> tuple[Curves]:
@@ -73,6 +73,14 @@ def group_of_the_best(evidence: Evidence) -> tuple[int, np.ndarray]:
     """The number of groups m, and the indices of the children in the random group that holds the truly best child."""
     m, best = quarter(evidence.setting), int(np.argmax(evidence.ground_truth))
     return m, next(group for group in evidence.groups(m) if best in group)
+
+
+def _of_the_best(evidence: Evidence, name: str, title: str, window: Measured, group: np.ndarray) -> Curves:
+    """Figure 6, which says how its group was chosen."""
+    best = evidence.setting.children[int(np.argmax(evidence.ground_truth))].name
+    note = f"Of all random groups it is the one that holds the truly best child, {best}: chosen by ground truth."
+    drawn = _of_children(evidence, name, title, window, group)
+    return replace(drawn, notes=(*drawn.notes, note))
 
 
 def _accuracies(evidence: Evidence, name: str, experiment: str, title: str) -> Curves:

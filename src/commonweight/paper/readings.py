@@ -1,15 +1,15 @@
 """Readings: the same super-nets read in several ways, against what each reading costs (not in the paper)."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
+from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import Evidence, Randomness
 from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.lastbatches import ROUNDS
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table, mean_std
-from commonweight.ranking import Reading, gt_tau, mean_interval, readings, s_tau, s_tau_interval, top_n_rank
+from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
+from commonweight.ranking import Reading, gt_tau, readings, top_n_rank
 
 COLUMNS = (
     Column("passes", "passes per child", 0),
@@ -39,11 +39,10 @@ def readings_artefact(evidence: Evidence) -> tuple[Table, Table, Curves]:
         epochs = evidence.after_epochs(experiment)[:, -evidence.study.experiments.last_epochs :]
         dense = readings(len(window.step), evidence.children)
         sparse = [way for way in readings(epochs.shape[1], evidence.children) if way.passes > 1]
-        randomness = partial(evidence.stream, "readings", experiment)
         truth = evidence.ground_truth
-        rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", randomness)
+        rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", evidence.stream)
         nobody = np.zeros(epochs.shape[1:], dtype=bool)  # no reading of several moments looks at who was trained
-        more = reading_rows(epochs, nobody, truth, sparse, "epochs", randomness)
+        more = reading_rows(epochs, nobody, truth, sparse, "epochs", evidence.stream)
         title = f"Super-nets with {order}, read in several ways"
         tables.append(Table(name, title, COLUMNS, (*rows, *more), NOTES))
         series += reading_series(dense, rows, f" ({short})")
@@ -64,15 +63,11 @@ def reading_rows(  # noqa: PLR0917
     for way in ways:
         read = way(accuracies, trained)
         title = f"{way.name} {moments}" if way.passes > 1 else way.name
-        several = len(read) > 1
-        stability = s_tau_interval(read, randomness(title, "S-Tau")) if several else None
-        statistics = {
-            "GT-Tau": gt_tau(read, ground_truth),
-            "T1R": top_n_rank(read, ground_truth, 1),
-            "T3R": top_n_rank(read, ground_truth, min(3, len(ground_truth))),
-        }
-        gt, t1r, t3r = (mean_std(v, mean_interval(v, randomness(title, what))) for what, v in statistics.items())
-        stable = Number(s_tau(read).mean, interval=stability) if several else None
+        gt = estimated_mean(gt_tau(read, ground_truth), randomness)
+        stable = estimated_s_tau(read, randomness) if len(read) > 1 else None
+        t1r, t3r = (
+            estimated_mean(top_n_rank(read, ground_truth, n), randomness) for n in (1, min(3, len(ground_truth)))
+        )
         rows.append(Row(title, len(read), (Number(way.passes), gt, stable, t1r, t3r)))
     return rows
 

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from commonweight.paper import published
 from commonweight.study.experiments import Setting
 from commonweight.study.load import dump_study
+from commonweight.training import Inactive
+
+FROZEN = (
+    "Weights that a mini-batch does not use are left alone here (training.inactive: freeze). The paper's numbers were made "
+    "under coast, where momentum and weight decay still move them; the target hidden-choices shows both."
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,12 @@ def about_study(setting: Setting) -> About:
 
 def preface(setting: Setting) -> list[str]:
     """Plain sentences for the top of every report."""
+    frozen = setting.study.training.inactive is Inactive.FREEZE
+    return [*_differences(setting), *([FROZEN] if frozen else [])]
+
+
+def _differences(setting: Setting) -> list[str]:
+    """In what the study differs from the settings that the paper tells."""
     ours = _settings(setting)
     differences = [
         f"{name}: {ours[name]} ({theirs})" for name, theirs in published.SETTINGS.items() if ours[name] != theirs

@@ -25,15 +25,16 @@ from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder
 
-FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use number 0
+FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use others
 
 
 @dataclass(frozen=True)
 class Member:
-    """One instance's random numbers: which initialisation and which child order of the study."""
+    """One instance's random numbers: which initialisation, child order, and data order with augmentation of the study."""
 
     init: int
     order: int = 0
+    data: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,9 @@ class Setting:
         places: dict[Member, list[Part]] = {member: [] for member in members}
         for group in partition:
             for stack in self._stacks(members):
-                seeds = SeedSpec(
-                    study=self.study.seed, init=tuple(member.init for member in stack), order=stack[0].order
-                )
+                order, data = stack[0].order, stack[0].data
+                init = tuple(member.init for member in stack)
+                seeds = SeedSpec(study=self.study.seed, init=init, order=order, data=data, augment=data)
                 job = self._job(group, seeds, conditions)
                 for copy, member in enumerate(stack):
                     places[member].append(Part(job, copy))
@@ -182,7 +183,7 @@ class Setting:
     def finetuned(self, name: str, title: str, source: Experiment, epoch: int) -> Experiment:
         """Every child of every instance trained alone for a while from the source's snapshot after this epoch.
 
-        The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of an instance see
+        The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of all instances see
         the same batches, which are not those of any epoch of the source (paper §3.3).
         """
         lr = source.jobs[0].recipe().lr_at(epoch - 1)
@@ -210,8 +211,8 @@ class Setting:
 
     def _stacks(self, members: Sequence[Member]) -> Iterable[tuple[Member, ...]]:
         size = self.study.experiments.stack
-        for number in sorted({member.order for member in members}):
-            alike = [member for member in members if member.order == number]
+        for order, data in sorted({(member.order, member.data) for member in members}):
+            alike = [member for member in members if (member.order, member.data) == (order, data)]
             yield from (tuple(alike[start : start + size]) for start in range(0, len(alike), size))
 
     def _job(self, group: Sequence[Child], seeds: SeedSpec, conditions: Conditions, **more: Any) -> Job:

@@ -64,7 +64,9 @@ class TrainingSpec(Spec):
     lr_min: NonNegative = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: NonNegative = 1e-3
-    inactive: InactiveName = Inactive.FREEZE
+    inactive: Annotated[
+        InactiveName, Field(description="freeze or coast; the numbers in the paper were made under coast")
+    ] = Inactive.FREEZE
 
 
 class AugmentSpec(Spec):

@@ -1,5 +1,6 @@
 """The study: what a YAML file says, checked. `paper/` turns it into experiments; nothing here knows a table or figure."""
 
+from enum import Enum
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +21,22 @@ from commonweight.study.jobs import (
 )
 
 MOST_CHILDREN = 4096
+
+
+class DataOrder(Enum):
+    """Who sees the training images in one order, augmented alike.
+
+    `COMMON`: all instances and all children alone. `OWN`: nobody but instance i of every super-net and the children alone
+    of initialisation i. Fine-tuning has one order of its own, common to all children of all instances.
+    """
+
+    COMMON = "common"
+    OWN = "own"
+
+    @property
+    def other(self) -> "DataOrder":
+        """The choice that is not this one."""
+        return DataOrder.OWN if self is DataOrder.COMMON else DataOrder.COMMON
 
 
 class DataSpec(Spec):
@@ -54,6 +71,13 @@ class ExperimentsSpec(Spec):
     calibration_batches: Annotated[
         Count, Field(description="training batches on which batch-norm statistics are recalibrated for one child")
     ] = 8
+    data_order: Annotated[
+        DataOrder,
+        Field(
+            strict=False,
+            description="one data order and augmentation for all instances, or each its own; those are not stacked",
+        ),
+    ] = DataOrder.COMMON
     sweep_precision: Annotated[
         PrecisionName, Field(description="arithmetic of sweeps; judgements are always in float32")
     ] = Precision.FLOAT32
