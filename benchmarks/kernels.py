@@ -25,7 +25,7 @@ from commonweight.net import find_library
 from commonweight.net.native.engine import SWEEP_BYTES, packed
 from commonweight.net.native.layouts import Sweep, Training
 from commonweight.net.native.library import Batch, Kind, Library, Step
-from commonweight.net.native.memory import LANES, Memory
+from commonweight.net.native.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP_CHILDREN = CHILDREN[::4]
@@ -128,7 +128,7 @@ def training(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
 
 def sweeping(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     """Sixteen children over as many images as the engine takes at a time."""
-    lanes = _lanes(library)
+    lanes = library.lanes
     images, labels = sizes.images(lanes * max(1, SWEEP_BYTES // (4 * lanes * sizes.size**2 * sizes.channels)))
     net = sizes.net(SWEEP_CHILDREN)
     plan = Sweep(net, _memory(library, len(images), sizes), SWEEP_CHILDREN)
@@ -137,14 +137,9 @@ def sweeping(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
     return by_kind(library, plan.steps, batch, passes)
 
 
-def _lanes(library: Library) -> int:  # noqa: ARG001
-    """Images in a vector of this build."""
-    return LANES
-
-
 def _memory(library: Library, images: int, sizes: Shape) -> Memory:
     """Buffers for so many images."""
-    return Memory(-(-images // _lanes(library)), sizes.size**2)
+    return Memory(-(-images // library.lanes), sizes.size**2, library.lanes)
 
 
 def rows(name: str, program: str, found: dict[str, Sums], limit: peak.Peak) -> list[list[object]]:

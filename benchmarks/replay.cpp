@@ -1,18 +1,20 @@
 // Performs one call of the native part that another process has laid out, on the processor that it is built for. Built
 // by replay.py together with engine.cpp; reads a call from standard input, writes the tensors as the call leaves them.
 //
-// On the wire: a Call; the bytes that each tensor holds; the Pointers; a block with the call's arguments; the tensors.
-// A pointer in the block is worth nothing here until it is set to its tensor, as a linker would.
+// On the wire: a Call; the bytes that each tensor holds; the layout; the Pointers; a block with the call's arguments;
+// the tensors. A pointer in the block is worth nothing here until it is set to its tensor, as a linker would.
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "program.h"
 
 using namespace commonweight;
 
 extern "C" {
-void commonweight_run(const Step* steps, int count, const Batch* batch);
+const char* commonweight_layout();
+int commonweight_run(const Step* steps, int count, const Batch* batch);
 void commonweight_sgd(float* const* weights, const float* const* gradients, float* const* velocities,
                       const int64_t* sizes, int count, float lr, float momentum, float decay);
 }
@@ -22,7 +24,7 @@ namespace {
 enum Function : int64_t { RUN, SGD };
 
 struct Call {
-    int64_t lanes, step_size, batch_size;  // that it was laid out with
+    int64_t layout;  // bytes of what commonweight_layout() must say
     int64_t function;
     int64_t count;  // steps, or tensors that move
     int64_t tensors, pointers;
@@ -63,7 +65,8 @@ struct Fenced {
 
 void run(const Call& call, const char* block) {
     const Batch* batch = reinterpret_cast<const Batch*>(block + call.count * sizeof(Step));
-    commonweight_run(reinterpret_cast<const Step*>(block), int(call.count), batch);
+    if (commonweight_run(reinterpret_cast<const Step*>(block), int(call.count), batch) != call.count)
+        refuse("a step that this build has no code for");
 }
 
 void sgd(const Call& call, const char* block) {
@@ -79,16 +82,18 @@ void sgd(const Call& call, const char* block) {
 int main() {
     Call call;
     receive(&call, sizeof call);
-    if (call.lanes != LANES || call.step_size != sizeof(Step) || call.batch_size != sizeof(Batch)) {
-        std::fprintf(stderr, "laid out for %d lanes, steps of %d bytes, batches of %d; this build has %d, %d and %d\n",
-                     int(call.lanes), int(call.step_size), int(call.batch_size), LANES, int(sizeof(Step)),
-                     int(sizeof(Batch)));
-        return 2;
-    }
     std::vector<int64_t> sizes(call.tensors);
     std::vector<Pointer> pointers(call.pointers);
+    std::string layout(call.layout, 0);
     const Fenced block(call.bytes);
     receive(sizes.data(), sizes.size() * sizeof(int64_t));
+    receive(layout.data(), layout.size());
+    if (layout != commonweight_layout()) {
+        const auto lanes = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+        std::fprintf(stderr, "laid out for %s, this build has %s; or its fields differ\n", lanes(layout).c_str(),
+                     lanes(commonweight_layout()).c_str());
+        return 2;
+    }
     receive(pointers.data(), pointers.size() * sizeof(Pointer));
     receive(block.data(), block.bytes);
     std::vector<Fenced> tensors(sizes.begin(), sizes.end());

@@ -26,8 +26,7 @@ from torch.overrides import TorchFunctionMode
 
 from commonweight.net import find_library
 from commonweight.net.native import library as native
-from commonweight.net.native.library import Batch, Kind, Library, Step
-from commonweight.net.native.memory import LANES
+from commonweight.net.native.library import Batch, Kind, Library, Step, layout
 
 SOURCE = Path(__file__).with_name("replay.cpp")
 NATIVE = Path(native.__file__).parent
@@ -66,11 +65,13 @@ class Addresses(TorchFunctionMode):
 
 @dataclass(frozen=True, kw_only=True)
 class Replay(Library):
-    """A build in another process. `performed` are the kinds of steps that it was given so far."""
+    """A build in another process; it refuses what was laid out for other lanes or fields.
+
+    `performed` are the kinds of steps that it was given so far.
+    """
 
     command: Sequence[str]
     addresses: Addresses
-    lanes: int = LANES  # that programs are laid out with; a build with others refuses them
     performed: set[Kind] = field(default_factory=set)
 
     def run(self, steps: "ctypes.Array[Step]", batch: Batch) -> None:
@@ -95,10 +96,10 @@ class Replay(Library):
                 tensors.setdefault(storage.data_ptr(), storage)
                 pointers.append((at, [*tensors].index(storage.data_ptr()), address - storage.data_ptr()))
         sizes = [storage.nbytes() for storage in tensors.values()]
-        layout = self.lanes, ctypes.sizeof(Step), ctypes.sizeof(Batch)
-        head = np.array([*layout, function, count, len(tensors), len(pointers), len(block), *sizes], np.int64)
+        known = layout(self.lanes).encode()
+        head = np.array([len(known), function, count, len(tensors), len(pointers), len(block), *sizes], np.int64)
         held = [ctypes.string_at(*tensor) for tensor in zip(tensors, sizes, strict=True)]
-        message = [head.tobytes(), np.array(pointers, np.int64).tobytes(), block, *held]
+        message = [head.tobytes(), known, np.array(pointers, np.int64).tobytes(), block, *held]
         done = subprocess.run(self.command, input=b"".join(message), capture_output=True, check=False)
         if done.returncode or len(done.stdout) != sum(sizes):
             raise ReplayError(

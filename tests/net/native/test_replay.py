@@ -75,9 +75,7 @@ def test_other_lanes_are_refused(library):
     value = pixels(library, 4)
     steps = (Step * 1)(step(Kind.SUM, [value], value.data, 1))
     wrong = replace(library, lanes=2 * library.lanes)
-    with pytest.raises(
-        ReplayError, match=f"laid out for {2 * library.lanes} lanes, .*; this build has {library.lanes},"
-    ):
+    with pytest.raises(ReplayError, match=f"laid out for lanes {wrong.lanes}, this build has lanes {library.lanes};"):
         wrong.run(steps, Batch(count=1, height=2, width=2))
 
 

@@ -272,6 +272,15 @@ def test_claim_2_against_scipy():
     assert [check.statistic.value for check in checked(made, 2).checks] == pytest.approx(expected)
 
 
+def test_claim_2_is_not_measured_on_a_super_net_that_ranks_nothing():
+    made = unstable()
+    made.measured["orders"].accuracy[1, -1] = 0.1
+    claim = checked(made, 2)
+    verdicts = [check.verdict for check in claim.checks]
+    assert verdicts == [Verdict.SUPPORTED] * 4 + [Verdict.NOT_MEASURED] * 4 + [Verdict.SUPPORTED] * 4
+    assert claim.verdict is Verdict.NOT_MEASURED
+
+
 def test_what_well_and_about_as_much_mean():
     """Where the paper says well under, well above or far, a sure but tiny difference is not enough."""
     made, enough, sure = unstable(), "at least 0.1, and surely above 0", "above 0"
