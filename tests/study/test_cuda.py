@@ -8,7 +8,7 @@ import torch
 from tiny import tiny_study
 
 from commonweight.sharing import singletons
-from commonweight.study import planning, work
+from commonweight.study import calibration, work
 from commonweight.study.cuda import exact
 from commonweight.study.executors import Finished, Inline, Task
 from commonweight.study.experiments import Member, settle
@@ -102,11 +102,11 @@ def test_whatever_computes_does_so_inside(monkeypatch, tmp_path):
 
     monkeypatch.setattr(work, "exact", watched)
     monkeypatch.setattr(work, "make_engine", made)
-    monkeypatch.setattr(planning, "make_engine", made)
+    monkeypatch.setattr(calibration, "make_engine", made)
     setting = settle(tiny_study())
     job = setting.experiment("x", "X", singletons(setting.children), [Member(0)], setting.conditions).jobs[0]
     assert isinstance(list(Inline().run([Task(job, setting.study.data, tmp_path)]))[-1], Finished)
     assert story == ["cpu", "net", "done"]
     story.clear()
-    planning.estimate([job], Worker(setting.study.data, Runtime()))
-    assert story == ["cpu", "net", "done"]
+    calibration.estimate([job], Worker(setting.study.data, Runtime()))
+    assert (story[0], {*story[1:-1]}, story[-1]) == ("cpu", {"net"}, "done")
