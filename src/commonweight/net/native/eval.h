@@ -18,7 +18,8 @@ inline void fold(const Step& step, const Run& run) {
     if (step.mixing) {
         const float* mixing = step.mixing + size_t(at) * ci * taps;
         const auto weight = [&](int o, int i, int tap) { return mixing[(o * ci + i) * taps + tap] * factor[o]; };
-        factor = taps == 1 ? packed<TILES.mix_channels>(co, ci, taps, weight) : packed<TILES.dense_channels>(co, ci, taps, weight);
+        factor = taps == 1 ? packed<TILES.mix_channels>(co, ci, taps, weight)
+                           : packed<TILES.dense_channels>(co, ci, taps, weight);
     }
     std::copy(factor.begin(), factor.end(), step.folded);
 }

@@ -74,7 +74,9 @@ INLINE Vec lane_mask(const Run& run, int block) {
 }
 
 // What kernels need memory for while they run. Each has its own, so that two of them can be used at once.
-enum class Scratch { ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, TAPS, D_TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD };
+enum class Scratch {
+    ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD
+};
 
 // Memory for one purpose; grows, and is kept for the next kernel. One set per thread.
 template <Scratch FOR>
@@ -125,7 +127,8 @@ constexpr int SHORTEST = 24;  // strip, in pixels: below, tiles at its end cost 
 
 template <class Work>
 INLINE void in_strips(int pixels, int channels, size_t bytes, Work work) {
-    const int length = std::max(int(bytes / (sizeof(Vec) * channels)), SHORTEST), count = (pixels + length - 1) / length;
+    const int length = std::max(int(bytes / (sizeof(Vec) * channels)), SHORTEST);
+    const int count = (pixels + length - 1) / length;
     for (int i = 0; i < count; i++) work(int(int64_t(pixels) * i / count), int(int64_t(pixels) * (i + 1) / count));
 }
 

@@ -23,7 +23,9 @@ struct Moments {
     Vec sum, square;
 };
 
-// Calls work(N, x) for pieces of MOST of `size` things, and of 4, 2 and 1 (or MOST's own half) of what is left.
+INLINE Moments* no_moments(int channels) { return reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * channels)); }
+
+// Calls work(N, x) for pieces of MOST of `size` things, and of 4, 2 and 1 of what is left.
 template <int MOST, class Work>
 INLINE void in_pieces(int size, Work work) {
     int at = 0;
@@ -99,8 +101,8 @@ INLINE void pointwise(Vec* const* out, int channels_out, const Vec* const* in, i
 }
 
 // sums[co][ci] += sum over the pixels [first, last) of d_out[co][p] · in[ci][p], lane by lane
-INLINE void pointwise_weight_gradient(Vec* RESTRICT sums, const Vec* const* d_out, int channels_out, const Vec* const* in,
-                                      int channels_in, int first, int last) {
+INLINE void pointwise_weight_gradient(Vec* RESTRICT sums, const Vec* const* d_out, int channels_out,
+                                      const Vec* const* in, int channels_in, int first, int last) {
     in_pieces<TILES.product_out>(channels_out, [&](auto co_count, int co) INLINED {
         in_pieces<TILES.product_in>(channels_in, [&](auto ci_count, int ci) INLINED {
             constexpr int CO = co_count.value, CI = ci_count.value;

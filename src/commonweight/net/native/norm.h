@@ -33,9 +33,7 @@ struct Affine {
     Vec operator()(Vec y) const { return y * factor + shift; }
 };
 
-// What the units of one step keep while they go through the blocks of a batch: sums for each channel, in double.
-// `origin` is subtracted from what is summed (it is near the values, so that the squares stay small where a channel's mean
-// is large beside its deviation).
+// Sums over a whole batch for each channel, in double, gathered block by block from sums in float.
 struct Statistics {
     std::vector<double> sum, square;
     explicit Statistics(int channels) : sum(channels), square(channels) {}
@@ -48,9 +46,12 @@ struct Statistics {
     }
 };
 
-// From the sums of y − `reference`: the normalisation of y for the readers and for the backward pass, and the running
-// statistics moved. True values are y + `origin`.
-inline void finish(const Step& step, const Run& run, const Statistics& sums, const float* origin, const float* reference) {
+// From the sums of (y − reference) and its square: the normalisation of y, for its readers and for the backward pass, and
+// the running statistics moved. A reference near the values keeps the squares small where a channel's mean is large beside
+// its deviation. A unit may store outputs without their `origin`, which its running mean gets back: true values are
+// y + origin.
+inline void finish(const Step& step, const Run& run, const Statistics& sums, const std::vector<float>& origin,
+                   const std::vector<float>& reference) {
     const double count = double(run.images()) * run.pixels();
     for (int c = 0; c < step.channels_out; c++) {
         const int at = run.copy * step.channels_out + c;
@@ -103,14 +104,15 @@ inline std::vector<Backward> backward_coefficients(const Step& step, const Run& 
         if (step.d_beta) step.d_beta[at] = float(total);
         const double scale = (step.gamma ? step.gamma[at] : 1.0) * step.inverse[c];
         const double slope = -scale * product / count;  // of x̂
-        result[c] = {float(scale), float(slope * step.inverse[c]), float(slope * step.centre[c] - scale * total / count)};
+        const double constant = slope * step.centre[c] - scale * total / count;
+        result[c] = {float(scale), float(slope * step.inverse[c]), float(constant)};
     }
     return result;
 }
 
 // d_y of the pixels [first, last) of one plane; 0 in lanes without an image.
-INLINE void backward_plane(Vec* RESTRICT d_y, const Vec* RESTRICT d_z, const Vec* RESTRICT y, const Backward& by, int first,
-                           int last, Vec mask) {
+INLINE void backward_plane(Vec* RESTRICT d_y, const Vec* RESTRICT d_z, const Vec* RESTRICT y, const Backward& by,
+                           int first, int last, Vec mask) {
     const Vec a = by.a * mask, b = by.b * mask, c = by.c * mask;
     for (int p = first; p < last; p++) d_y[p - first] = a * d_z[p] + (b * y[p] + c);
 }

@@ -2,47 +2,11 @@
 
 #pragma once
 
+#include "activate.h"
 #include "depthwise.h"
-#include "norm.h"
 #include "pool.h"
 
 namespace commonweight {
-
-INLINE Plane plane_of(const Run& run) { return {run.height, run.width}; }
-INLINE Padded padded_of(const Run& run) { return {run.height, run.width}; }
-
-// The pixels [first, last) of a channel, normalised and through ReLU if asked, as the unit's operation sees them.
-INLINE void activate(Vec* RESTRICT to, const Vec* RESTRICT from, Affine normal, bool with_relu, int first, int last) {
-    when(with_relu, [&](auto relu_first) INLINED {
-#pragma GCC unroll 4
-        for (int p = first; p < last; p++) to[p] = relu_first ? relu(normal(from[p])) : normal(from[p]);
-    });
-}
-
-// The same into the inside of a padded plane.
-INLINE void activate_padded(Vec* to, const Vec* from, Affine normal, bool with_relu, const Padded& shape) {
-    for (int row = 0; row < shape.height; row++)
-        activate(to + shape.inside(row), from + row * shape.width, normal, with_relu, 0, shape.width);
-}
-
-// Where a gradient goes: on top of what is there or over it, and only where ReLU let the input through.
-INLINE void store_gradient(Vec* to, Vec value, bool add) { *to = add ? *to + value : value; }
-INLINE Vec let_through(Vec gradient, Vec active) { return active <= 0.0f ? Vec{} : gradient; }
-
-INLINE void store_gradients(Vec* RESTRICT to, const Vec* RESTRICT gradient, const Vec* RESTRICT active, bool with_relu,
-                            bool add, int count) {
-    when(with_relu, [&](auto masked) INLINED {
-        when(add, [&](auto on_top) INLINED {
-#pragma GCC unroll 4
-            for (int p = 0; p < count; p++)
-                store_gradient(to + p, masked ? let_through(gradient[p], active[p]) : gradient[p], on_top);
-        });
-    });
-}
-
-inline void sum_lanes(float* to, const Vec* sums, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] = sum_of_lanes(sums[i]);
-}
 
 // Calls work(K, D) for the depthwise kernels that there are; false for another.
 template <class Work>
@@ -94,29 +58,11 @@ inline void depthwise_block(const Step& step, const Run& run, int block, Vec* ou
     });
 }
 
-// What is taken off all outputs of a mixing unit: the first one of each channel, so that they are near 0.
-struct Origins {
-    std::vector<float> taken, bias, none;
-    explicit Origins(int channels) : taken(channels), bias(channels), none(channels) {}
-
-    // in(ci, tap): the first image's inputs for the first output
-    template <class Input>
-    void find(const float* weight, int inputs, int taps, Input in) {
-        for (size_t c = 0; c < taken.size(); c++) {
-            float first = 0;
-            for (int ci = 0; ci < inputs; ci++)
-                for (int tap = 0; tap < taps; tap++) first += weight[(c * inputs + ci) * taps + tap] * in(ci, tap);
-            taken[c] = first;
-            bias[c] = -first;
-        }
-    }
-};
-
 inline void separable(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
     Vec* middle = static_cast<Vec*>(step.middle);
-    const std::vector<float> weight = packed<TILES.mix_channels>(co, ci, 1, [&](int o, int i, int) { return mixing[o * ci + i]; });
+    const std::vector<float> weight = forward_weights<TILES.mix_channels>(mixing, co, ci, 1);
     Origins origins(co);
     Statistics sums(co);
     for (int block = 0; block < run.blocks; block++) {
@@ -124,11 +70,11 @@ inline void separable(const Step& step, const Run& run) {
         depthwise_block(step, run, block, mid);
         if (block == 0) origins.find(mixing, ci, 1, [&](int c, int) { return mid[size_t(c) * pixels][0]; });
         const Planes from(mid, ci, pixels), to(step.out + size_t(block) * co * pixels, co, pixels);
-        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        Moments* moments = no_moments(co);
         pointwise(to.out(), co, from.in(), ci, weight.data(), origins.bias.data(), 0, pixels, moments);
         sums.add(moments, run.lanes(block));
     }
-    finish(step, run, sums, origins.taken.data(), origins.none.data());
+    finish(step, run, sums, origins.taken, origins.none);
 }
 
 template <int K, int D>
@@ -136,7 +82,7 @@ void separable_back_with(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
     const float* spatial = step.spatial + size_t(run.copy) * ci * K * K;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
-    const std::vector<float> transposed = packed<TILES.mix_channels>(ci, co, 1, [&](int i, int o, int) { return mixing[o * ci + i]; });
+    const std::vector<float> back_weight = backward_weights<TILES.mix_channels>(mixing, co, ci, 1);
     std::vector<float> turned(size_t(ci) * K * K);
     for (int c = 0; c < ci; c++)
         for (int tap = 0; tap < K * K; tap++) turned[c * K * K + tap] = spatial[c * K * K + K * K - 1 - tap];
@@ -159,7 +105,7 @@ void separable_back_with(const Step& step, const Run& run) {
                 d_y_planes.at[c] = strip - first;
             }
             pointwise_weight_gradient(mixing_sums, d_y_planes.in(), co, mid.in(), ci, first, last);
-            pointwise(d_mid_planes.out(), ci, d_y_planes.in(), co, transposed.data(), nullptr, first, last, nullptr);
+            pointwise(d_mid_planes.out(), ci, d_y_planes.in(), co, back_weight.data(), nullptr, first, last, nullptr);
         });
         const Source from = source(step, 0, run, block);
         Vec* d_in = step.d_in[0] ? step.d_in[0] + size_t(block) * ci * pixels : nullptr;
@@ -203,13 +149,13 @@ INLINE void activate_inputs(const Step& step, const Run& run, int block, int fir
 inline void pointwise_unit(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in * step.inputs, co = step.channels_out;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
-    const std::vector<float> weight = packed<TILES.mix_channels>(co, ci, 1, [&](int o, int i, int) { return mixing[o * ci + i]; });
+    const std::vector<float> weight = forward_weights<TILES.mix_channels>(mixing, co, ci, 1);
     Origins origins(co);
     Statistics sums(co);
     Planes from(ci);
     for (int block = 0; block < run.blocks; block++) {
         const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
-        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        Moments* moments = no_moments(co);
         in_strips(pixels, ci, STRIP_BYTES, [&](int first, int last) INLINED {
             activate_inputs(step, run, block, first, last, from);
             if (block == 0 && first == 0) origins.find(mixing, ci, 1, [&](int c, int) { return from.at[c][0][0]; });
@@ -217,13 +163,13 @@ inline void pointwise_unit(const Step& step, const Run& run) {
         });
         sums.add(moments, run.lanes(block));
     }
-    finish(step, run, sums, origins.taken.data(), origins.none.data());
+    finish(step, run, sums, origins.taken, origins.none);
 }
 
 inline void pointwise_back(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in * step.inputs, co = step.channels_out;
     const float* mixing = step.mixing + size_t(run.copy) * co * ci;
-    const std::vector<float> transposed = packed<TILES.mix_channels>(ci, co, 1, [&](int i, int o, int) { return mixing[o * ci + i]; });
+    const std::vector<float> back_weight = backward_weights<TILES.mix_channels>(mixing, co, ci, 1);
     const std::vector<Backward> by = backward_coefficients(step, run);
     Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci);
     Planes from(ci), d_y(co), d_from(ci);
@@ -235,13 +181,14 @@ inline void pointwise_back(const Step& step, const Run& run) {
             Vec* d_from_strip = scratch<Scratch::D_MIDDLE>(size_t(ci) * length);
             for (int c = 0; c < co; c++) {
                 const size_t at = (size_t(block) * co + c) * pixels;
-                backward_plane(d_y_strip + size_t(c) * length, step.d_out + at, step.out + at, by[c], first, last, mask);
-                d_y.at[c] = d_y_strip + size_t(c) * length - first;
+                Vec* strip = d_y_strip + size_t(c) * length;
+                backward_plane(strip, step.d_out + at, step.out + at, by[c], first, last, mask);
+                d_y.at[c] = strip - first;
             }
             activate_inputs(step, run, block, first, last, from);
             pointwise_weight_gradient(mixing_sums, d_y.in(), co, from.in(), ci, first, last);
             for (int c = 0; c < ci; c++) d_from.at[c] = d_from_strip + size_t(c) * length - first;
-            pointwise(d_from.out(), ci, d_y.in(), co, transposed.data(), nullptr, first, last, nullptr);
+            pointwise(d_from.out(), ci, d_y.in(), co, back_weight.data(), nullptr, first, last, nullptr);
             for (int i = 0; i < ci; i++) {
                 Vec* d_in = step.d_in[i / step.channels_in];
                 if (!d_in) continue;
@@ -262,8 +209,8 @@ INLINE Vec* padded_input(const Step& step, const Run& run, int block) {
     const Vec mask = lane_mask(run, block);
     Vec* padded = padded_scratch<Scratch::PADDED>(shape, step.channels_in);
     for (int c = 0; c < step.channels_in; c++)
-        activate_padded(padded + size_t(c) * shape.vectors(), from.data + size_t(c) * run.pixels(), Affine(from, c, mask),
-                        step.relu, shape);
+        activate_padded(padded + size_t(c) * shape.vectors(), from.data + size_t(c) * run.pixels(),
+                        Affine(from, c, mask), step.relu, shape);
     return padded;
 }
 
@@ -271,8 +218,7 @@ inline void dense_unit(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
     const Padded shape = padded_of(run);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
-    const std::vector<float> weight =
-        packed<TILES.dense_channels>(co, ci, 9, [&](int o, int i, int tap) { return mixing[(o * ci + i) * 9 + tap]; });
+    const std::vector<float> weight = forward_weights<TILES.dense_channels>(mixing, co, ci, 9);
     Origins origins(co);
     Statistics sums(co);
     for (int block = 0; block < run.blocks; block++) {
@@ -282,19 +228,18 @@ inline void dense_unit(const Step& step, const Run& run) {
             origins.find(mixing, ci, 9, [&](int c, int tap) {
                 return padded[size_t(c) * shape.vectors() + tap / 3 * shape.stride() + tap % 3][0];
             });
-        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * co));
+        Moments* moments = no_moments(co);
         dense3(to.out(), co, padded, ci, weight.data(), origins.bias.data(), shape, moments);
         sums.add(moments, run.lanes(block));
     }
-    finish(step, run, sums, origins.taken.data(), origins.none.data());
+    finish(step, run, sums, origins.taken, origins.none);
 }
 
 inline void dense_back(const Step& step, const Run& run) {
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
     const Padded shape = padded_of(run);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
-    const std::vector<float> turned =  // by 180°
-        packed<TILES.dense_channels>(ci, co, 9, [&](int i, int o, int tap) { return mixing[(o * ci + i) * 9 + 8 - tap]; });
+    const std::vector<float> back_weight = backward_weights<TILES.dense_channels>(mixing, co, ci, 9);
     const std::vector<Backward> by = backward_coefficients(step, run);
     Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci * 9);
     Vec* d_from = scratch<Scratch::D_MIDDLE>(size_t(ci) * pixels);
@@ -305,13 +250,13 @@ inline void dense_back(const Step& step, const Run& run) {
         for (int c = 0; c < co; c++)
             for (int row = 0; row < run.height; row++) {
                 const size_t at = (size_t(block) * co + c) * pixels + row * run.width;
-                backward_plane(d_y + size_t(c) * shape.vectors() + shape.inside(row), step.d_out + at, step.out + at, by[c],
-                               0, run.width, mask);
+                Vec* line = d_y + size_t(c) * shape.vectors() + shape.inside(row);
+                backward_plane(line, step.d_out + at, step.out + at, by[c], 0, run.width, mask);
             }
         const Vec* padded = padded_input(step, run, block);
         dense3_weight_gradient(mixing_sums, d_y, co, padded, ci, shape);
         if (!step.d_in[0]) continue;
-        dense3(d_from_planes.out(), ci, d_y, co, turned.data(), nullptr, shape, nullptr);
+        dense3(d_from_planes.out(), ci, d_y, co, back_weight.data(), nullptr, shape, nullptr);
         for (int c = 0; c < ci; c++)
             for (int row = 0; row < run.height; row++) {
                 const size_t at = size_t(c) * pixels + row * run.width;
@@ -347,7 +292,7 @@ void pool_unit(const Step& step, const Run& run) {
     std::vector<float> reference(channels);
     Statistics sums(channels);
     for (int block = 0; block < run.blocks; block++) {
-        Moments* moments = reinterpret_cast<Moments*>(cleared<Scratch::MOMENTS>(2 * channels));
+        Moments* moments = no_moments(channels);
         for_pooled<MAX>(step, run, block, [&](int c, const Vec* padded) {
             const size_t at = (size_t(block) * channels + c) * pixels;
             Vec* out = step.out + at;
@@ -368,7 +313,7 @@ void pool_unit(const Step& step, const Run& run) {
         });
         sums.add(moments, run.lanes(block));
     }
-    finish(step, run, sums, none.data(), reference.data());
+    finish(step, run, sums, none, reference);
 }
 
 template <bool MAX>
@@ -389,7 +334,8 @@ void pool_back(const Step& step, const Run& run) {
                 const int to = shape.inside(row);
                 backward_plane(padded + to, step.d_out + from, step.out + from, by[c], 0, run.width, mask);
                 if (MAX)
-                    for (int x = 0; x < run.width; x++) winners[to + x] = __builtin_convertvector(taps[from + x], IntVec);
+                    for (int x = 0; x < run.width; x++)
+                        winners[to + x] = __builtin_convertvector(taps[from + x], IntVec);
             }
             Vec* d_in = step.d_in[0] + at;
             if (MAX)
