@@ -12,13 +12,13 @@ QUICK := table-1 table-2 figure-2 figure-3 figure-5 insight-1 readings
 quick: $(RUN)  ## train super-nets and ground truth on real images; Tables 1 and 2, Figures 2, 3 and 5 (minutes)
 	$(BIN)/commonweight run quick $(QUICK) --out results/quick
 
-small: $(RUN)  ## the paper's whole programme on small images (about an hour on two cores)
+small: $(RUN)  ## the paper's whole programme on small images (an hour or more on two cores)
 	$(BIN)/commonweight run small --out results/small
 
 smoke: $(RUN)  ## everything once at the smallest size (a minute)
 	$(BIN)/commonweight run smoke --out results/smoke
 
-bench: $(READY)  ## race every build of the engine against plain PyTorch; fills docs/engine.md (wants a quiet machine)
+bench: $(READY)  ## race every build of the engine against plain PyTorch; fills docs/engine.md (half an hour, on a quiet machine)
 	$(BIN)/python benchmarks/race.py --docs
 	$(BIN)/python benchmarks/kernels.py --docs
 	$(BIN)/python benchmarks/breakdown.py

@@ -6,8 +6,8 @@ import sys
 from setuptools import Extension, setup
 
 SOURCE = "src/commonweight/net/native/engine.cpp"
-HEADERS = [f"src/commonweight/net/native/{name}.h" for name in
-           ("lanes", "tiles", "depthwise", "mixing", "norm", "activate", "pool", "program", "units", "head", "eval")]  # fmt: skip
+NAMES = ("lanes", "tiles", "depthwise", "mixing", "norm", "activate", "pool", "program", "units", "head", "eval")
+HEADERS = [f"src/commonweight/net/native/{name}.h" for name in NAMES]
 COMMON = ["-std=c++17", "-O3", "-fno-math-errno", "-g0", "-Wno-psabi", "-Wno-ignored-attributes"]
 FLAVOURS = {"portable": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
