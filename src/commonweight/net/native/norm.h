@@ -1,5 +1,5 @@
-// Batch normalisation. The outputs of a unit are stored as they are; their normalisation is two numbers for each channel,
-// which whoever reads them applies on the way: z = factor · y + shift. Sums are taken while y is written.
+// Batch normalisation. A unit's outputs y are stored as they are. Their normalisation is two numbers for each channel, which
+// each step that reads y applies on the way: z = factor · y + shift. Sums over the batch are taken while y is written.
 
 #pragma once
 
@@ -33,9 +33,9 @@ struct Affine {
     Vec operator()(Vec y) const { return y * factor + shift; }
 };
 
-// What the units of one step keep while they go through the blocks of a batch: sums for each channel, in double.
-// `origin` is subtracted from what is summed (it is near the values, so that the squares stay small where a channel's mean
-// is large beside its deviation).
+// The sum and the sum of squares of each output channel of a step, in double, gathered block by block. What is summed is
+// not the outputs but their distance from a number near them, so that the squares stay small where a channel's mean is
+// large beside its deviation.
 struct Statistics {
     std::vector<double> sum, square;
     explicit Statistics(int channels) : sum(channels), square(channels) {}
@@ -48,8 +48,9 @@ struct Statistics {
     }
 };
 
-// From the sums of y − `reference`: the normalisation of y for the readers and for the backward pass, and the running
-// statistics moved. True values are y + `origin`.
+// From the sums of y − `reference`: the normalisation of y for its readers and for the backward pass, and the running
+// statistics moved. True outputs are y + `origin`. Example: a mixing unit stores its outputs less `origin` and sums these
+// (`reference` is 0); a pooling unit stores true outputs (`origin` is 0) and sums them less `reference`.
 inline void finish(const Step& step, const Run& run, const Statistics& sums, const float* origin, const float* reference) {
     const double count = double(run.images()) * run.pixels();
     for (int c = 0; c < step.channels_out; c++) {

@@ -94,7 +94,7 @@ inline void depthwise_block(const Step& step, const Run& run, int block, Vec* ou
     });
 }
 
-// What is taken off all outputs of a mixing unit: the first one of each channel, so that they are near 0.
+// What is taken off all outputs of a mixing unit: the first output of each channel, so that what is stored is near 0.
 struct Origins {
     std::vector<float> taken, bias, none;
     explicit Origins(int channels) : taken(channels), bias(channels), none(channels) {}
