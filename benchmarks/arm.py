@@ -28,7 +28,6 @@ from commonweight.net.native.library import Kind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
 from commonweight.space import Child, SearchSpace
-from commonweight.training import SGD, Recipe
 
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")  # of Debian's qemu-user and qemu-user-static
@@ -183,17 +182,17 @@ def sweeping(case: Case, library: Replay) -> Found:
 
 def moving(library: Replay) -> Found:
     """SGD against PyTorch's in double over four steps, as `tests/training/test_sgd.py` holds it."""
-    random, recipe = torch.Generator().manual_seed(0), Recipe(weight_decay=1e-2)
+    random, lr, momentum, decay = torch.Generator().manual_seed(0), 0.1, 0.9, 1e-2
     ours = [torch.nn.Parameter(torch.randn(size, generator=random)) for size in (1, 3, 16, 61, 101)]
     exact = [torch.nn.Parameter(weight.detach().double()) for weight in ours]
-    native, plain = SGD(recipe, library), torch.optim.SGD(exact, 0.1, recipe.momentum, weight_decay=recipe.weight_decay)
+    velocities, plain = [*map(torch.zeros_like, ours)], torch.optim.SGD(exact, lr, momentum, weight_decay=decay)
     for _ in range(4):
         gradients = [torch.randn(weight.shape, generator=random) for weight in ours]
-        native.step(list(zip(ours, gradients, strict=True)), 0.1)
+        library.sgd(list(zip(ours, gradients, velocities, strict=True)), lr, momentum, decay)
         for weight, gradient in zip(exact, gradients, strict=True):
             weight.grad = gradient.double()
         plain.step()
-    found = [*ours, *(native.velocity[weight] for weight in ours)]
+    found = [*ours, *velocities]
     truth = [*exact, *(plain.state[weight]["momentum_buffer"] for weight in exact)]
     with torch.no_grad():
         return Found("weights and velocities", apart(found, truth, 0.1), 1e-5)

@@ -140,12 +140,12 @@ def of_engine(sizes: Shape, repeats: int) -> dict[str, float]:
     images, labels = sizes.images(sizes.batch)
     images = images.contiguous(memory_format=torch.channels_last)
     engine = choose_engine(sizes.net(CORNERS))
-    sgd = SGD(RECIPE, engine.library)
+    sgd = SGD(RECIPE)
     wholes, updates = [], []
     for child in CORNERS:
         wholes.append(clock(lambda child=child: train_step(engine, sgd, child, images, labels, RECIPE.lr), repeats))
         gradients = engine.gradients(images, labels, child)
-        updates.append(clock(lambda gradients=gradients: sgd.step(gradients, RECIPE.lr), repeats))
+        updates.append(clock(lambda gradients=gradients: sgd.step(engine, gradients, RECIPE.lr), repeats))
     parts = dict.fromkeys(PARTS, 0.0)
     for kind, sums in kernels.training(library, sizes, repeats).items():
         parts[KINDS.get(kind.removesuffix("_BACK"), REST)] += sums.seconds

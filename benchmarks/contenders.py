@@ -103,7 +103,7 @@ def engine_turn(
 
     def racer(some: Sequence[Child], count: int) -> tuple[Engine, SGD]:
         engine = engine_of(shape.net(some, count))
-        return engine, SGD(RECIPE, engine.library)
+        return engine, SGD(RECIPE)
 
     if work is Work.COPIES:
         stacks = {child: racer([child], copies) for child in children}

@@ -276,7 +276,7 @@ def warm(
 ) -> tuple[Engine, SGD]:
     """The engine of a net of two copies that has trained these children, and its SGD."""
     engine = backend.engine(backend.net(plan, copies=2))
-    sgd = SGD(replace(RECIPE, inactive=inactive), engine.library)
+    sgd = SGD(replace(RECIPE, inactive=inactive))
     for step, child in enumerate(steps):
         train_step(engine, sgd, child, *backend.batch(6, seed=step), 0.05)
     return engine, sgd

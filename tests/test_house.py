@@ -44,7 +44,11 @@ FORBIDDEN = {
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""
 
-EXCEPT = {("net.native.library", "os"), ("net.native.library", "pathlib")}  # it loads the compiled kernels
+EXCEPT = {
+    ("net.native.library", "os"),  # it loads the compiled kernels
+    ("net.native.library", "pathlib"),
+    ("net.reference", "torch.optim"),  # whose rule its update is; schedules stay in training
+}
 LOADER = "net.native.library"
 
 GLOBAL_SEEDS = ("torch.manual_seed", "torch.seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all")

@@ -1,6 +1,7 @@
 """The sweep is nothing but the accuracy of each child on its own."""
 
 import importlib
+from collections import defaultdict
 
 import opponent
 import oracle
@@ -9,7 +10,8 @@ import torch
 
 from commonweight.errors import UsageError
 from commonweight.net import Combine, Precision, sweep
-from commonweight.sharing import share_all, share_none, share_prefix
+from commonweight.net.sweep import in_common
+from commonweight.sharing import Place, share_all, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 
 sweeping = importlib.import_module("commonweight.net.sweep")  # the module; the package's `sweep` is the function
@@ -89,6 +91,43 @@ def test_the_first_cell_is_computed_once_for_all_children():
         unit.register_forward_hook(count(name))
     sweep(net, *oracle.random_batch(5), CHILDREN)
     assert counts == {"stem": 1, "pre": 1, "first edge": 1, "head": 64}
+
+
+class Expressions:
+    """A flow of numbers, one for each expression: a unit or a sum, and what goes into it. Notes what came to each place."""
+
+    def __init__(self) -> None:
+        self.at = defaultdict(list)
+        self._numbers = {}
+
+    def unit(self, site, module, x):
+        return self._noted(site, (module, x))
+
+    def add(self, node, values):
+        return self._noted(node, ("sum", *values))
+
+    def combine(self, cell, nodes):
+        return self._noted(cell, ("cell", *nodes))
+
+    def _noted(self, place, expression):
+        number = self._numbers.setdefault(expression, len(self._numbers))
+        self.at[place].append(number)
+        return number
+
+
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_what_children_have_in_common_is_what_some_two_of_them_compute_alike(nodes):
+    children = tuple(SearchSpace(nodes, ("conv_1x1", "max_pool_3x3")).children())
+    net, flow = oracle.make_net(share_all(children, 3)), Expressions()
+    for child in children:
+        net.send(child, 0, flow)
+    places = {place: numbers for place, numbers in flow.at.items() if not isinstance(place, int)}
+    assert len(places) == len(net.plan.sites) - 1 + 3 * nodes  # all sites but the head, and all nodes
+    for place, numbers in places.items():
+        assert len(numbers) == len(children)
+        assert in_common(place) == (len(set(numbers)) < len(numbers)), place.name
+    assert not in_common(net.plan.sites[-1])
+    assert net.plan.sites[-1].place is Place.HEAD  # whose weights children may share, and its input not
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -76,7 +76,7 @@ class World:
 
 
 class Clockwork:
-    name, library = "clockwork", None
+    name = "clockwork"
 
     def __init__(self, world, net):
         self.world, self.net = world, net
@@ -89,6 +89,9 @@ class Clockwork:
         self.world.batches.append(len(images))
         self.world.take((self, child), len(images) * sum(self.world.training[digit] for digit in child.digits))
         return []
+
+    def update(self, moves, lr, momentum, weight_decay):  # noqa: ARG002
+        assert moves == []
 
     def sweep(self, images, labels, children, precision):  # noqa: ARG002
         self.world.swept.append(children)

@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from commonweight.errors import UsageError
-from commonweight.net import Combine, NetShape, SuperNet
+from commonweight.net import Combine, Engine, NetShape, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all, share_none, share_prefix, similar, singletons
 from commonweight.space import SearchSpace
@@ -193,6 +193,35 @@ def test_a_sweep_may_take_only_some_images():
     assert all(torch.equal((a * 7).round(), a * 7) for a in few)
     assert any(not torch.equal(a, b) for a, b in zip(few, everything, strict=True))
     oracle.assert_same_tensors(nets[0].state_dict(), nets[1].state_dict())
+
+
+class Stranger:
+    """An engine with nothing but the members of the contract; `idle`: no weight moves."""
+
+    name = "a stranger's"
+
+    def __init__(self, engine: Engine, *, idle: bool) -> None:
+        self.net = engine.net
+        self.through_pytorch, self.gradients, self.sweep = engine.through_pytorch, engine.gradients, engine.sweep
+        self.update = (lambda *_: None) if idle else engine.update
+
+
+@oracle.backends
+@inactives
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_run_asks_nothing_of_an_engine_but_its_contract(inactive, backend, idle):
+    """And weights move in its `update` alone."""
+    recipe, plan = replace(oracle.RECIPE, inactive=inactive), share_all(GROUP, 2)
+    usual, net = backend.net(plan, copies=2), backend.net(plan, copies=2)
+    begun = oracle.state(net)
+    oracle.run(usual, recipe, backend=backend)
+    strange = oracle.Backend(lambda net: Stranger(backend.engine(net), idle=idle), backend.dtype)
+    oracle.run(net, recipe, backend=strange)
+    if idle:
+        moved = {name for name, value in oracle.state(net).items() if not torch.equal(value, begun[name])}
+        assert moved == {name for name, _ in net.named_buffers()}
+    else:
+        oracle.assert_same_tensors(oracle.state(net), oracle.state(usual))
 
 
 # ------------------------------------------------------------------ no side effects, no waiting

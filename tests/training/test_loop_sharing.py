@@ -122,7 +122,7 @@ def test_a_group_is_its_own_super_net(inactive, backend):
     visits = oracle.trained(oracle.run(own, recipe, backend=backend))
     wide = backend.net(share_all(CHILDREN, 2), copies=2)
     engine = backend.engine(wide)
-    sgd = SGD(recipe, engine.library)
+    sgd = SGD(recipe)
     for child, (epoch, batch, labels) in zip(visits, oracle.batches(backend.images(), recipe), strict=True):
         train_step(engine, sgd, child, batch, labels, recipe.lr_at(epoch))
     for name, value in own.state_dict().items():
@@ -138,7 +138,7 @@ def test_no_sharing_is_each_child_alone(backend):
     for child in GROUP:
         alone = backend.net(share_all([child], 2), copies=2)
         engine = backend.engine(alone)
-        sgd = SGD(oracle.RECIPE, engine.library)
+        sgd = SGD(oracle.RECIPE)
         for visitor, (epoch, batch, labels) in zip(
             visits, oracle.batches(backend.images(), oracle.RECIPE), strict=True
         ):

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from commonweight.net import find_library
+from commonweight.net import Engine, Library, Native, Reference, find_library
+from commonweight.sharing import share_all
+from commonweight.space import SearchSpace
 from commonweight.training import SGD, Inactive, Recipe
 
 STEPS = ((0, 1), (2,), (0, 2, 3), (), (1,), (0,), (0, 1, 2), (3,), (2, 1))  # parameter 4 is never trained
@@ -17,6 +19,12 @@ SHAPES = ((3, 2), (4,), (2, 1, 3, 3), (), (5,))
 def parameters() -> list[nn.Parameter]:
     rng = np.random.default_rng(0)
     return [nn.Parameter(torch.from_numpy(np.asarray(rng.normal(size=shape)))) for shape in SHAPES]
+
+
+def engine(library: Library | None = None) -> Engine:
+    """An engine of some net: the reference engine, or the native one on this library."""
+    net = oracle.make_net(share_all([SearchSpace().child_at(0)], 1))
+    return Reference(net) if library is None else Native(net.float(), library)
 
 
 def gradients(step: int) -> list[torch.Tensor]:
@@ -32,11 +40,11 @@ inactives = pytest.mark.parametrize("inactive", Inactive)
 @inactives
 def test_is_pytorchs_rule(inactive, momentum, weight_decay):
     ours, theirs = parameters(), parameters()
-    sgd = SGD(Recipe(momentum=momentum, weight_decay=weight_decay, inactive=inactive))
+    sgd, reference = SGD(Recipe(momentum=momentum, weight_decay=weight_decay, inactive=inactive)), engine()
     optimiser = torch.optim.SGD(theirs, lr=1.0, momentum=momentum, weight_decay=weight_decay)
     for step, (active, lr) in enumerate(zip(STEPS, RATES, strict=True)):
         grads = gradients(step)
-        sgd.step([(ours[i], grads[i]) for i in active], lr)
+        sgd.step(reference, [(ours[i], grads[i]) for i in active], lr)
         # Freeze: without a gradient PyTorch skips a parameter. Coast: one that had a gradient once has zeros ever after.
         optimiser.zero_grad(set_to_none=inactive is Inactive.FREEZE)
         for index in active:
@@ -54,20 +62,20 @@ def test_is_pytorchs_rule(inactive, momentum, weight_decay):
 
 def test_frozen_weights_do_not_move():
     weights = parameters()
-    sgd = SGD(Recipe())
-    sgd.step(list(zip(weights, gradients(0), strict=True)), 0.1)
+    sgd, reference = SGD(Recipe()), engine()
+    sgd.step(reference, list(zip(weights, gradients(0), strict=True)), 0.1)
     before = [(w.detach().clone(), sgd.velocity[w].clone()) for w in weights]
-    sgd.step(list(zip(weights[:2], gradients(1)[:2], strict=True)), 0.1)
+    sgd.step(reference, list(zip(weights[:2], gradients(1)[:2], strict=True)), 0.1)
     for index, (weight, (value, velocity)) in enumerate(zip(weights, before, strict=True)):
         assert torch.equal(weight, value) == torch.equal(sgd.velocity[weight], velocity) == (index >= 2)
 
 
 def test_coasting_weights_move_by_momentum_and_decay():
     weights = parameters()[:2]
-    sgd = SGD(Recipe(inactive=Inactive.COAST, momentum=0.9, weight_decay=1e-2))
-    sgd.step(list(zip(weights, gradients(0)[:2], strict=True)), 0.1)
+    sgd, reference = SGD(Recipe(inactive=Inactive.COAST, momentum=0.9, weight_decay=1e-2)), engine()
+    sgd.step(reference, list(zip(weights, gradients(0)[:2], strict=True)), 0.1)
     value, velocity = weights[1].detach().clone(), sgd.velocity[weights[1]].clone()
-    sgd.step([(weights[0], gradients(1)[0])], 0.1)
+    sgd.step(reference, [(weights[0], gradients(1)[0])], 0.1)
     expected = 0.9 * velocity + 1e-2 * value
     torch.testing.assert_close(sgd.velocity[weights[1]], expected, rtol=1e-14, atol=0)
     torch.testing.assert_close(weights[1].detach(), value - 0.1 * expected, rtol=1e-14, atol=0)
@@ -80,9 +88,9 @@ def test_gradients_may_lie_in_memory_as_they_like(library):
     weight, gradient = (torch.from_numpy(rng.normal(size=(4, 3, 3, 3)).astype(np.float32)) for _ in range(2))
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        parameter, sgd = nn.Parameter(weight.clone()), SGD(Recipe(), library)
+        parameter, sgd = nn.Parameter(weight.clone()), SGD(Recipe())
         for _ in range(2):
-            sgd.step([(parameter, gradient.contiguous(memory_format=layout))], 0.1)
+            sgd.step(engine(library), [(parameter, gradient.contiguous(memory_format=layout))], 0.1)
         ends.append(parameter.detach())
     assert torch.equal(*ends)
     torch.testing.assert_close(ends[0], weight - 0.1 * (2.9 * gradient), rtol=0, atol=1e-3)  # and a little decay
@@ -95,11 +103,11 @@ def test_the_native_part_has_the_same_rule(library, inactive, momentum, weight_d
     recipe = Recipe(momentum=momentum, weight_decay=weight_decay, inactive=inactive)
     exact = parameters()
     ours = [nn.Parameter(parameter.detach().float()) for parameter in exact]
-    native, plain = SGD(recipe, library), SGD(recipe)
+    native, plain, engines = SGD(recipe), SGD(recipe), (engine(library), engine())
     for step, (active, lr) in enumerate(zip(STEPS, RATES, strict=True)):
         grads = gradients(step)
-        native.step([(ours[i], grads[i].float()) for i in active], lr)
-        plain.step([(exact[i], grads[i]) for i in active], lr)
+        native.step(engines[0], [(ours[i], grads[i].float()) for i in active], lr)
+        plain.step(engines[1], [(exact[i], grads[i]) for i in active], lr)
         for mine, theirs in zip(ours, exact, strict=True):
             torch.testing.assert_close(mine.double(), theirs, rtol=1e-5, atol=1e-6)
             assert (mine in native.velocity) == (theirs in plain.velocity)
@@ -113,18 +121,18 @@ def test_natively_a_weight_moves_the_same_wherever_it_stands(library):
     rng = np.random.default_rng(0)
     weight, gradient = (torch.from_numpy(rng.normal(size=101).astype(np.float32)) for _ in range(2))
     whole, parts = nn.Parameter(weight.clone()), [nn.Parameter(part.clone()) for part in weight.split(3)]
-    stacked, alone = SGD(Recipe(), library), SGD(Recipe(), library)
+    stacked, alone, native = SGD(Recipe()), SGD(Recipe()), engine(library)
     for _ in range(3):
-        stacked.step([(whole, gradient)], 0.1)
-        alone.step(list(zip(parts, gradient.split(3), strict=True)), 0.1)
+        stacked.step(native, [(whole, gradient)], 0.1)
+        alone.step(native, list(zip(parts, gradient.split(3), strict=True)), 0.1)
     assert torch.equal(whole, torch.cat(list(parts)))
 
 
 def test_the_gradients_given_are_not_changed():
     weights, grads = parameters(), gradients(0)
     sgd = SGD(Recipe())
-    sgd.step(list(zip(weights, grads, strict=True)), 0.1)
-    sgd.step(list(zip(weights, grads, strict=True)), 0.1)
+    sgd.step(engine(), list(zip(weights, grads, strict=True)), 0.1)
+    sgd.step(engine(), list(zip(weights, grads, strict=True)), 0.1)
     assert all(torch.equal(a, b) for a, b in zip(grads, gradients(0), strict=True))
 
 
@@ -133,8 +141,7 @@ def test_the_gradients_given_are_not_changed():
 @pytest.mark.parametrize("stop", range(1, len(STEPS)))
 def test_goes_on_from_its_momentum_as_if_it_had_never_stopped(stop, inactive, momentum, weight_decay):
     recipe = Recipe(momentum=momentum, weight_decay=weight_decay, inactive=inactive)
-    whole, sgd = parameters(), None
-    sgd = SGD(recipe)
+    whole, sgd, reference = parameters(), SGD(recipe), engine()
     for step, (active, lr) in enumerate(zip(STEPS, RATES, strict=True)):
         if step == stop:
             rest = [nn.Parameter(weight.detach().clone()) for weight in whole]
@@ -142,6 +149,6 @@ def test_goes_on_from_its_momentum_as_if_it_had_never_stopped(stop, inactive, mo
             known = [(new, old) for new, old in zip(rest, whole, strict=True) if old in sgd.velocity]
             other.velocity.update({new: sgd.velocity[old].clone() for new, old in known})
         for weights, rule in [(whole, sgd)] + ([(rest, other)] if step >= stop else []):
-            rule.step([(weights[i], gradients(step)[i]) for i in active], lr)
+            rule.step(reference, [(weights[i], gradients(step)[i]) for i in active], lr)
     for first, second in zip(whole, rest, strict=True):
         assert torch.equal(first, second)

@@ -1,7 +1,7 @@
 """The super-net of stacked copies, its primitives, and the sweep of all children."""
 
 from commonweight.net.choice import EngineChoice, choose_engine
-from commonweight.net.engine import Engine
+from commonweight.net.engine import Engine, Move
 from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
@@ -20,6 +20,7 @@ __all__ = [
     "EngineChoice",
     "Head",
     "Library",
+    "Move",
     "Native",
     "NetShape",
     "Norm",

@@ -20,7 +20,7 @@ class EngineChoice(Enum):
 
 
 def choose_engine(net: SuperNet, choice: EngineChoice = EngineChoice.AUTO) -> Engine:
-    """An engine for this net; raises `UsageError` when the native one is asked for and cannot run."""
+    """An engine for this net; raises `UsageError` when the native engine is asked for and cannot run."""
     library, reason = find_library()
     suits = all(weight.device.type == "cpu" and weight.dtype == torch.float32 for weight in net.parameters())
     if choice is EngineChoice.NATIVE and library is None:

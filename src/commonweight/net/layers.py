@@ -49,7 +49,10 @@ class Conv(nn.Module):
 
 
 class Norm(nn.Module):
-    """Batch normalisation. Running statistics belong to the slot, like weights; `momentum` as PyTorch means it."""
+    """Batch normalisation; weights and running statistics are `[copies × channel]`, and belong to the slot.
+
+    `momentum` is PyTorch's: the share of a mini-batch's statistics in the running ones.
+    """
 
     def __init__(self, channels: int, copies: int, momentum: float, affine: bool = False) -> None:
         super().__init__()

@@ -28,14 +28,14 @@ Primitive = Callable[[UnitShape], nn.Module]
 
 
 class MaxPool(nn.Module):
-    """3×3 max pooling, stride 1; the border sees only the image."""
+    """3×3 max pooling, stride 1; at the border a window holds only the pixels inside the image."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.max_pool2d(x, 3, stride=1, padding=1)
 
 
 class AvgPool(nn.Module):
-    """3×3 average pooling, stride 1; the border averages only over the image, as DARTS does."""
+    """3×3 average pooling, stride 1; at the border the mean of the pixels inside the image, as in DARTS."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)

@@ -36,12 +36,14 @@ def sweep_under(  # noqa: PLR0917
 
     - `AS_TRAINED`: by the running statistics that the net has: `sweep`.
     - `BATCH`: every `batch` validation images, in their order, by their own mean and biased variance, as in training.
-      What does not fill a batch joins the last one, so a batch has `batch` … 2·`batch` - 1 images, or all if they are fewer.
+      What does not fill a batch joins the last one: 25 images in batches of 10 are one of 10 and one of 15, and fewer than
+      `batch` images are one batch.
     - `RECALIBRATED`: by the mean over the `calibration` batches (of any size, each counts once) of the batch means and of
-      the unbiased batch variances, taken for each child on its own, as it normalises these batches in training.
+      the unbiased batch variances. Each child gathers them alone, while it normalises these batches as in training.
 
-    Through PyTorch, whatever the engine. A child's numbers do not depend on the other children; nothing of the net changes,
-    its mode neither. Raises `UsageError` for batches of less than 2 images and for a recalibration without batches.
+    Through PyTorch, whatever the engine. A child's numbers do not depend on the other children, and nothing of the net
+    changes, not even its mode. Raises `UsageError` for batches of less than 2 images and for a recalibration without
+    batches.
     """
     match statistics:
         case Statistics.AS_TRAINED:
@@ -92,8 +94,8 @@ def _norms(net: SuperNet, children: Sequence[Child]) -> list[Norm]:
 def _scratch_statistics(net: SuperNet, norms: Sequence[Norm]) -> Iterator[None]:
     """The net in eval mode, and these layers with zeros to gather statistics in.
 
-    Their own are set aside untouched and put back, the very tensors (a native engine holds their addresses), however the
-    body ends.
+    The layers' own statistics are set aside untouched and put back however the body ends: the very same tensors, as a
+    native engine holds their addresses.
     """
     was_training = net.training
     kept = [(norm, norm.running_mean, norm.running_var, norm.momentum) for norm in norms]

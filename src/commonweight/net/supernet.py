@@ -36,30 +36,46 @@ class ChildPath:
     parameters: tuple[nn.Parameter, ...]
 
 
+@dataclass(frozen=True)
+class Node:
+    """A place in a cell where edges end: x1 … xn. `cell` counts from 0, `number` from 1; xn is `last`."""
+
+    cell: int
+    number: int
+    last: bool
+
+    @property
+    def name(self) -> str:
+        """`cell0.x1`."""
+        return f"cell{self.cell}.x{self.number}"
+
+
 class Flow(Protocol[T]):
     """What happens at each place of the network on a child's way through it; `T` is what flows.
 
-    The plain one is `Plain`; a sweep has one that remembers, and the native engine ones that lay out programs.
+    `Plain` lets tensors flow and runs every module. The flow of a sweep does so too, and remembers what children have in
+    common; the flows of the native engine run nothing and lay out programs.
     """
 
     def unit(self, site: Site, module: nn.Module, x: T) -> T:
         """Stem, preprocessing or edge."""
         ...
 
-    def add(self, name: str, values: Sequence[T]) -> T:
-        """A node from what its edges bring; `name` tells it from the network's other nodes."""
+    def add(self, node: Node, values: Sequence[T]) -> T:
+        """The node from what its edges bring, in the order of their sources."""
         ...
 
-    def combine(self, name: str, nodes: Sequence[T]) -> T:
-        """A cell's output from its nodes x1..xn."""
+    def combine(self, cell: int, nodes: Sequence[T]) -> T:
+        """The output of cell number `cell`, from 0, from its nodes x1..xn."""
         ...
 
 
 class SuperNet(nn.Module):
     """The network that holds the weights of all children of `plan`, `len(streams)` copies stacked.
 
-    Copy i is initialised from `streams[i]`, each unit from a fork named by its site and primitive. The slots of a site
-    start alike, so a child starts from the same weights under every sharing plan, and alone.
+    Copy i is initialised from `streams[i]`, each unit from a fork named by its site and primitive, whatever its slots. So a
+    child starts from the same weights under every sharing plan, and as the only child too. Raises `UsageError` without
+    streams, and for an unknown primitive.
     """
 
     def __init__(self, plan: SharingPlan, shape: NetShape, streams: Sequence[Stream]) -> None:
@@ -83,23 +99,27 @@ class SuperNet(nn.Module):
         return self.path(child).head(self.send(child, images, Plain(self)))
 
     def send(self, child: Child, x: T, flow: Flow[T]) -> T:
-        """What reaches the head when `x` is sent through the child (paper eq. 1)."""
-        path = self.path(child)
+        """What reaches the head when `x`, the images, is sent through the child (paper eq. 1)."""
+        path, count = self.path(child), self.plan.space.nodes
         x = flow.unit(STEM, path.stem, x)
         for place, cell in enumerate(path.cells):
             nodes = [flow.unit(Site(Place.PRE, place), cell.pre, x)]
             edges = iter(enumerate(cell.edges))
-            for target in range(1, self.plan.space.nodes + 1):
+            for target in range(1, count + 1):
                 incoming = [
                     flow.unit(Site(Place.EDGE, place, edge), module, source)
                     for source, (edge, module) in zip(nodes, edges, strict=False)
                 ]
-                nodes.append(flow.add(f"cell{place}.x{target}", incoming))
-            x = flow.combine(f"cell{place}.out", nodes[1:])
+                nodes.append(flow.add(Node(place, target, last=target == count), incoming))
+            x = flow.combine(place, nodes[1:])
         return x
 
     def combine(self, nodes: Sequence[Tensor]) -> Tensor:
-        """A cell's output from x1..xn; concatenated channels stay together copy by copy."""
+        """A cell's output from its nodes x1..xn, each `[batch, copies × channel, height, width]`.
+
+        Concatenated channels stay together copy by copy. Example: two copies a and b of one channel, two nodes: the nodes'
+        channels are a1 b1 and a2 b2, those of the output a1 a2 b1 b2.
+        """
         if self.shape.combine is Combine.SUM:
             return reduce(torch.add, nodes)
         # Through [batch, height, width, copy, channel]: a 5-D concatenation of channels would leave channels_last.
@@ -129,8 +149,8 @@ class Plain:
     def unit(self, site: Site, module: nn.Module, x: Tensor) -> Tensor:  # noqa: ARG002
         return module(x)
 
-    def add(self, name: str, values: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
+    def add(self, node: Node, values: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         return reduce(torch.add, values)
 
-    def combine(self, name: str, nodes: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
+    def combine(self, cell: int, nodes: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         return self.net.combine(nodes)

@@ -7,8 +7,8 @@ from enum import Enum
 import torch
 from torch import Tensor, nn
 
-from commonweight.net.supernet import Plain, SuperNet
-from commonweight.sharing import Site
+from commonweight.net.supernet import Node, Plain, SuperNet
+from commonweight.sharing import STEM, Site
 from commonweight.space import Child
 
 
@@ -31,8 +31,8 @@ def sweep(
 ) -> Tensor:
     """Accuracies `[copy, child]` in [0, 1], float64, on the device; images `[image, channel, height, width]`.
 
-    Equal to evaluating each child on its own in eval mode: stem, preprocessing and edges of the first cell are computed
-    once for all children that send the same input through the same unit. The net's mode is put back afterwards.
+    Equal to evaluating each child on its own in eval mode; what children have `in_common` is computed once. The net's mode
+    is put back afterwards. Raises `UsageError` for a child that is not trained here.
     """
     stem_width = net.copies * net.shape.channels * net.shape.stem_multiplier
     batch = max(1, SWEEP_FLOATS // (stem_width * images.shape[2] * images.shape[3]))
@@ -58,10 +58,23 @@ def right_answers(net: SuperNet, batches: Iterable[tuple[Tensor, Tensor]], child
     return right
 
 
-class _Remembering(Plain):
-    """Runs each unit of the stem and the first cell once for each input, and each sum of its inner nodes.
+def in_common(place: Site | Node) -> bool:
+    """Whether children of a sweep may have the value at this place in common, so that it is worth remembering.
 
-    After the first cell no two children share an input. What is kept holds its inputs, so no identity is ever reused.
+    True of the stem, and of the first cell's preprocessing, edges and nodes but the last. All edges lead to the last node:
+    there, and in all cells behind it, each child has a value of its own. Example: `143` and `144` differ on edge (1,2)
+    alone; in the first cell they have the node x1 in common, and not x2. Whoever remembers a value must still tell inputs and
+    units apart.
+    """
+    if isinstance(place, Node):
+        return place.cell == 0 and not place.last
+    return place == STEM or place.cell == 0
+
+
+class _Remembering(Plain):
+    """Computes once, for each input, what children may have `in_common`.
+
+    A value is kept together with its inputs: as long as they live, no other tensor has their identity.
     """
 
     def __init__(self, net: SuperNet) -> None:
@@ -69,14 +82,14 @@ class _Remembering(Plain):
         self._kept: dict[tuple[object, ...], tuple[Tensor, object]] = {}
 
     def unit(self, site: Site, module: nn.Module, x: Tensor) -> Tensor:
-        if site.cell not in (None, 0):
+        if not in_common(site):
             return module(x)
         return self._once((module, id(x)), x, lambda: module(x))
 
-    def add(self, name: str, values: Sequence[Tensor]) -> Tensor:
-        if not name.startswith("cell0.") or len(values) == self.net.plan.space.nodes:
-            return super().add(name, values)
-        return self._once(tuple(map(id, values)), values, lambda: super(_Remembering, self).add(name, values))
+    def add(self, node: Node, values: Sequence[Tensor]) -> Tensor:
+        if not in_common(node):
+            return super().add(node, values)
+        return self._once(tuple(map(id, values)), values, lambda: super(_Remembering, self).add(node, values))
 
     def _once(self, key: tuple[object, ...], inputs: object, compute: Callable[[], Tensor]) -> Tensor:
         if key not in self._kept:

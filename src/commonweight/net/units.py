@@ -16,10 +16,15 @@ from commonweight.space import Child
 
 
 class Units:
-    """Makes each unit when it is first asked for, and keeps it in `modules` under its name.
+    """Makes a unit when a child first asks for it, and keeps it in `modules` under a name of site, primitive and slots.
 
-    Slots start alike. Two units with the same slot of one kind and other slots of another are two modules that hold the
-    same layers of the first kind: `state_dict` has these tensors under several names, `parameters` has them once.
+    At one site, children with the same primitive and the same slots use one unit. Children with the same slot of one kind
+    only use units that hold the very same layers of this kind. Example: all but normalisation is shared, and the first two
+    children have `sep_conv_3x3` on edge 0. Their slots of (CONV, NORM) are (0, 0) and (0, 1), their units in the first cell
+    `cell0/edge0:sep_conv_3x3:0` and `cell0/edge0:sep_conv_3x3:0-1`. Each unit has normalisations of its own; each
+    convolution is one object in both: `state_dict` has its weights under two names, `parameters` has them once.
+
+    All units of a site and primitive start from the same weights, whatever their slots.
     """
 
     def __init__(self, plan: SharingPlan, shape: NetShape, streams: Sequence[Stream]) -> None:
@@ -76,7 +81,7 @@ def unit_names(plan: SharingPlan, child: Child) -> tuple[str, ...]:
 
 
 def _name(plan: SharingPlan, child: Child, site: Site) -> str:
-    """`site:primitive:slot`, and `…:slot-slot` (CONV, NORM) where the kinds' slots differ."""
+    """`cell0/edge0:sep_conv_3x3:0`; with both slots, CONV-NORM, where they differ: `cell0/edge0:sep_conv_3x3:0-1`."""
     slots = _slots(plan, child, site)
     told = slots if len(set(slots)) > 1 else slots[:1]
     return f"{_unit_name(child, site)}:{'-'.join(map(str, told))}"
@@ -95,7 +100,10 @@ def _unit_name(child: Child, site: Site) -> str:
 
 
 def _another(made: dict[tuple[int, ...], nn.Module], slots: tuple[int, ...], site: Site, choice: str) -> nn.Module:
-    """A copy of the first unit, save for the parts that a unit with the same slot of their kind holds already."""
+    """A unit for these slots: of each kind, the very parts of a unit that has the same slot of this kind, if one is made.
+
+    Else copies of the first unit's parts.
+    """
     first, shared = next(iter(made.values())), {}
     for place, kind in enumerate(site.kinds):
         twin = next((unit for other, unit in made.items() if other[place] == slots[place]), None)
@@ -106,9 +114,13 @@ def _another(made: dict[tuple[int, ...], nn.Module], slots: tuple[int, ...], sit
 
 
 def _parts(unit: nn.Module, kind: Kind, choice: str) -> Iterator[nn.Module | nn.Parameter]:
-    """The largest parts of a unit that hold weights of one kind only: layers, save where a `Norm` stands inside one.
+    """The parts of a unit that hold weights of this kind and of no other, as large as possible.
 
-    Whole layers, because `nn.Module.to` makes new buffers, and one for each module that holds them.
+    A layer with no `Norm` inside is one part. A layer with a `Norm` inside comes in pieces: its own parameters, and the
+    parts of the layers that it is made of. Example: `nn.Sequential(ReLU, Conv, Norm)` has of CONV the parts ReLU and Conv.
+
+    Whole layers where that can be, because `nn.Module.to` gives every module a new buffer in the place of each old one:
+    two units go on sharing a buffer only inside a layer that both hold. Raises `UsageError` for a buffer beside a `Norm`.
     """
     if isinstance(unit, Norm) or not any(isinstance(inner, Norm) for inner in unit.modules()):
         if isinstance(unit, Norm) == (kind is Kind.NORM):

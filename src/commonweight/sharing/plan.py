@@ -20,7 +20,7 @@ class Place(Enum):
 
 
 class Kind(Enum):
-    """What kind of weights: convolutions, batch normalisation (its running statistics too), the linear classifier.
+    """What kind of weights: convolutions, batch normalisation (running statistics included), the linear classifier.
 
     In a primitive of your own every layer that is not a `Norm` counts as `CONV`.
     """
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Site:
-    """A place in the network that holds weights. `cell` counts from 0, `edge` is a place in `SearchSpace.edges`."""
+    """A place in the network that holds weights. `cell` counts from 0, `edge` is an index of `SearchSpace.edges`."""
 
     place: Place
     cell: int | None = None
@@ -40,7 +40,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """`stem`, `cell0.pre`, `cell0.edge2`, `head`: also the name of its random stream."""
+        """`stem`, `cell0.pre`, `cell0.edge2`, `head`: also the name of the random stream that initialises the site."""
         if self.cell is None:
             return self.place.value
         return f"cell{self.cell}.{self.place.value}{'' if self.edge is None else self.edge}"
@@ -67,12 +67,18 @@ def sites(space: SearchSpace, cells: int) -> tuple[Site, ...]:
 
 @dataclass(frozen=True)
 class SharingPlan:
-    """Children that are trained together and, for every kind of weight at every site, the slot of each of them.
+    """Children that are trained together and, for every kind of weight at every site, the slot of each child.
 
-    Where weights are shared all children use slot 0 (children with different primitives on an edge never share that
-    edge's weights: a slot holds one set of weights per primitive). Where they are `private` child number i of `children`
-    uses slot i. This is all that the network knows of sharing. Raises `UsageError` when `children` is empty or repeats
-    one, and for a private site or kind of weight that the network does not have.
+    Where weights are shared, all children use slot 0. Where they are `private`, child number i of `children` uses slot i.
+    A slot on an edge holds one set of weights for each primitive, so children with different primitives on an edge never
+    share that edge's weights. Children, cells and slots are all that the network knows of sharing.
+
+    Example: `143` and `144`, with the head's weights `private`. In every cell both children use slot 0 of edge (0,2), where
+    both have primitive 4, and so the same weights. Both use slot 0 of edge (1,2) too, but not the same weights in it:
+    `143` those of primitive 3, `144` those of primitive 4. At the head `143` uses slot 0 and `144` slot 1.
+
+    Raises `UsageError` when `children` is empty, repeats a child or mixes search spaces, for less than one cell, and for a
+    private site or kind of weight that the network does not have.
     """
 
     children: tuple[Child, ...]
@@ -134,12 +140,15 @@ class SharingPlan:
 
 
 def share_all(children: Iterable[Child], cells: int) -> SharingPlan:
-    """Full weight sharing: one copy of everything (paper §3)."""
+    """Full weight sharing: one slot everywhere (paper §3)."""
     return SharingPlan(tuple(children), cells, frozenset())
 
 
 def share_prefix(children: Iterable[Child], cells: int, k: int) -> SharingPlan:
-    """Prefix sharing: stem and the first `k` cells shared, the rest, head included, one copy per child (paper §4.3)."""
+    """Prefix sharing: stem and the first `k` cells shared, the rest, head included, one slot per child (paper §4.3).
+
+    Raises `UsageError` unless `k` is in 0 … `cells`.
+    """
     if not 0 <= k <= cells:
         raise UsageError(f"prefix sharing of k = {k} cells; a network of {cells} cells allows 0 … {cells}")
     return _private(
@@ -149,18 +158,18 @@ def share_prefix(children: Iterable[Child], cells: int, k: int) -> SharingPlan:
 
 
 def share_none(children: Iterable[Child], cells: int) -> SharingPlan:
-    """No sharing: every child has its own copy of everything."""
+    """No sharing: one slot per child everywhere."""
     return _private(share_all(children, cells), lambda *_: True)
 
 
 def share_all_but(
     children: Iterable[Child], cells: int, kinds: Collection[Kind] = (), edges: Collection[int] = ()
 ) -> SharingPlan:
-    """Everything shared but weights of these kinds, at every site, and whatever stands on these edges, in every cell.
+    """Everything shared but the weights of `kinds`, at every site, and all weights on `edges`, in every cell.
 
-    Edges are places in `SearchSpace.edges`, from 0. What the reference implementation explored: batch normalisation not
-    shared, `kinds={NORM}`; convolutions not shared, `{CONV}`; only convolutions shared, `{NORM, LINEAR}`; one edge not
-    shared, `edges={e}`. Raises `UsageError` for an edge that the cell does not have.
+    Edges are indexes of `SearchSpace.edges`. Examples, which are what the reference implementation explored:
+    `kinds={NORM}` shares all but batch normalisation, `kinds={CONV}` all but convolutions, `kinds={NORM, LINEAR}` only
+    convolutions, `edges={2}` all but what stands on edge (1,2). Raises `UsageError` for an edge that the cell does not have.
     """
     everything = share_all(children, cells)
     count = len(everything.space.edges)

@@ -48,7 +48,7 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of children; unlike `len` it has no upper limit."""
+        """Number of children, however many; `len` raises `OverflowError` above `sys.maxsize`."""
         return len(self.primitives) ** len(self.edges)
 
     def __len__(self) -> int:
@@ -102,7 +102,11 @@ class SearchSpace:
 
 @dataclass(frozen=True, order=True)
 class Child:
-    """One choice of a primitive for every edge of `space`; `digits` count primitives from 1. Valid from birth."""
+    """One choice of a primitive for every edge of `space`: one digit for each edge, in order, counting primitives from 1.
+
+    Example: `143` of the paper's space is `max_pool_3x3` on edge (0,1), `dil_conv_5x5` on (0,2) and `sep_conv_5x5` on
+    (1,2). Raises `UsageError` for digits that are no child of the space.
+    """
 
     space: SearchSpace
     digits: tuple[int, ...]

@@ -123,7 +123,7 @@ class _Bench:
         """Seconds of one mini-batch, and of making it."""
         spread = spread_out(job.space.build(), 1)
         engine = self._engine(job, spread)
-        recipe, sgd = job.recipe(), SGD(job.recipe(), engine.library)
+        recipe, sgd = job.recipe(), SGD(job.recipe())
         whole = min(recipe.batch, job.images.train_images)
         size = min(whole, self._some(job))
         batches = _batches(job, self._images(job), size)

@@ -14,9 +14,9 @@ from commonweight.training.sgd import SGD
 def check_finite(net: SuperNet, sgd: SGD, step: int) -> None:
     """Raises `DivergedError` unless all weights, batch-norm statistics and momentum are finite after `step` mini-batches.
 
-    The message names the first tensor that is not as `SuperNet.state_dict` does; weights come before statistics, and
-    these before momentum. A weight that is not finite never becomes so again: a look now and then is enough. Waits for
-    the device.
+    The message names the first tensor that is not finite, as `SuperNet.state_dict` names it: weights come first, then
+    statistics, then momentum. A weight that is not finite never becomes finite again, so a look now and then is enough.
+    Waits for the device.
     """
     weights, statistics = dict(net.named_parameters()), dict(net.named_buffers())
     momentum = {f"the momentum of {name}": sgd.velocity[p] for name, p in weights.items() if p in sgd.velocity}
@@ -29,7 +29,7 @@ def check_finite(net: SuperNet, sgd: SGD, step: int) -> None:
 
 
 def _first(held: Mapping[str, Tensor], copies: int) -> str:
-    """The first of these tensors that is not finite, and where."""
+    """The name of the first of these tensors that is not finite, and in which copies."""
     name, value = next((name, value) for name, value in held.items() if not value.isfinite().all())
     bad = [copy for copy, part in enumerate(value.chunk(copies)) if not part.isfinite().all()]
     return f"{name} is not finite (copy {', '.join(map(str, bad))} of {copies})"

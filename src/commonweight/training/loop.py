@@ -56,7 +56,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Course:
-    """What a run does besides its recipe: whom it trains when, and when it looks."""
+    """What a run does besides its recipe: which child it trains when, and when it sweeps or takes a snapshot.
+
+    `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1.
+    """
 
     order: ChildOrder = ChildOrder.FIXED
     moments: Moments = Moments()
@@ -84,7 +87,7 @@ def train(  # noqa: PLR0917
     late = [epoch for epoch in course.snapshots if not 1 <= epoch <= whole]
     if late:
         raise UsageError(f"a snapshot after epoch {late[0]} of a run of {whole}; expected 1 … {whole}")
-    sgd = SGD(recipe, engine.library)
+    sgd = SGD(recipe)
     first = 0 if start is None else _restore(net, sgd, start, recipe)
     for epoch in range(first, recipe.epochs):
         lr = recipe.lr_at(epoch)
@@ -114,7 +117,7 @@ def train_step(  # noqa: PLR0917
             "a mini-batch of one image of 1 × 1 pixel has no batch-norm statistics; expected at least two pixels in all: "
             "choose a training.batch that leaves no single image over, or larger images"
         )
-    sgd.step(engine.gradients(batch, labels, child), lr)
+    sgd.step(engine, engine.gradients(batch, labels, child), lr)
 
 
 def _save(net: SuperNet, sgd: SGD, epoch: int) -> Snapshot:

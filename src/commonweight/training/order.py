@@ -9,7 +9,10 @@ from commonweight.seeds import Stream
 
 class ChildOrder(Enum):
     """`FIXED`: one permutation of the children, repeated. `SHUFFLED`: a new permutation each round of all children.
-    `UNIFORM`: independent draws."""
+    `UNIFORM`: independent draws.
+
+    Example: two rounds of three children could be 201 201 under `FIXED`, 201 012 `SHUFFLED`, and 220 102 `UNIFORM`.
+    """
 
     FIXED = "fixed"
     SHUFFLED = "shuffled"

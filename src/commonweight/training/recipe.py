@@ -9,7 +9,8 @@ class Inactive(Enum):
     """What happens to weights that a mini-batch's child does not use.
 
     `FREEZE`: nothing, and nothing to their momentum. `COAST`: they get a zero gradient, so momentum and weight decay
-    still move them, from their first real gradient on (what old PyTorch versions did silently).
+    still move them, from their first real gradient on (what old PyTorch versions did silently). Example: mini-batch 1
+    trains child `111`, mini-batch 2 child `222`. In mini-batch 2 the weights that `111` alone uses stand still, or coast.
     """
 
     FREEZE = "freeze"
@@ -18,8 +19,10 @@ class Inactive(Enum):
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD and its cosine schedule without restart (paper §3.1, appendix A.1). With `mini_batches` the run stops after so
-    many of them, wherever in its epochs that is; with `lr` = `lr_min` the learning rate is constant.
+    """SGD and its cosine schedule without restart (paper §3.1, appendix A.1).
+
+    With `mini_batches` the run stops after so many mini-batches, wherever in its epochs that is; with `lr` = `lr_min` the
+    learning rate is constant.
     """
 
     epochs: int = 200
@@ -43,7 +46,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Window:
-    """Moments after each of the last `batches` mini-batches before the end of an epoch, counted from 1."""
+    """The moments after each of the last `batches` mini-batches up to the end of epoch number `epoch`, from 1.
+
+    Example: with 196 mini-batches in an epoch, `Window(100, 64)` is the moments 19,537 … 19,600.
+    """
 
     epoch: int
     batches: int

@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from commonweight.net import Native, Reference, SuperNet
+from commonweight.net import Combine, Native, Reference, SuperNet
+from commonweight.net.native.layouts import Sweep
+from commonweight.net.native.library import Kind
+from commonweight.net.native.memory import Memory
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import SearchSpace
@@ -80,3 +83,26 @@ def test_equal_logits_are_the_first_classs(library, kind):
         accuracy = Native(net, library).sweep(images, torch.full((20,), label), CHILDREN[:3])
         assert (accuracy == float(label == first)).all()
     net.load_state_dict(start)
+
+
+@pytest.mark.parametrize("combine", Combine)
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_what_children_have_in_common_stands_in_the_program_once(nodes, combine):
+    """In the first cell a value stands once for each choice of the primitives that it depends on, and else per child.
+
+    What each child has for itself is written over what the last one had: one buffer for each place.
+    """
+    children = tuple(SearchSpace(nodes, ("conv_1x1", "max_pool_3x3")).children())
+    net, cells = oracle.make_net(share_all(children, 3), combine=combine).float(), 3
+    layout = Sweep(net, Memory(1, 36, 16), children)
+    edges = net.plan.space.edges
+    leading = [sum(target <= node for _, target in edges) for node in range(nodes + 1)]  # edges that lead to x0..xn
+    units = sum(2 ** (leading[source] + 1) for source, _ in edges)
+    inner = sum(2 ** leading[node] for node in range(2, nodes))  # x1 is no sum: one edge leads there
+    output = int(combine is Combine.SUM and nodes > 1)
+    private = min(1, nodes - 1) + output + (cells - 1) * (nodes - 1 + output)  # sums of each child alone
+    sums = [step.out for step in layout.steps if step.kind == Kind.SUM]
+    assert len(sums) == inner + len(children) * private
+    assert len(set(sums)) == inner + private
+    stages = [step for step in layout.steps if step.kind not in (Kind.LOAD, Kind.SUM, Kind.HEAD_EVAL)]
+    assert len(stages) == 3 + units + len(children) * (cells - 1) * (1 + len(edges))  # 2 of the stem, 1 before the cell

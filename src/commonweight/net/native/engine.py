@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
+from commonweight.net.engine import Move
 from commonweight.net.native.layouts import Sweep, Training, runs_natively
 from commonweight.net.native.library import Batch, Library, Step
 from commonweight.net.native.memory import Memory
@@ -17,12 +18,12 @@ from commonweight.net.supernet import SuperNet
 from commonweight.net.sweep import Precision
 from commonweight.space import Child
 
-SWEEP_BYTES = 2**18  # of one activation of a sweep, so that the few a child is at stay in the processor's cache
+SWEEP_BYTES = 2**18  # of one activation of a sweep, so that the few that a step needs stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class _Program:
-    """A training program with the parameters it reaches and their gradients."""
+    """A training program, and the parameters that its gradients reach, each with the tensor where its gradient will be."""
 
     steps: "ctypes.Array[Step]"
     reached: list[tuple[nn.Parameter, Tensor]]
@@ -30,7 +31,7 @@ class _Program:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """A sweep's programs, and the layout that owns the tensors they point to."""
+    """A sweep's two programs, and the layout that owns the tensors to which the programs point."""
 
     layout: Sweep
     fold: "ctypes.Array[Step]"
@@ -38,10 +39,11 @@ class _Sweep:
 
 
 class Native:
-    """An `Engine` on the processor's vector units. The net must be float32 on a CPU.
+    """An `Engine` on the processor's vector units. Net and images must be float32 on a CPU, labels int64.
 
     A child with a unit that the native part does not know (a primitive of your own) runs through PyTorch as a whole. The
-    arithmetic has one order whatever the copies and children around it: copy i of a stack gives the bits it gives alone.
+    order of the arithmetic does not depend on other copies and children: copy i of a stack gives the bits that the same
+    copy gives alone. Raises `UsageError` for another net and, where kernels run, for other images and labels.
     """
 
     def __init__(self, net: SuperNet, library: Library) -> None:
@@ -53,7 +55,7 @@ class Native:
             )
         self.net = net
         self.name = f"native {library.flavour}"
-        self.library = library
+        self._library = library
         self._reference = Reference(net)
         self._gradients: dict[nn.Parameter, Tensor] = {}
         self._known: dict[Child, bool] = {}
@@ -71,8 +73,13 @@ class Native:
         batch = self._batch(images, labels := labels.contiguous())
         for copy in range(self.net.copies):
             batch.copy = copy
-            self.library.run(program.steps, batch)
+            self._library.run(program.steps, batch)
         return program.reached
+
+    def update(self, moves: Sequence[Move], lr: float, momentum: float, weight_decay: float) -> None:
+        # Gradients through PyTorch may lie in memory as channels_last images leave them.
+        together = [(weight, gradient.contiguous(), velocity) for weight, gradient, velocity in moves]
+        self._library.sgd(together, lr, momentum, weight_decay)
 
     def sweep(
         self,
@@ -95,7 +102,7 @@ class Native:
 
     def _sweep(self, images: Tensor, labels: Tensor, children: tuple[Child, ...]) -> Tensor:
         pixels = images.shape[2] * images.shape[3]
-        lanes = self.library.lanes
+        lanes = self._library.lanes
         blocks = max(1, SWEEP_BYTES // (4 * lanes * pixels * self.net.shape.channels))
         if (pixels, children) not in self._sweeps:
             layout = Sweep(self.net, Memory(blocks, pixels, lanes), children)
@@ -109,8 +116,8 @@ class Native:
                 batch = self._batch(some_images, target)
                 batch.copy = copy
                 if number == 0:
-                    self.library.run(program.fold, batch)
-                self.library.run(program.steps, batch)
+                    self._library.run(program.fold, batch)
+                self._library.run(program.steps, batch)
         return right.T.to(torch.float64) / len(images)
 
     def _knows(self, child: Child) -> bool:
@@ -119,10 +126,10 @@ class Native:
         return self._known[child]
 
     def _training(self, images: Tensor, child: Child) -> _Program | None:
-        """The child's program, laid out when first needed; None when only PyTorch can run it."""
-        blocks, pixels = -(-len(images) // self.library.lanes), images.shape[2] * images.shape[3]
+        """The child's program, laid out when first needed; None when only PyTorch can run the child."""
+        blocks, pixels = -(-len(images) // self._library.lanes), images.shape[2] * images.shape[3]
         if self._memory is None or self._memory.blocks < blocks or self._memory.pixels != pixels:
-            self._memory, self._programs = Memory(blocks, pixels, self.library.lanes), {}
+            self._memory, self._programs = Memory(blocks, pixels, self._library.lanes), {}
         if child not in self._programs:
             self._programs[child] = None
             if self._knows(child):
@@ -132,7 +139,7 @@ class Native:
         return self._programs[child]
 
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
-        """The images and labels as the native part reads them; the tensors must outlive it."""
+        """The images and labels as the native part reads them; the tensors must outlive the `Batch`."""
         shape = (len(images), self.net.shape.image_channels, *images.shape[2:])
         for tensor, dtype, expected in ((images, torch.float32, shape), (labels, torch.int64, shape[:1])):
             if tensor.dtype != dtype or tensor.device.type != "cpu" or tensor.shape != expected:

@@ -73,7 +73,7 @@ INLINE Vec lane_mask(const Run& run, int block) {
     return mask;
 }
 
-// What kernels need memory for while they run. Each has its own, so that two of them can be used at once.
+// What kernels need memory for while they run. Each purpose has memory of its own, so that two can be used at once.
 enum class Scratch {
     ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD
 };

@@ -10,27 +10,28 @@ from commonweight.net.native.library import MAX_INPUTS, Kind, Step
 from commonweight.net.native.memory import Bundle, Memory, Value, step
 from commonweight.net.native.stages import NoConnection, Stage, Work, stages
 from commonweight.net.shape import Combine
-from commonweight.net.supernet import SuperNet
+from commonweight.net.supernet import Node, SuperNet
+from commonweight.net.sweep import in_common
 from commonweight.sharing import Site
 from commonweight.space import Child
 
 
 def runs_natively(net: SuperNet, child: Child) -> bool:
-    """Whether the native part knows every unit of the child; one that it does not know runs through PyTorch as a whole."""
+    """Whether the native part knows every unit of the child; a child with another unit runs through PyTorch as a whole."""
     path = net.path(child)
     units = [path.stem, *(unit for cell in path.cells for unit in (cell.pre, *cell.edges))]
     known = [stages(unit, net.copies) for unit in units]
     if net.plan.space.nodes > MAX_INPUTS or None in known:
         return False
     weights = [weight for found in known if isinstance(found, list) for stage in found for weight in stage.tensors]
-    return len(weights) == len(set(weights))  # one that is used twice would need its gradients added
+    return len(weights) == len(set(weights))  # a weight that is used twice would need its gradients added
 
 
 class Training:
     """A `Flow` that lays out one mini-batch of one child: forward, loss, backward.
 
-    `steps` is the program and `reached` the parameters that it gives gradients. What no gradient reaches (behind a
-    `none` edge) has no backward step, as autograd would leave its parameters without a gradient.
+    `steps` is the program and `reached` the parameters that it gives gradients. A unit whose ways to the head all lead
+    over `none` edges has no backward step, and its parameters are not reached: autograd too leaves them without a gradient.
     """
 
     def __init__(self, net: SuperNet, memory: Memory, gradients: dict[nn.Parameter, Tensor], child: Child) -> None:
@@ -54,19 +55,22 @@ class Training:
             x = (self._stage(f"{site.name}.{place}", stage, x),)
         return x
 
-    def add(self, name: str, values: Sequence[Bundle]) -> Bundle:
+    def add(self, node: Node, values: Sequence[Bundle]) -> Bundle:
+        return self._sum(node.name, values)
+
+    def combine(self, cell: int, nodes: Sequence[Bundle]) -> Bundle:
+        if self._net.shape.combine is Combine.SUM:
+            return self._sum(f"cell{cell}.out", nodes)
+        return tuple(value for (value,) in nodes)
+
+    def _sum(self, name: str, values: Sequence[Bundle]) -> Bundle:
         terms = [value for (value,) in values]
         if len(terms) == 1:
             return (terms[0],)
         total = self._value(name, terms[0].channels)
         self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
-        self._back.append(lambda: self._add_back(terms, total))
+        self._back.append(lambda: self._sum_back(terms, total))
         return (total,)
-
-    def combine(self, name: str, nodes: Sequence[Bundle]) -> Bundle:
-        if self._net.shape.combine is Combine.SUM:
-            return self.add(name, nodes)
-        return tuple(value for (value,) in nodes)
 
     def _stage(self, name: str, stage: Stage, inputs: Bundle) -> Value:
         out = self._value(name, stage.channels)
@@ -89,7 +93,7 @@ class Training:
             into = {f"d_{field}": self._reach(parameter) for field, parameter in stage.parameters.items()}
             all_tensors = {**tensors, **into, "d_out": out.gradient}
             made = step(stage.work.back, inputs, out.data, out.channels, stage.numbers, all_tensors)
-            self._give_back(made, inputs)
+            self._put_gradients(made, inputs)
             self._memory.give_back(out.gradient)
             self.steps.append(made)
 
@@ -116,10 +120,10 @@ class Training:
             "d_beta": self._reach(head.bias),
         }
         made = step(Kind.HEAD, nodes, nodes[0].data, head.weight.shape[1], {}, tensors)
-        self._give_back(made, nodes)
+        self._put_gradients(made, nodes)
         self.steps.append(made)
 
-    def _add_back(self, terms: Sequence[Value], total: Value) -> None:
+    def _sum_back(self, terms: Sequence[Value], total: Value) -> None:
         if total.gradient is None:
             return
         wanted = [term for term in terms if term.trained]
@@ -129,12 +133,15 @@ class Training:
         receivers = [term for term in wanted if term.readers > 1]
         if receivers:
             made = step(Kind.SUM_BACK, receivers, total.data, total.channels, {}, {"d_out": total.gradient})
-            self._give_back(made, receivers)
+            self._put_gradients(made, receivers)
             self.steps.append(made)
         self._memory.give_back(total.gradient)
 
-    def _give_back(self, made: Step, inputs: Sequence[Value]) -> None:
-        """Where the step puts the gradients of its inputs: over nothing the first time, on top of it after that."""
+    def _put_gradients(self, made: Step, inputs: Sequence[Value]) -> None:
+        """Have the step put the gradients of its inputs where they belong.
+
+        The first step that gives a value a gradient writes it into a borrowed buffer; later ones add to what is there.
+        """
         for place, value in enumerate(inputs):
             if value.trained:
                 made.d_add[place] = value.gradient is not None
@@ -155,8 +162,8 @@ class Training:
 class Sweep:
     """A `Flow` that lays out a sweep: `fold` once per copy and sweep, `steps` for every few images.
 
-    `fold` puts normalisations into weights; `right` `[child, copy]` counts right answers. Stem, preprocessing and edges
-    of the first cell stand in `steps` once for all children that send the same input through the same unit.
+    `fold` puts normalisations into weights; `right` `[child, copy]` counts right answers. What children have `in_common`
+    stands in `steps` once, in a buffer of its own; what each child has for itself is written over the last child's.
     """
 
     def __init__(self, net: SuperNet, memory: Memory, children: Sequence[Child]) -> None:
@@ -173,27 +180,24 @@ class Sweep:
             self._head(net.path(child).head, net.send(child, (images,), self), right)
 
     def unit(self, site: Site, module: nn.Module, x: Bundle) -> Bundle:
-        if site.cell not in (None, 0):
+        if not in_common(site):
             return self._unit(f"eval {site.name}", module, x)
         key = (module, *map(id, x))
         if key not in self._kept:
             self._kept[key] = self._unit(f"eval {site.name} {len(self._kept)}", module, x)
         return self._kept[key]
 
-    def add(self, name: str, values: Sequence[Bundle]) -> Bundle:
-        terms = [value for (value,) in values]
-        if len(terms) == 1:
-            return (terms[0],)
-        if not name.startswith("cell0.") or len(terms) == self._net.plan.space.nodes:
-            return self._sum(f"eval {name}", terms)
-        key = tuple(map(id, terms))
+    def add(self, node: Node, values: Sequence[Bundle]) -> Bundle:
+        if not in_common(node):
+            return self._sum(f"eval {node.name}", values)
+        key = tuple(id(value) for (value,) in values)
         if key not in self._kept:
-            self._kept[key] = self._sum(f"eval {name} {len(self._kept)}", terms)
+            self._kept[key] = self._sum(f"eval {node.name} {len(self._kept)}", values)
         return self._kept[key]
 
-    def combine(self, name: str, nodes: Sequence[Bundle]) -> Bundle:
+    def combine(self, cell: int, nodes: Sequence[Bundle]) -> Bundle:
         if self._net.shape.combine is Combine.SUM:
-            return self.add(name, nodes)
+            return self._sum(f"eval cell{cell}.out", nodes)
         return tuple(value for (value,) in nodes)
 
     def _unit(self, name: str, module: nn.Module, x: Bundle) -> Bundle:
@@ -209,9 +213,10 @@ class Sweep:
         return x
 
     def _folded_of(self, stage: Stage, channels_in: int) -> dict[str, Tensor]:
-        """Weights with the normalisation in them, and what is left of it; made once for the tensors that go into it.
+        """A stage's weights with its normalisation in them, and the shift that is left over.
 
-        A sharing plan may give one convolution several normalisations, or one normalisation several convolutions.
+        Made once for each combination of weights and statistics. Example: where all but normalisation is shared, one
+        convolution has a normalisation for each child, and is folded once for each.
         """
         made_of = tuple(map(id, stage.tensors))
         if made_of not in self._folded:
@@ -226,7 +231,10 @@ class Sweep:
             self.fold.append(step(Kind.FOLD, [source], statistics, stage.channels, {"kernel": kernel}, tensors))
         return self._folded[made_of]
 
-    def _sum(self, name: str, terms: Sequence[Value]) -> Bundle:
+    def _sum(self, name: str, values: Sequence[Bundle]) -> Bundle:
+        terms = [value for (value,) in values]
+        if len(terms) == 1:
+            return (terms[0],)
         total = Value(terms[0].channels, self._memory.activation(name, terms[0].channels))
         self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
         return (total,)

@@ -110,9 +110,9 @@ class Library:
             )
 
     def sgd(self, moves: Sequence[tuple[Tensor, Tensor, Tensor]], lr: float, momentum: float, decay: float) -> None:
-        """v ← momentum · v + g + decay · w, w ← w − lr · v for each (w, g, v); contiguous float32 tensors on the CPU."""
+        """v ← momentum · v + (g + decay · w), then w ← w − lr · v, for each (w, g, v): contiguous float32 on the CPU."""
         pointers = ctypes.c_void_p * len(moves)
-        columns = [pointers(*(tensor.data_ptr() for tensor in column)) for column in zip(*moves, strict=True)]
+        columns = [pointers(*(move[place].data_ptr() for move in moves)) for place in range(3)]
         sizes = (ctypes.c_int64 * len(moves))(*(weight.numel() for weight, _, _ in moves))
         numbers = [ctypes.c_float(number) for number in (lr, momentum, decay)]
         self.handle.commonweight_sgd(*columns, sizes, len(moves), *numbers)
@@ -120,7 +120,7 @@ class Library:
 
 @cache
 def find_library(flavour: str | None = None) -> tuple[Library | None, str]:
-    """The best build for this processor, or the one of this flavour, and in words which one it is or why there is none.
+    """The best build for this processor, or the build of this flavour; and in words which it is, or why there is none.
 
     The environment variable `COMMONWEIGHT_NATIVE` chooses a flavour; `off` chooses none.
     """
@@ -143,7 +143,7 @@ def find_library(flavour: str | None = None) -> tuple[Library | None, str]:
 
 
 def _load(flavour: str) -> ctypes.CDLL | None:
-    """This build, or None when it is not there, cannot be loaded, or is of another version of the package."""
+    """The build of this flavour, or None when it is not there, cannot be loaded, or is of another version of the package."""
     for path in sorted(Path(__file__).parent.glob(f"_{flavour}.*")):
         if path.suffix not in (".so", ".dylib", ".pyd", ".dll"):
             continue

@@ -13,8 +13,9 @@ from commonweight.net.native.library import Kind, Step
 class Value:
     """An activation of one copy, `[block, channel, pixel, lane]`, and, where training needs it, its gradient.
 
-    What a unit gives in training is not normalised: with `factor` and `shift` `[channel]` the value is factor · data +
-    shift, and whoever reads it computes that on the way. The gradient is that of the normalised value.
+    In training `data` is what a stage gives before its batch normalisation. The value is then factor · data + shift, both
+    `[channel]`; each step that reads the value computes that on the way. `gradient` is that of the value, not of `data`.
+    Without `factor` and `shift` (images, sums, all of a sweep) the value is `data`.
     """
 
     channels: int
@@ -32,9 +33,9 @@ Bundle = tuple[Value, ...]
 
 @dataclass
 class Memory:
-    """Named buffers for `blocks` blocks of `lanes` images of `pixels` pixels, handed out again under the same name.
+    """Buffers for `blocks` blocks of `lanes` images of `pixels` pixels; who asks for a name again gets the same buffer.
 
-    One program runs at a time, so programs of different children that name their buffers by site share them.
+    One program runs at a time, so the programs of all children may name their buffers by site, and share them.
     """
 
     blocks: int

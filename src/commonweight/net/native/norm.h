@@ -49,7 +49,8 @@ struct Statistics {
 // From the sums of (y − reference) and its square: the normalisation of y, for its readers and for the backward pass, and
 // the running statistics moved. A reference near the values keeps the squares small where a channel's mean is large beside
 // its deviation. A unit may store outputs without their `origin`, which its running mean gets back: true values are
-// y + origin.
+// y + origin. Example: a mixing unit stores its outputs less `origin` and sums these (`reference` is 0); a pooling unit
+// stores true outputs (`origin` is 0) and sums them less `reference`.
 inline void finish(const Step& step, const Run& run, const Statistics& sums, const std::vector<float>& origin,
                    const std::vector<float>& reference) {
     const double count = double(run.images()) * run.pixels();

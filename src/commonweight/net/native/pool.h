@@ -1,4 +1,4 @@
-// 3×3 pooling, stride 1, on one plane; the border sees only the image.
+// 3×3 pooling, stride 1, on one plane; at the border a window holds only the pixels inside the image.
 
 #pragma once
 

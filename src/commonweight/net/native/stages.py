@@ -1,4 +1,4 @@
-"""Reading a unit's modules as stages that the native part knows, and what a step must be told of each."""
+"""Reading a unit's modules as stages that the native part knows, and what a step must be told of each stage."""
 
 from dataclasses import dataclass
 from enum import Enum
