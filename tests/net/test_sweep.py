@@ -2,7 +2,6 @@
 
 import importlib
 
-import opponent
 import oracle
 import pytest
 import torch
@@ -11,6 +10,7 @@ from commonweight.errors import UsageError
 from commonweight.net import Combine, Precision, sweep
 from commonweight.sharing import share_all, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
+from plain import opponent
 
 sweeping = importlib.import_module("commonweight.net.sweep")  # the module; the package's `sweep` is the function
 PAPER = SearchSpace()
