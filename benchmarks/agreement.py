@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from statistics import median
 
-import opponent
 import torch
-from bridge import copy_of, plain_child, plain_super_net, twins
 from contenders import ENGINES, Stacked, placed
 from shapes import CHILDREN, CORNERS, Shape
 from torch import Tensor, nn
@@ -14,6 +12,8 @@ from torch.nn import functional as F
 
 from commonweight.net import Engine, Reference
 from commonweight.space import Child
+from plain import opponent
+from plain.bridge import copy_of, plain_child, plain_super_net, twins
 
 # Where a ReLU's input is 0 or two pixels of a max pooling are equal to rounding, float32 in another order of sums may
 # take the other way. One such flip moves a gradient by about 1/√pixels of its length, and a step has a few; between

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import opponent
 import tables
 import torch
 from replay import Replay, ReplayError, replaying
@@ -28,6 +27,7 @@ from commonweight.net.native.library import Kind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
 from commonweight.space import Child, SearchSpace
+from plain import opponent
 
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")  # of Debian's qemu-user and qemu-user-static

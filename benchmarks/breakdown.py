@@ -15,7 +15,6 @@ from statistics import mean, median
 
 import kernels
 import machine
-import opponent
 import torch
 from contenders import optimiser
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,6 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 from commonweight.net import find_library
 from commonweight.net.choice import choose_engine
 from commonweight.training import SGD, train_step
+from plain import opponent
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = {  # colours of Okabe and Ito, safe for colour-blind eyes; hatched: units that the engine fuses

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import opponent
 import torch
 from contenders import optimiser
 from shapes import Shape, shape
 
 from commonweight.space import Child
+from plain import opponent
 
 HERE = Path(__file__).resolve()
 

@@ -11,7 +11,6 @@ from enum import Enum, auto
 from functools import partial
 
 import machine
-import opponent
 import torch
 from shapes import CHILDREN, RECIPE, Shape, Work
 from torch import Tensor
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from commonweight.net import Engine, Native, Reference, SuperNet
 from commonweight.space import Child
 from commonweight.training import SGD, train_step
+from plain import opponent
 
 Turn = Callable[[Child], object]
 

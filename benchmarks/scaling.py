@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 
 import machine
-import opponent
 import torch
 from contenders import NATIVE, NCHW, REFERENCE
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,6 +22,7 @@ from shapes import CHILDREN, CORNERS, Shape, Work, shape
 
 from commonweight.net import choose_engine
 from commonweight.space import Child
+from plain import opponent
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = {

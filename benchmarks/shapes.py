@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
-import opponent
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from commonweight.space import Child, SearchSpace
 from commonweight.study.load import load_study
 from commonweight.study.work import study_images
 from commonweight.training import Recipe
+from plain import opponent
 
 SPACE = SearchSpace()
 CHILDREN = tuple(SPACE.children())

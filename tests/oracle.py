@@ -1,7 +1,7 @@
-"""What several test files need: small nets and data, and a super-net's weights inside the benchmarks' plain PyTorch net.
+"""What several test files need: small nets and data, and a super-net's weights inside the plain PyTorch net.
 
-`opponent` was written independently of commonweight, so it is the oracle of `net` and `training`; the
-benchmarks' `bridge` carries weights there.
+`plain.opponent` was written independently of commonweight, so it is the oracle of `net` and `training`; `plain.bridge`
+carries weights there.
 """
 
 import contextlib
@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import opponent
 import pytest
 import torch
-from bridge import copy_of, dtype_of, layers, load, plain_child, plain_super_net, sizes_of, twins  # noqa: F401
 from torch import Tensor, nn
 
 from commonweight.net import Engine, Head, Native, NetShape, Norm, Reference, SuperNet, find_library
@@ -35,6 +33,8 @@ from commonweight.training import (
     train,
     train_step,
 )
+from plain import opponent
+from plain.bridge import copy_of, dtype_of, layers, load, plain_child, plain_super_net, sizes_of, twins  # noqa: F401
 
 EVERY_PRIMITIVE = tuple(opponent.PRIMITIVES)
 

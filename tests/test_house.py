@@ -224,6 +224,21 @@ def test_all_files_are_read():
     assert "commonweight.seeds.Stream" in reached("net.supernet", PACKAGE)
 
 
+def names_in(path: Path) -> set[str]:
+    """First words of all that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {imported.split(".")[0] for imported in imports("", tree, frozenset())}
+
+
+def test_the_oracle_knows_neither_commonweight_nor_the_benchmarks():
+    """The plain opponent would agree with an error that it had from commonweight."""
+    root = SOURCE.parents[1]
+    assert names_in(root / "src/plain/opponent.py") == {"collections", "dataclasses", "functools", "torch"}
+    benchmarks = {path.stem for path in (root / "benchmarks").glob("*.py")}
+    for path in (root / "tests/oracle.py", *(root / "src/plain").glob("*.py")):
+        assert not names_in(path) & benchmarks, path
+
+
 def house(**files: str) -> dict[str, ast.Module]:
     """A small package: module name, with `__` for a dot, → text."""
     folders = {"", *(name.partition("__")[0] for name in files if "__" in name)}

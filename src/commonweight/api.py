@@ -27,10 +27,9 @@ from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
+from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
 from commonweight.study.store import Store, write_whole
 from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
-
-STUDY_FILE = "study.json"
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,20 @@ def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None 
     Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
     """
     named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
-    setting = settle(study)
+    return _toward(targets, settle(study), Path(out or Path("results") / study.name))
+
+
+def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
+    """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
+
+    Raises as `programme` does, and what `read_settled` raises.
+    """
+    return _toward(tuple(targets), read_settled(Path(out)), Path(out))
+
+
+def _toward(targets: tuple[str, ...], setting: Setting, out: Path) -> Programme:
     chosen, refused = artefacts(targets, setting)
-    return Programme(setting, chosen, refused, needed(chosen, setting), Store(out or Path("results") / study.name))
+    return Programme(setting, chosen, refused, needed(chosen, setting), Store(out))
 
 
 def run(
@@ -151,7 +161,7 @@ def run(
 
 def train_missing(work: Programme, missing: Plan, executor: Executor, observe: Callable[[Event], None]) -> None:
     """Do the plan's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
-    write_whole(work.store.out / STUDY_FILE, f"{work.setting.study.model_dump_json(indent=1)}\n".encode())
+    write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
     for event in _events(work, missing, executor, failed):
         path = work.store.out / "failed" / f"{event.job.id}.txt"

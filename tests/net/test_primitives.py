@@ -3,7 +3,6 @@
 import importlib
 
 import numpy as np
-import opponent
 import oracle
 import pytest
 import torch
@@ -13,6 +12,7 @@ from commonweight.errors import UsageError
 from commonweight.net import Conv, UnitShape, primitive, primitive_names, register_primitive
 from commonweight.sharing import share_all
 from commonweight.space import PAPER_PRIMITIVES, SearchSpace
+from plain import opponent
 
 EVERY = tuple(opponent.PRIMITIVES)
 registry = importlib.import_module("commonweight.net.primitives")  # `primitives` the module, not a name of its package

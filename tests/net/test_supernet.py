@@ -3,7 +3,6 @@
 import itertools
 
 import numpy as np
-import opponent
 import oracle
 import pytest
 import torch
@@ -14,6 +13,7 @@ from commonweight.net import Combine, NetShape, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all, share_none, share_prefix
 from commonweight.space import SearchSpace
+from plain import opponent
 
 PAPER = SearchSpace()
 CHILDREN = tuple(PAPER.children())

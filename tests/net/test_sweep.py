@@ -3,7 +3,6 @@
 import importlib
 from collections import defaultdict
 
-import opponent
 import oracle
 import pytest
 import torch
@@ -13,6 +12,7 @@ from commonweight.net import Combine, Precision, sweep
 from commonweight.net.sweep import in_common
 from commonweight.sharing import Place, share_all, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
+from plain import opponent
 
 sweeping = importlib.import_module("commonweight.net.sweep")  # the module; the package's `sweep` is the function
 PAPER = SearchSpace()

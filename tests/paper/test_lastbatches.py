@@ -101,6 +101,7 @@ def test_figure_8_against_scipy(seed):
         for i in range(3)
     }
     assert [series.name for series in curves.series] == list(expected)
+    assert [series.family for series in curves.series] == ["BN momentum 0.1"] * 3 + ["BN momentum 0.9"] * 3
     for series in curves.series:
         assert series.at.tolist() == list(range(1, 17))
         assert series.values == pytest.approx(expected[series.name])

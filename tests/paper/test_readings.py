@@ -82,6 +82,7 @@ def test_curves_are_the_rows_over_their_passes():
     fixed, shuffled, curves = readings_artefact(make())
     names = ("mean", "median", "maximum", "last moment", "just after training")
     assert [series.name for series in curves.series] == [f"{n} ({o})" for o in ("fixed", "shuffled") for n in names]
+    assert [series.family for series in curves.series] == [*names, *names]
     assert curves.log_x
     for table, drawn in ((fixed, curves.series[:5]), (shuffled, curves.series[5:])):
         value = {row.name: row.numbers[1].value for row in table.rows}

@@ -63,9 +63,11 @@ def survival_curves(name="insight-1-curves"):
     series = []
     for top in (1, 3, 5, 10):
         values = 1 - at ** (top / 2 + 1)
-        series.append(Series(f"top {top}, epochs of one instance", at, values, low=values - 0.1, high=values + 0.05))
+        label, low, high = f"top {top}, epochs of one instance", values - 0.1, values + 0.05
+        series.append(Series(label, at, values, low=low, high=high, family=f"top {top}"))
     for top in (1, 3, 5, 10):
-        series.append(Series(f"top {top}, all instances", at, 1 - at ** (top + 2), dotted=True))
+        label = f"top {top}, all instances"
+        series.append(Series(label, at, 1 - at ** (top + 2), dotted=True, family=f"top {top}"))
     series.append(Series("by chance", at, 1 - at))
     return Curves(name, "Pruning", "share of children dropped", "share of the true top n kept", tuple(series), ("N.",))
 
@@ -76,10 +78,12 @@ def reading_curves(name="readings-curves"):
     for place, order in enumerate(("fixed", "shuffled")):
         for turn, statistic in enumerate(("mean", "median", "maximum")):
             values = 0.45 + 0.03 * np.log2(at) + 0.03 * turn - 0.08 * place
-            series.append(Series(f"{statistic} ({order})", at, values, low=values - 0.06, high=values + 0.05))
+            label, low, high = f"{statistic} ({order})", values - 0.06, values + 0.05
+            series.append(Series(label, at, values, low=low, high=high, family=statistic))
         for turn, reading in enumerate(("last moment", "just after training")):
             value = np.array([0.4 + 0.1 * turn - 0.08 * place])
-            series.append(Series(f"{reading} ({order})", np.ones(1), value, low=value - 0.08, high=value + 0.08))
+            label, low, high = f"{reading} ({order})", value - 0.08, value + 0.08
+            series.append(Series(label, np.ones(1), value, low=low, high=high, family=reading))
     return Curves(name, "Readings", "validation passes per child", "GT-Tau", tuple(series), ("N.",), log_x=True)
 
 
@@ -87,8 +91,8 @@ def crowd(name="figure-8", instances=10, points=128):
     """Two families of many curves."""
     rng, at = np.random.default_rng(4), np.arange(900, 900 + points)
     series = [
-        Series(f"BN momentum {momentum}, instance {number}", at, level + rng.normal(0, spread, points))
-        for momentum, level, spread in ((0.1, 0.4, 0.04), (0.9, 0.3, 0.1))
+        Series(f"{family}, instance {number}", at, level + rng.normal(0, spread, points), family=family)
+        for family, level, spread in (("BN momentum 0.1", 0.4, 0.04), ("BN momentum 0.9", 0.3, 0.1))
         for number in range(instances)
     ]
     return Curves(name, "GT-Tau by BN momentum", "mini-batch", "GT-Tau", tuple(series), ())

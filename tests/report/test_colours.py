@@ -5,10 +5,10 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves, two_lines
+from report.made_up import boxes, children_curves, crowd, programme, reading_curves, survival_curves, two_lines
 
 from commonweight.paper import Curves, Series
-from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.report.colours import OKABE_ITO, box_colours, child_colours, few_children, looks, rank_colours
 
 
 def lightness(colour):
@@ -62,6 +62,49 @@ def test_a_crowd_is_one_line_of_the_legend():
     assert {look.label for look in found} == {"BN momentum 0.1 (10 curves)", "BN momentum 0.9 (10 curves)"}
     assert len({look.colour for look in found}) == 2
     assert {look.dash for look in found} == {0}
+
+
+TOPS, ORDERS = ("top 1", "top 3", "top 5", "top 10"), ("fixed", "shuffled")
+STATISTICS = ("mean", "median", "maximum", "last moment", "just after training")
+FINE_TUNED = {"shared": (0, 0, False), "fine-tuned": (1, None, False)}
+WHOLE_REPORT = {  # text in the legend: (number of the colour, dash, whether it is a crowd's), as when names were cut
+    "figure-4c": FINE_TUNED,
+    "figure-4d": FINE_TUNED,
+    "insight-2-curves": FINE_TUNED,
+    "figure-8": {"BN momentum 0.1 (10 curves)": (0, 0, True), "BN momentum 0.9 (10 curves)": (1, 0, True)},
+    "insight-1-curves": {
+        **{f"{top}, epochs of one instance": (colour, 0, False) for colour, top in enumerate(TOPS)},
+        **{f"{top}, all instances": (colour, None, False) for colour, top in enumerate(TOPS)},
+        "by chance": (4, 0, False),
+    },
+    "readings-curves": {
+        f"{statistic} ({order})": (colour, dash, False)
+        for dash, order in enumerate(ORDERS)
+        for colour, statistic in enumerate(STATISTICS)
+    },
+}
+
+
+def test_every_curve_of_a_whole_report_looks_as_ever():
+    drawn = [made for made in programme() if isinstance(made, Curves) and not made.children]
+    assert {made.name for made in drawn} == WHOLE_REPORT.keys()
+    for made in drawn:
+        found = {look.label: (OKABE_ITO.index(look.colour), look.dash, look.crowd) for look in looks(made)}
+        assert found == WHOLE_REPORT[made.name]
+
+
+@pytest.mark.parametrize("name", ["alike, {}", "alike ({})", "alike {}"])
+def test_a_family_is_what_the_series_says_and_not_what_its_name_looks_like(name):
+    at = np.arange(2)
+    names = [name.format(number) for number in range(5)]
+    alone, alike = (
+        looks(Curves("f", "t", "x", "y", tuple(Series(one, at, at, family=family) for one in names), ()))
+        for family in (None, "of five")
+    )
+    assert [(look.label, look.colour, look.crowd) for look in alone] == [
+        (name, colour, False) for name, colour in zip(names, OKABE_ITO, strict=False)
+    ]
+    assert {(look.label, look.colour, look.crowd) for look in alike} == {("of five (5 curves)", OKABE_ITO[0], True)}
 
 
 def test_many_names_without_families():

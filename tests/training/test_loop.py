@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-import opponent
 import oracle
 import pytest
 import torch
@@ -29,6 +28,7 @@ from commonweight.training import (
     train,
     train_step,
 )
+from plain import opponent
 
 PAPER = SearchSpace()
 CHILDREN = tuple(PAPER.children())

@@ -25,6 +25,7 @@ from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, Inline, Local
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.planning import Plan, record_bytes
+from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, check_native, resolve_device
 
@@ -196,7 +197,7 @@ def ls(
 ) -> None:
     """List the shipped studies, and the studies that have results below a folder."""
     shipped = {name: load_study(name).about for name in shipped_studies()}
-    studies = [out / api.STUDY_FILE, *sorted(out.glob(f"*/{api.STUDY_FILE}"))]
+    studies = [out / STUDY_FILE, *sorted(out.glob(f"*/{STUDY_FILE}"))]
     found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
     if as_json:
         print_json({"shipped": shipped, "results": found})
@@ -255,7 +256,7 @@ def info(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: **commonweight check --out results/quick**")
 def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results.")], as_json: Json = False) -> None:
-    """Verify the checksum of every stored file; exit code 4 if one does not agree."""
+    """Verify the checksum of every stored file, and that their study is there; exit code 4 if a file is damaged."""
     store = Store(out)
     if not store.jobs.is_dir():
         raise ResultMissing(f"no results in {out}: expected a folder {store.jobs}; name the folder given to run --out")
@@ -274,6 +275,7 @@ def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results
         print_text(f"{whole} jobs whole, {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(DAMAGED)
+    read_settled(out)
 
 
 @app.command(epilog="Example: **commonweight report --out results/quick**")
@@ -365,10 +367,7 @@ def _is_target(word: str) -> bool:
 def _stored(out: Path | None, targets: list[str]) -> api.Programme:
     if out is None:
         raise UsageError("where are the results? name their folder with --out")
-    path = out / api.STUDY_FILE
-    if not path.is_file():
-        raise ResultMissing(f"no study in {out}: expected {path}; name the folder given to run --out")
-    return api.programme(load_study(path), targets, out)
+    return api.stored(out, targets)
 
 
 @contextmanager

@@ -22,8 +22,9 @@ class Identity:
 class Series:
     """One curve; `values` `[point]` over `at` `[point]`.
 
-    `marked` `[point]` (bool) are points with a diamond: the child was just trained. `dotted` is fine-tuning. `low` and
-    `high` `[point]` are a confidence band.
+    The members of a `family` share a colour and differ in their dashes, as "mean (fixed)" and "mean (shuffled)" of the
+    family "mean"; a curve that names none is a family of its own. `marked` `[point]` (bool) are points with a diamond: the
+    child was just trained. `dotted` is fine-tuning. `low` and `high` `[point]` are a confidence band.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Series:
     dotted: bool = False
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    family: str | None = None
 
 
 def band_of(intervals: Sequence[Interval | None]) -> tuple[np.ndarray | None, np.ndarray | None]:

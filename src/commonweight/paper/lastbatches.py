@@ -57,8 +57,9 @@ def figure_8(evidence: Evidence) -> tuple[Curves]:
     series = []
     for momentum in BN_MOMENTA:
         window = evidence.window(f"bn-{momentum}", batches)
+        family = f"BN momentum {momentum}"
         for number, taus in enumerate(gt_tau(window.accuracy, evidence.ground_truth)):
-            series.append(Series(f"BN momentum {momentum}, instance {number}", window.step, taus))
+            series.append(Series(f"{family}, instance {number}", window.step, taus, family=family))
     title = f"GT-Tau over the last {batches} mini-batches, by BN momentum"
     return (Curves("figure-8", title, "mini-batch", "GT-Tau", tuple(series), ()),)
 

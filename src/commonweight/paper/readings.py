@@ -83,7 +83,7 @@ def reading_series(ways: Sequence[Reading], rows: Sequence[Row], suffix: str = "
     for family, members in sorted(families.items(), key=lambda item: len(item[1]) == 1):
         low, high = band_of([gt.interval for _, gt in members])
         passes, taus = np.array([[way.passes, gt.value] for way, gt in members]).T
-        series.append(Series(f"{family}{suffix}", passes, taus, low=low, high=high))
+        series.append(Series(f"{family}{suffix}", passes, taus, low=low, high=high, family=family))
     return series
 
 

@@ -1,6 +1,5 @@
 """Who has which colour and line, in static and interactive figures alike."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +56,7 @@ class Look:
 
 
 def looks(curves: Curves) -> list[Look]:
-    """The look of each curve: colour is its family, dashes tell few members of it apart.
-
-    'a, one' and 'a, two' are of the family 'a', as are 'a (one)' and 'a (two)'.
-    """
+    """The look of each curve: colour is its family, dashes tell few members of it apart."""
     families: dict[str, list[Series]] = {}
     for series in curves.series:
         families.setdefault(_family(series), []).append(series)
@@ -77,7 +73,7 @@ def looks(curves: Curves) -> list[Look]:
 
 
 def _family(series: Series) -> str:
-    return re.sub(r"(, [^,]*| \([^()]*\))$", "", series.name)
+    return series.name if series.family is None else series.family
 
 
 def _ranks(curves: Curves) -> list[int]:

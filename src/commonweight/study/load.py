@@ -14,6 +14,8 @@ from commonweight.errors import StudyError, nearest
 from commonweight.study.schema import Study
 
 SHIPPED = resources.files("commonweight.study") / "shipped"
+SETTLED = "settled"
+"""The section of a results folder's `study.json` that is not the study's; see `settled.py`."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -45,7 +47,21 @@ def shipped_studies() -> tuple[str, ...]:
 def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Study:
     """The study of this shipped name or YAML file, with overrides `{"training.epochs": 3}` or `["training.epochs=3"]`.
 
-    Raises `StudyError` with one line for a missing file, bad YAML, or any value that a study does not allow.
+    What a results folder's `study.json` says of images is left out: the study may have others now. Raises `StudyError`
+    with one line for a missing file, bad YAML, or any value that a study does not allow.
+    """
+    where, content = read_content(source)
+    content.pop(SETTLED, None)
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_split, overrides)
+    for key, value in pairs:
+        _put(content, key, value)
+    return study_of(where, content)
+
+
+def read_content(source: str | Path) -> tuple[str, dict[str, Any]]:
+    """What errors call this shipped study or YAML file, and its keys and values, not yet checked.
+
+    Raises `StudyError` with one line for a missing file and bad YAML.
     """
     where, text = _read(source)
     try:
@@ -56,9 +72,11 @@ def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] 
         raise StudyError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
     if not isinstance(content, dict):
         raise StudyError(f"{where}: expected a mapping of keys such as 'name' and 'data', got {type(content).__name__}")
-    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_split, overrides)
-    for key, value in pairs:
-        _put(content, key, value)
+    return where, content
+
+
+def study_of(where: str, content: Mapping[str, Any]) -> Study:
+    """The study of these keys and values; raises `StudyError` with one line for a value that a study does not allow."""
     try:
         return Study.model_validate(content)
     except ValidationError as error:

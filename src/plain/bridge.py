@@ -6,12 +6,12 @@ dimension.
 
 from collections.abc import Iterator
 
-import opponent
 import torch
 from torch import Tensor, nn
 
 from commonweight.net import Combine, Conv, Head, Norm, SuperNet
 from commonweight.space import Child
+from plain import opponent
 
 PLAIN_LAYERS: dict[type[nn.Module], type[nn.Module]] = {Conv: nn.Conv2d, Norm: nn.BatchNorm2d, Head: nn.Linear}
 

@@ -1,0 +1,129 @@
+"""`study.json`: what a run writes is what a report reads, with no image in sight."""
+
+import json
+
+import pytest
+from tiny import tiny_study, write_idx_folder
+
+from commonweight.errors import ResultMissing, StoreError, StudyError
+from commonweight.study.experiments import Setting, settle
+from commonweight.study.load import load_study
+from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
+
+GONE = {"name": "images", "path": "/nowhere/ünï 'codé'", "resize": 7, "augment": {"padding": 2, "flip": True}}
+
+
+def setting(**overrides):
+    """A setting whose images do not exist: whoever looks for them fails."""
+    return Setting(tiny_study(**({"data": GONE} | overrides)), "f" * 64, (7, 9), 128, 20, 30)
+
+
+def changed(out, change):
+    """The folder after `change` was made to what its study.json holds."""
+    write_settled(setting(), out)
+    content = json.loads((out / STUDY_FILE).read_text(encoding="utf-8"))
+    change(content)
+    (out / STUDY_FILE).write_text(json.dumps(content), encoding="utf-8")
+    return out
+
+
+@pytest.mark.parametrize(
+    "overrides", [{}, {"training__lr_min": 1e-07, "about": "ünï: # and more"}, {"net__combine": "sum"}]
+)
+def test_what_is_written_is_read(tmp_path, overrides):
+    some = setting(**overrides)
+    write_settled(some, tmp_path / "out")
+    assert read_settled(tmp_path / "out") == some
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [STUDY_FILE]
+
+
+def test_a_later_one_takes_the_place_of_an_earlier_one(tmp_path):
+    write_settled(setting(), tmp_path)
+    write_settled(setting(seed=2), tmp_path)
+    assert read_settled(tmp_path) == setting(seed=2)
+
+
+def test_the_file_is_the_resolved_study_and_what_was_found(tmp_path):
+    write_settled(setting(), tmp_path)
+    content = json.loads((tmp_path / STUDY_FILE).read_text(encoding="utf-8"))
+    found = content.pop("settled")
+    assert content == setting().study.model_dump(mode="json")
+    assert found.pop("data") == content["data"]
+    assert found == {
+        "fingerprint": "f" * 64,
+        "image_size": [7, 9],
+        "train_images": 128,
+        "sweep_images": 20,
+        "judge_images": 30,
+    }
+
+
+def test_it_is_a_study_file_too_whose_images_are_looked_at_anew(tmp_path):
+    data = {"name": "idx", "path": str(write_idx_folder(tmp_path / "data"))}
+    before = settle(tiny_study(data=data))
+    write_settled(before, tmp_path)
+    study = load_study(tmp_path / STUDY_FILE)
+    assert study == before.study
+    write_idx_folder(tmp_path / "data", seed=1)
+    assert settle(study).fingerprint != before.fingerprint == read_settled(tmp_path).fingerprint
+    assert load_study(tmp_path / STUDY_FILE, {"data.resize": 3}).data.resize == 3
+    with pytest.raises(StudyError, match="unknown key 'settled'"):
+        load_study(tmp_path / STUDY_FILE, ["settled.train_images=3"])
+
+
+def test_no_study_at_all(tmp_path):
+    with pytest.raises(
+        ResultMissing, match=r"^no study in .*: expected .*/study\.json; name the folder given to run --out$"
+    ):
+        read_settled(tmp_path)
+
+
+DAMAGES = {
+    "of an older version": (lambda content: content.pop("settled"), ResultMissing, "got no section 'settled'"),
+    "a count is gone": (
+        lambda content: content["settled"].pop("sweep_images"),
+        StoreError,
+        "settled.sweep_images is not",
+    ),
+    "a count of 0": (
+        lambda content: content["settled"].update(train_images=0),
+        StoreError,
+        "settled.train_images is not what a run wrote",
+    ),
+    "one side of the images": (
+        lambda content: content["settled"].update(image_size=[7]),
+        StoreError,
+        "settled.image_size.1 is not",
+    ),
+    "more than was written": (lambda content: content["settled"].update(x=1), StoreError, "settled.x is not"),
+    "no section": (lambda content: content.update(settled=3), StoreError, "settled is not what a run wrote"),
+    "other images": (
+        lambda content: content["data"].update(resize=5),
+        StoreError,
+        "the section 'data' was changed after its images were looked at",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_cannot_be_relied_on_is_one_line_with_the_remedy(tmp_path, name):
+    change, kind, message = DAMAGES[name]
+    with pytest.raises(kind) as caught:
+        read_settled(changed(tmp_path, change))
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(f"{tmp_path}/study.json: ")
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(
+        "; give the run command once more, which writes it and trains nothing that is stored"
+    )
+    assert "\n" not in str(caught.value)
+    write_settled(setting(), tmp_path)  # the remedy
+    assert read_settled(tmp_path) == setting()
+
+
+def test_an_invalid_study_is_told_as_everywhere(tmp_path):
+    with pytest.raises(StudyError, match=r"/study\.json: training\.epochs: got 0; "):
+        read_settled(changed(tmp_path, lambda content: content["training"].update(epochs=0)))
+    (tmp_path / STUDY_FILE).write_text('{"name": ', encoding="utf-8")
+    with pytest.raises(StudyError, match=r"/study\.json.*: not valid YAML"):
+        read_settled(tmp_path)
