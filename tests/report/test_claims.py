@@ -32,6 +32,8 @@ def test_words():
     ]
     assert [outcome(Check("", SURE, "", 1, verdict)) for verdict in Verdict] == words
     assert outcome(Check("", SURE, "", 1, Verdict.UNDECIDED, enough=23)) == "undecided; about 23 would do"
+    assert outcome(Check("", SURE, "", 1, Verdict.UNDECIDED, enough=1000)) == "undecided; about 1000 would do"
+    assert outcome(Check("", SURE, "", 1, Verdict.UNDECIDED, enough=1001)) == "undecided; more than 1000 would do"
     assert outcome(Check("", Number(1), "", 2, Verdict.UNDECIDED)) == "undecided; too few instances for an interval"
     assert tally(claims()) == "Of 4 claims: 1 supported, 1 against, 1 undecided, 1 not measured."
 

@@ -19,6 +19,7 @@ STYLES = {
     Verdict.NOT_MEASURED: "yellow",
 }
 HEADER = ("check", "here", "expected", "instances", "outcome")
+MOST_INSTANCES = 1000  # that are worth a number
 
 
 def to_markdown(claims: Claims) -> str:
@@ -87,7 +88,7 @@ def why(claim: Claim) -> str:
         return ""
     if claim.enough is None:
         return "Undecided: from this data it is not known how many instances would decide it."
-    return f"Undecided: about {claim.enough} instances would decide it if the truth is what was found (80 % power)."
+    return f"Undecided: {_about(claim.enough)} instances would decide it if the truth is what was found (80 % power)."
 
 
 def outcome(check: Check) -> str:
@@ -96,7 +97,12 @@ def outcome(check: Check) -> str:
         return check.verdict.value
     if check.statistic.interval is None:
         return f"{check.verdict.value}; too few instances for an interval"
-    return f"{check.verdict.value}; about {check.enough} would do" if check.enough else check.verdict.value
+    return f"{check.verdict.value}; {_about(check.enough)} would do" if check.enough else check.verdict.value
+
+
+def _about(instances: int) -> str:
+    """A number of instances; one that nobody can train says no more than that the value found lies beside its border."""
+    return f"about {instances}" if instances <= MOST_INSTANCES else f"more than {MOST_INSTANCES}"
 
 
 def cells(check: Check, break_with: str = " ") -> tuple[str, ...]:
