@@ -1,7 +1,20 @@
 """Executors: where jobs run. One contract, held by one test suite, for all of them."""
 
-from commonweight.study.executors.contract import Advanced, Event, Executor, Failed, Finished, Started, Task
+from commonweight.study.executors.agenda import Agenda
+from commonweight.study.executors.contract import Advanced, Event, Executor, Factory, Failed, Finished, Started, Task
 from commonweight.study.executors.inline import Inline
 from commonweight.study.executors.local import Local
 
-__all__ = ["Advanced", "Event", "Executor", "Failed", "Finished", "Inline", "Local", "Started", "Task"]
+__all__ = [
+    "Advanced",
+    "Agenda",
+    "Event",
+    "Executor",
+    "Factory",
+    "Failed",
+    "Finished",
+    "Inline",
+    "Local",
+    "Started",
+    "Task",
+]

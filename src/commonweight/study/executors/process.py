@@ -18,14 +18,15 @@ from commonweight.study.work import Runtime, Workers
 
 def encode_task(task: Task) -> str:
     """The task as one line."""
-    parts = {"job": task.job.model_dump(mode="json"), "data": task.data.model_dump(mode="json"), "out": str(task.out)}
-    return json.dumps(parts)
+    job, data = (part.model_dump(mode="json") for part in (task.job, task.data))
+    return json.dumps({"job": job, "data": data, "out": str(task.out), "after": task.after})
 
 
 def decode_task(line: str) -> Task:
     """The task that `encode_task` wrote."""
     parts = json.loads(line)
-    return Task(Job.model_validate(parts["job"]), DataSpec.model_validate(parts["data"]), Path(parts["out"]))
+    job, data = Job.model_validate(parts["job"]), DataSpec.model_validate(parts["data"])
+    return Task(job, data, Path(parts["out"]), tuple(parts["after"]))
 
 
 def encode_event(event: Event) -> str:
