@@ -34,6 +34,7 @@ from commonweight.errors import (
 from commonweight.net import find_library, register_primitive
 from commonweight.paper import ARTEFACTS
 from commonweight.report import progress
+from commonweight.study.executors.local import cores
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
 
@@ -290,6 +291,19 @@ def test_plan_before_and_after(whole, tmp_path):
     assert f"{JOBS} done, 0 damaged, 0 to train: about 0 s with 3 worker processes, about 0.0 MB" in result.stdout
 
 
+def test_plan_is_for_the_executor_that_run_would_take(whole):
+    words = ["plan", "smoke", *TARGETS, "--out", whole[0], *SETS]
+    for more, told in (
+        (("--workers", 0), "no"),
+        (("--executor", "inline"), "no"),
+        (("--executor", "inline", "--workers", 0), "no"),
+        (("--executor", "local", "--workers", 1), "1"),
+        (("--workers", 7), "7"),
+        ((), str(cores())),
+    ):
+        assert f"with {told} worker processes, " in call(*words, *more).stdout
+
+
 def test_plan_as_json(copy):
     store = Store(copy)
     first, second = list(store.ids())[:2]
@@ -441,6 +455,15 @@ MISTAKES = {
     ),
     ("run", "smoke", "--set", "training.epoch=3"): (2, "did you mean 'epochs'?"),
     ("run", "smoke", "--set", "training.epochs"): (2, "expected key=value, for example training.epochs=3"),
+    ("run", "smoke", "--executor", "loca"): (
+        2,
+        "error: unknown executor 'loca'; known are inline, local; did you mean",
+    ),
+    ("run", "smoke", "--executor", "local", "--workers", "0"): (2, "error: 0 workers; expected at least 1 ("),
+    ("plan", "smoke", "--executor", "inline", "--workers", "2"): (
+        2,
+        "error: 2 workers for the executor inline, which has",
+    ),
     ("run", "smoke", "--device", "gpu"): (2, "error: device 'gpu'; expected auto, cpu, cuda or cuda:n"),
     ("run", "smoke", "--set", "data.resize=15"): (2, "error: data.resize: got 15; data 'fashion14' allows 1 … 14"),
     ("run", "smoke", "--set", "data.train_images=10001"): (

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from study import contributed
 from tiny import PAIR, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
@@ -23,7 +24,7 @@ from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 from commonweight.training import ChildOrder
 
-EXECUTORS = {"inline": Inline(), "local": Local(2)}
+EXECUTORS = {"inline": Inline(), "local": Local(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
 
 
 @pytest.fixture(params=EXECUTORS)
