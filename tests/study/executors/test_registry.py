@@ -1,21 +1,18 @@
 """Executors by name: commonweight's own and those of packages that are installed beside it."""
 
-import json
 import sys
 
 import pytest
+from cli.calling import SETS, call
 from study import contributed
-from tiny import TINY, record_files
-from typer.testing import CliRunner
+from tiny import record_files
 
-from commonweight.cli import app
 from commonweight.errors import UsageError
 from commonweight.study.executors import Inline, Local, executor_names, make_executor, registry
 from commonweight.study.executors.local import cores
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 
-SETS = [word for key, value in TINY.items() for word in ("--set", f"{key}={json.dumps(value)}")]
 RUNTIME = Runtime(threads=2, engine="reference")
 
 
@@ -59,7 +56,6 @@ def test_what_cannot_be_is_refused(name, workers, message):
 
 def test_one_that_an_installed_package_adds(site, tmp_path):
     """CONTRIBUTING's, from its name on the command line to the same bits."""
-    words = ["smoke", "figure-2", *SETS, "--out"]
     with pytest.raises(UsageError, match="unknown executor 'remote'"):
         make_executor("remote", RUNTIME)
     contributed.install(site)
@@ -67,8 +63,7 @@ def test_one_that_an_installed_package_adds(site, tmp_path):
     executor = make_executor("remote", RUNTIME, 5)
     assert (type(executor).__name__, executor.runtime, executor.workers) == ("Remote", RUNTIME, 0)
     for name in ("remote", "inline"):
-        result = CliRunner().invoke(app, ["run", *words, str(tmp_path / name), "--executor", name])
-        assert result.exit_code == 0, result.stderr
+        call("run", "smoke", "figure-2", *SETS, "--out", tmp_path / name, "--executor", name)
     files = record_files(Store(tmp_path / "remote"))
     assert len(files) == 11
     assert files == record_files(Store(tmp_path / "inline"))
