@@ -16,7 +16,7 @@ from tiny import PAIR, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
-from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, process
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, wire
 from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study
@@ -288,6 +288,7 @@ def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
     failed, lost = [event for event in events if isinstance(event, Failed)]
     assert (failed.job.id, lost.job.id) == (tasks[0].job.id, tasks[4].job.id)
     assert failed.reason == "its worker process was killed by signal 9"
+    assert failed.trace == "the process wrote nothing to standard error"
     assert lost.reason == f"job {tasks[0].job.id}, from which it starts, failed"
     assert set(Store(tmp_path).ids()) == {job.id for job in jobs[1:4]}
 
@@ -370,9 +371,9 @@ def test_no_workers_is_refused():
 
 def test_tasks_and_events_cross_the_pipe_as_one_line(setting):
     task = after(*tasks_of(setting, "some/where ünï")[:2])
-    assert process.decode_task(process.encode_task(task)) == task
+    assert wire.decode_task(wire.encode_task(task)) == task
     job = task.job
     for event in (Started(job), Advanced(job, 3, 9), Finished(job, 1.5), Failed(job, "why: 'ü'", "line 1\nline 2\n")):
-        line = process.encode_event(event)
+        line = wire.encode_event(event)
         assert "\n" not in line
-        assert process.decode_event(line, job) == event
+        assert wire.decode_event(line, job) == event

@@ -14,7 +14,7 @@ from typing import IO
 from commonweight.errors import UsageError
 from commonweight.study.executors.agenda import Agenda
 from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
-from commonweight.study.executors.process import decode_event, encode_task
+from commonweight.study.executors.wire import decode_event, encode_task
 from commonweight.study.jobs import Job
 from commonweight.study.work import Runtime
 
