@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 _SECTION = (
-    (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Another executor")[2]
+    (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Adding an executor")[2]
 )
 CODE, PROJECT = (re.findall(rf"^```{word}\n(.*?)^```", _SECTION, re.M | re.S)[0] for word in ("python", "toml"))
 

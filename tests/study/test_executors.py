@@ -85,10 +85,12 @@ def no_process_is_left():
 
 
 def snapshot_and_three_from_it(setting):
-    """Jobs of which the last three are children fine-tuned from the snapshot of the first."""
-    conditions = replace(setting.conditions, snapshots=(1,))
-    source = setting.experiment("x", "X", (setting.children,), [Member(0), Member(1)], conditions)
-    return [*source.jobs, *setting.finetuned("y", "Y", source, 1).jobs[:3]]
+    """Jobs of which the last three are children that go on alone from the snapshot of the first."""
+    shared = jobs_of(setting)[0].model_dump(mode="json")
+    source = Job.model_validate(shared | {"snapshots": [1]})
+    start = {"job": source.id, "epoch": 1}
+    alone = [Job.model_validate(shared | {"children": [name], "start": start}) for name in source.children[:3]]
+    return [source, *(job.normalised() for job in alone)]
 
 
 def after(task, *sources):
