@@ -1,7 +1,7 @@
 """A study from start to report in a few lines: what the command line does, for Python."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from commonweight.paper import (
 )
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
-from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Started, Task
+from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.experiments import Experiment, Setting, settle
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
@@ -163,7 +163,8 @@ def train_missing(work: Programme, missing: Plan, executor: Executor, observe: C
     """Do the plan's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
     write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
-    for event in _events(work, missing, executor, failed):
+    jobs, after = missing.missing, missing.after
+    for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
         path = work.store.out / "failed" / f"{event.job.id}.txt"
         if isinstance(event, Finished):
             path.unlink(missing_ok=True)
@@ -173,15 +174,4 @@ def train_missing(work: Programme, missing: Plan, executor: Executor, observe: C
         observe(event)
     if failed:
         first = next(iter(failed.values()))
-        raise JobFailed(f"{len(failed)} of {len(missing.missing)} jobs failed; the first: {first}")
-
-
-def _events(work: Programme, missing: Plan, executor: Executor, failed: Mapping[str, str]) -> Iterator[Event]:
-    """The executor's events, turn after turn; a job whose start has failed fails without being tried."""
-    for wave in missing.waves:
-        ready = [job for job in wave if job.start is None or job.start.job not in failed]
-        yield from executor.run([Task(job, work.setting.study.data, work.store.out) for job in ready])
-        for job in wave:
-            if job.start is not None and job.start.job in failed:
-                yield Started(job)
-                yield Failed(job, f"job {job.start.job}, from which it starts, failed", "")
+        raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")

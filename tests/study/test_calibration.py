@@ -223,7 +223,7 @@ def test_a_job_on_its_way_step_by_step():
         assert COST.sweeps(done) == sum(step < done for step in swept)
 
 
-def test_all_jobs_of_a_plan_turn_after_turn():
+def test_all_jobs_of_a_plan_one_after_its_source():
     first, second = make_job(snapshots=[1]), make_job(["111"])
     third = make_job(start={"job": first.id, "epoch": 1})
     seconds = {first.id: 3.0, second.id: 2.0, third.id: 4.0}
@@ -231,6 +231,8 @@ def test_all_jobs_of_a_plan_turn_after_turn():
     missing = Plan((), (first, second, third), {})
     assert found.seconds(missing, 1) == found.seconds(missing, 0) == 9
     assert found.seconds(missing, 2) == 3 + 4
+    slow = Estimate(found.costs | {second.id: Cost(1, (1,), 6.0, 0.0, 0.0)})
+    assert slow.seconds(missing, 2) == 3 + 4  # the third has not waited for the second
     assert found.seconds(Plan((first,), (third,), {}), 2) == 4
 
 

@@ -5,15 +5,18 @@ import re
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from study import contributed
 from tiny import PAIR, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
-from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, process
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, wire
 from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study
@@ -21,7 +24,7 @@ from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 from commonweight.training import ChildOrder
 
-EXECUTORS = {"inline": Inline(), "local": Local(2)}
+EXECUTORS = {"inline": Inline(), "local": Local(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -81,8 +84,21 @@ def no_process_is_left():
     assert set(processes()) <= before
 
 
+def snapshot_and_three_from_it(setting):
+    """Jobs of which the last three are children that go on alone from the snapshot of the first."""
+    shared = jobs_of(setting)[0].model_dump(mode="json")
+    source = Job.model_validate(shared | {"snapshots": [1]})
+    start = {"job": source.id, "epoch": 1}
+    alone = [Job.model_validate(shared | {"children": [name], "start": start}) for name in source.children[:3]]
+    return [source, *(job.normalised() for job in alone)]
+
+
+def after(task, *sources):
+    return replace(task, after=tuple(source.job.id for source in sources))
+
+
 def check_story(tasks, events):
-    """Every job ends exactly once, after its start, with whatever it advanced between; and jobs begin in order."""
+    """Every job ends exactly once, after its start, with whatever it advanced between; and after its sources."""
     stories = {task.job.id: [event for event in events if event.job.id == task.job.id] for task in tasks}
     assert sum(map(len, stories.values())) == len(events)
     for story in stories.values():
@@ -92,6 +108,9 @@ def check_story(tasks, events):
         done = [event.done for event in story[1:-1]]
         assert done == sorted(done)
         assert all(0 < event.done <= event.total == event.job.mini_batches for event in story[1:-1])
+    for task in tasks:
+        for source in task.after:
+            assert events.index(stories[source][-1]) < events.index(stories[task.job.id][0])
 
 
 def started(events):
@@ -150,16 +169,58 @@ def test_tasks_begin_in_the_order_given(executor, setting, tmp_path):
     wanted = [task.job.id for task in tasks]
     order = [wanted.index(job_id) for job_id in started(executor.run(tasks))]
     assert sorted(order) == list(range(8))
-    workers = 1 if isinstance(executor, Inline) else executor.workers
     for place, number in enumerate(
         order
     ):  # what stands before it has begun, or is another worker's that still wakes up
-        assert len(set(range(number)) - set(order[:place])) < workers
+        assert len(set(range(number)) - set(order[:place])) < max(1, executor.workers)
+
+
+def test_a_task_begins_when_what_it_comes_after_is_stored(executor, setting, tmp_path):
+    """A diamond, given from its end to its beginning, and one alone."""
+    a, b, c, d, alone = tasks_of(setting, tmp_path)[:5]
+    tasks = [after(d, b, c), after(c, a), after(b, a), a, alone]
+    sources, events = {task.job.id: task.after for task in tasks}, []
+    for event in executor.run(tasks):
+        events.append(event)
+        if isinstance(event, Started):
+            assert set(sources[event.job.id]) <= set(Store(tmp_path).ids())
+    check_story(tasks, events)
+    assert not [event for event in events if isinstance(event, Failed)]
+    if executor.workers < 2:
+        assert started(events) == [task.job.id for task in (a, c, b, d, alone)]
+
+
+def test_what_comes_after_a_failed_job_fails_untried_and_the_rest_is_done(executor, setting, tmp_path):
+    jobs = jobs_of(setting)
+    stranger = change(jobs[0], "images", fingerprint="0" * 64)
+    bad, good, lost, between, further, fine = tasks_of(setting, tmp_path, [stranger, *jobs[1:6]])
+    tasks = [after(further, between), after(between, good, lost), after(fine, good), after(lost, bad), good, bad]
+    events = list(executor.run(tasks))
+    check_story(tasks, events)
+    failed = {event.job.id: event for event in events if isinstance(event, Failed)}
+    assert failed.pop(bad.job.id).reason.startswith("DataError: ")
+    assert {job_id: (event.reason, event.trace) for job_id, event in failed.items()} == {
+        task.job.id: (f"job {source.job.id}, from which it starts, failed", "")
+        for task, source in ((lost, bad), (between, lost), (further, between))
+    }
+    assert not [event for event in events if isinstance(event, Advanced) and event.job.id in failed]
+    assert set(Store(tmp_path).ids()) == {good.job.id, fine.job.id}
+
+
+def test_tasks_that_can_have_no_order_are_refused(executor, setting, tmp_path):
+    first, second = tasks_of(setting, tmp_path)[:2]
+    for tasks in ([first, second, first], [after(first, second)], [after(first, second), after(second, first)]):
+        with pytest.raises(
+            UsageError, match=r"^jobs? \w{16}.*( two of the tasks| no job of this run| wait for each other)"
+        ):
+            list(executor.run(tasks))
+    assert not (tmp_path / "jobs").exists()
 
 
 def test_closing_keeps_what_is_finished_and_nothing_of_the_rest(executor, setting, tmp_path):
     jobs = jobs_of(setting)
     tasks = tasks_of(setting, tmp_path, [jobs[0], endless(jobs[1]), endless(jobs[2]), jobs[3]])
+    tasks[3] = after(tasks[3], tasks[0], tasks[1])
     events = executor.run(tasks)
     for event in events:
         if isinstance(event, Finished):
@@ -172,11 +233,13 @@ def test_closing_keeps_what_is_finished_and_nothing_of_the_rest(executor, settin
 
 def test_an_interrupt_passes_through_and_nothing_goes_on(executor, setting, tmp_path):
     jobs = jobs_of(setting)
-    tasks = tasks_of(setting, tmp_path, [jobs[0], endless(jobs[1]), endless(jobs[2])])
+    tasks = tasks_of(setting, tmp_path, [jobs[0], endless(jobs[1]), endless(jobs[2]), jobs[3]])
+    tasks[3] = after(tasks[3], tasks[1])
     ended, ctrl_c = [], threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         for event in executor.run(tasks):
             assert not isinstance(event, Failed)  # an interrupt is no failure of a job
+            assert event.job.id != jobs[3].id
             if isinstance(event, Finished):
                 ended.append(event)
             if isinstance(event, Advanced) and event.job.id != jobs[0].id and ended and not ctrl_c.ident:
@@ -198,10 +261,13 @@ def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(set
     }
     files = {}
     for name, (executor, step) in runs.items():
-        events = list(executor.run(tasks_of(setting, tmp_path / name)[::step]))
+        tasks = tasks_of(setting, tmp_path / name)
+        source, *tuned = tasks_of(setting, tmp_path / name, snapshot_and_three_from_it(setting))
+        tasks += [source, *(after(task, source) for task in tuned)]
+        events = list(executor.run(tasks[::step]))
         assert not [event for event in events if isinstance(event, Failed)]
         files[name] = record_files(Store(tmp_path / name))
-    assert len(files["inline"]) == 8
+    assert len(files["inline"]) == 8 + 4
     assert len(set(files["inline"].values())) > 4  # two children may have learnt nothing alike
     for name in runs:
         assert files[name] == files["inline"]
@@ -212,7 +278,8 @@ def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(set
 
 def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
     jobs = jobs_of(setting)
-    tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:4]])
+    tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:4], jobs[4]])
+    tasks[4] = after(tasks[4], tasks[0], tasks[1])
     before, events = set(processes()), []
     for event in Local(1).run(tasks):
         events.append(event)
@@ -220,9 +287,11 @@ def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
             (worker,) = set(processes()) - before
             os.kill(worker, signal.SIGKILL)
     check_story(tasks, events)
-    (failed,) = [event for event in events if isinstance(event, Failed)]
-    assert failed.job.id == tasks[0].job.id
+    failed, lost = [event for event in events if isinstance(event, Failed)]
+    assert (failed.job.id, lost.job.id) == (tasks[0].job.id, tasks[4].job.id)
     assert failed.reason == "its worker process was killed by signal 9"
+    assert failed.trace == "the process wrote nothing to standard error"
+    assert lost.reason == f"job {tasks[0].job.id}, from which it starts, failed"
     assert set(Store(tmp_path).ids()) == {job.id for job in jobs[1:4]}
 
 
@@ -256,6 +325,41 @@ def test_never_more_processes_than_tasks(setting, tmp_path):
     assert len(seen) == 1
 
 
+def test_nobody_waits_for_what_he_does_not_come_after(setting, tmp_path):
+    """Four that follow each other are done beside one that has no end, by two workers that stay the same."""
+    jobs = jobs_of(setting)
+    tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:5]])
+    tasks[2:] = [after(task, source) for source, task in pairwise(tasks[1:])]
+    before, seen, finished, deadline = set(processes()), set(), [], time.monotonic() + 60
+    events = Local(2).run(tasks)
+    for event in events:
+        assert time.monotonic() < deadline
+        seen |= set(processes()) - before
+        finished += [event.job.id] if isinstance(event, Finished) else []
+        if len(finished) == 4:
+            break
+    events.close()
+    assert finished == [job.id for job in jobs[1:5]]
+    assert len(seen) == 2
+
+
+def test_a_worker_that_dies_while_it_waits_is_no_failure(setting, tmp_path):
+    first, second, *rest = tasks_of(setting, tmp_path)[:5]
+    tasks = [first, second, *(after(task, first, second) for task in rest)]
+    before, seen, killed, events = set(processes()), set(), None, []
+    for event in Local(2).run(tasks):
+        events.append(event)
+        seen |= set(processes()) - before
+        if killed is None and [type(event) for event in events].count(Finished) == 2:  # now both wait
+            killed = min(seen)
+            os.kill(killed, signal.SIGKILL)
+            while killed in processes():
+                time.sleep(0.01)
+    check_story(tasks, events)
+    assert not [event for event in events if isinstance(event, Failed)]
+    assert len(seen) == 3
+
+
 def test_workers_have_the_runtimes_threads(setting, tmp_path):
     job = jobs_of(setting)[0]
     list(Local(1, Runtime(threads=2)).run(tasks_of(setting, tmp_path, [job])))
@@ -268,10 +372,10 @@ def test_no_workers_is_refused():
 
 
 def test_tasks_and_events_cross_the_pipe_as_one_line(setting):
-    task = tasks_of(setting, "some/where ünï")[0]
-    assert process.decode_task(process.encode_task(task)) == task
+    task = after(*tasks_of(setting, "some/where ünï")[:2])
+    assert wire.decode_task(wire.encode_task(task)) == task
     job = task.job
     for event in (Started(job), Advanced(job, 3, 9), Finished(job, 1.5), Failed(job, "why: 'ü'", "line 1\nline 2\n")):
-        line = process.encode_event(event)
+        line = wire.encode_event(event)
         assert "\n" not in line
-        assert process.decode_event(line, job) == event
+        assert wire.decode_event(line, job) == event

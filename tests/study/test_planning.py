@@ -1,4 +1,4 @@
-"""What is there, what is missing, and in which turns it is done."""
+"""What is there, what is missing, and what comes after what."""
 
 import itertools
 
@@ -58,46 +58,50 @@ def test_done_missing_and_damaged(setting, tmp_path):
     assert costs == sorted(costs, reverse=True)
 
 
-def test_a_job_comes_in_a_turn_after_the_one_from_whose_snapshot_it_starts(setting, tmp_path):
+def test_a_job_comes_after_the_one_from_whose_snapshot_it_starts(setting, tmp_path):
     experiments, store = experiments_of(setting, "insight-2"), Store(tmp_path)
     made = plan(experiments.values(), store)
-    first, second = made.waves
-    assert sorted(job.id for wave in made.waves for job in wave) == sorted(job.id for job in made.missing)
-    assert {job.start is None for job in first} == {True}
-    assert {job.start.job for job in second} == {job.id for job in experiments["seeds"].jobs}
-    assert len(second) == 8 * 2 * 3
-    for wave in made.waves:  # within a turn the costliest first
-        costs = [image_passes(job) for job in wave]
-        assert costs == sorted(costs, reverse=True)
+    assert list(made.after) == [job.id for job in made.missing]  # the costliest first
+    assert all(made.after[job.id] == () for job in made.missing if job.start is None)
+    sources = [sources for sources in made.after.values() if sources]
+    assert set(sources) == {(job.id,) for job in experiments["seeds"].jobs}
+    assert len(sources) == 8 * 2 * 3
 
 
-def test_turns_are_as_few_as_the_store_allows(setting, tmp_path):
+def test_a_job_comes_after_none_that_is_there(setting, tmp_path):
     experiments, store = experiments_of(setting, "insight-2"), Store(tmp_path)
     seeds = experiments["seeds"].jobs
     for job in seeds:
         store.write(job, Result(make_record(job)))
     made = plan(experiments.values(), store)
-    assert [set(wave) for wave in made.waves] == [set(made.missing)]  # all sources are there: one turn
+    assert set(made.after.values()) == {()}
+    assert made.after.keys() == {job.id for job in made.missing}
     flip_accuracy(store, seeds[1].id)  # one is to be made again: those that start from it wait, and nobody else
-    first, second = plan(experiments.values(), store).waves
-    assert {job.start.job for job in second} == {seeds[1].id}
-    assert {job.start and job.start.job for job in first} == {None, seeds[0].id, seeds[2].id}
+    made = plan(experiments.values(), store)
+    assert set(made.after.values()) == {(), (seeds[1].id,)}
+    assert {job.id for job in made.missing if made.after[job.id]} == {
+        job.id for job in made.missing if job.start and job.start.job == seeds[1].id
+    }
     for experiment in experiments.values():
         for job in experiment.jobs:
             store.write(job, Result(make_record(job)))
-    assert plan(experiments.values(), store).waves == ()
+    assert plan(experiments.values(), store).after == {}
 
 
-def test_turns_of_a_chain():
+def test_jobs_of_a_chain():
     """Jobs that start from each other, given in the wrong order."""
     first = make_job(snapshots=[1])
     second = make_job(start={"job": first.id, "epoch": 1}, snapshots=[1])
     third = make_job(start={"job": second.id, "epoch": 1})
     stranger = make_job(init=(5,), start={"job": "0" * 16, "epoch": 1})  # of a source that is not to be made
     made = Plan((), (third, stranger, second, first), {})
-    assert made.waves == ((stranger, first), (second,), (third,))
-    assert Plan((first,), (third, second), {}).waves == ((second,), (third,))
-    assert Plan((first,), (), {}).waves == ()
+    assert list(made.after.items()) == [
+        (third.id, (second.id,)),
+        (stranger.id, ()),
+        (second.id, (first.id,)),
+        (first.id, ()),
+    ]
+    assert Plan((first,), (third, second), {}).after == {third.id: (second.id,), second.id: ()}
 
 
 def test_image_passes_by_hand():
@@ -108,26 +112,57 @@ def test_image_passes_by_hand():
     assert image_passes(tuned) == pytest.approx(5 * 64 + (5 * 20 + 30) / 5)
 
 
-def slow_makespan(seconds, workers):
-    """Time step by step: whoever is free takes the next job."""
-    busy_until = [0] * workers
-    for job in seconds:
-        first = min(range(workers), key=lambda worker: busy_until[worker])
-        busy_until[first] += job
-    return max(busy_until)
+def slow_makespan(seconds, after, workers):
+    """Moment by moment, in whole seconds: whoever is free takes the first job whose sources are all over."""
+    waiting, running, over, now = list(after), {}, set(), 0
+    while waiting or running:
+        over |= {name for name, end in running.items() if end <= now}
+        running = {name: end for name, end in running.items() if end > now}
+        free = [name for name in waiting if set(after[name]) <= over]
+        for name in free[: max(1, workers) - len(running)]:
+            waiting.remove(name)
+            running[name] = now + seconds[name]
+        now += bool(running)
+    return now
 
 
-@given(st.lists(st.integers(0, 20), max_size=12), st.integers(1, 5))
-def test_makespan(seconds, workers):
-    assert makespan(seconds, workers) == slow_makespan(seconds, workers)
+@st.composite
+def jobs_in_any_order(draw):
+    """Seconds, sources and order of some jobs, called by numbers; each after some with lower ones."""
+    seconds = draw(st.lists(st.integers(1, 20), max_size=12))
+    after = [
+        draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set() for number in range(len(seconds))
+    ]
+    order = draw(st.permutations(range(len(seconds))))
+    return dict(enumerate(seconds)), {number: after[number] for number in order}
+
+
+@given(jobs_in_any_order(), st.integers(0, 5))
+def test_makespan(jobs, workers):
+    assert makespan(*jobs, workers) == slow_makespan(*jobs, workers)
+
+
+def alone(*seconds):
+    """Jobs that come after nothing."""
+    return dict(enumerate(seconds)), dict.fromkeys(range(len(seconds)), ())
 
 
 def test_makespan_by_hand():
-    assert makespan([], 3) == 0
-    assert makespan([4, 3, 2, 1], 2) == 5
-    assert makespan([1, 2, 3, 4], 2) == 6
-    assert makespan([1, 2, 3], 1) == makespan([1, 2, 3], 0) == 6  # no workers: this process
-    assert min(makespan(order, 2) for order in itertools.permutations([4, 3, 2, 1])) == 5
+    assert makespan({}, {}, 3) == 0
+    assert makespan(*alone(4, 3, 2, 1), 2) == 5
+    assert makespan(*alone(1, 2, 3, 4), 2) == 6
+    assert makespan(*alone(1, 2, 3), 1) == makespan(*alone(1, 2, 3), 0) == 6  # no workers: this process
+    assert min(makespan(*alone(*order), 2) for order in itertools.permutations([4, 3, 2, 1])) == 5
+    seconds, after = (
+        {"a": 1.0, "b": 2.0, "c": 2.0, "d": 1.0, "x": 5.0},
+        {"d": "bc", "c": "a", "b": "a", "a": "", "x": ""},
+    )
+    assert makespan(seconds, after, 1) == 11
+    assert makespan(seconds, after, 2) == 1 + 2 + 2 + 1  # x begins beside a; b, c and d follow each other
+    assert makespan(seconds, after, 3) == 5
+    # a and b end together: d and e, which stand first, begin then, and x waits for the first of them.
+    seconds, after = {"a": 1, "b": 1, "d": 1, "e": 1, "x": 3}, {"d": "b", "e": "b", "a": "", "b": "", "x": ""}
+    assert makespan(seconds, after, 2) == 1 + 1 + 3
 
 
 def test_record_bytes_is_within_a_fifth_of_the_files(tmp_path):

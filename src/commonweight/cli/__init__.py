@@ -1,6 +1,5 @@
 """The command line: words become objects, outcomes become exit codes."""
 
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,8 @@ from commonweight.paper.imported import judge
 from commonweight.report import preface
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
-from commonweight.study.executors import Executor, Inline, Local
+from commonweight.study.executors import Executor, make_executor
+from commonweight.study.executors.local import cores
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.planning import Plan, record_bytes
 from commonweight.study.settled import STUDY_FILE, read_settled
@@ -94,6 +94,15 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; 
 Workers = Annotated[
     int | None, typer.Option("--workers", min=0, help="Worker processes; default: one per core, one on a GPU; 0: none.")
 ]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="Where jobs run: inline (in this process), local (in worker processes), or one that an installed package "
+        "adds; default: inline with --workers 0, else local.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]
 Engine = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
 Overrides = Annotated[
@@ -108,15 +117,15 @@ def run(
     target: Targets = None,
     out: Out = None,
     workers: Workers = None,
+    executor_name: ExecutorName = None,
     device: Device = "auto",
     engine: Engine = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
-    runtime, processes = _runtime(device, engine, workers)
+    runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
-    executor: Executor = Local(processes, runtime) if processes else Inline(runtime)
     _say_refused(work)
     todo = work.plan()
     for reason in todo.damaged.values():
@@ -128,8 +137,10 @@ def run(
         for line in _about(found, runtime):
             say(line)
         if todo.missing:
-            say(f"about {clock(found.seconds(todo, processes))} with {processes or 'no'} worker processes")
-        with watch(todo, found, processes, errors()) as observe:
+            say(
+                f"about {clock(found.seconds(todo, executor.workers))} with {executor.workers or 'no'} worker processes"
+            )
+        with watch(todo, found, executor.workers, errors()) as observe:
             api.train_missing(work, todo, executor, observe)
     if agreement := work.precision_agreement():
         say(
@@ -147,17 +158,18 @@ def plan(
     target: Targets = None,
     out: Out = None,
     workers: Workers = None,
+    executor_name: ExecutorName = None,
     device: Device = "auto",
     engine: Engine = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Say which jobs the targets need, which exist, and what the rest will cost in time and disk."""
-    runtime, processes = _runtime(device, engine, workers)
+    runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     todo = work.plan()
     found = _estimate(work, todo, runtime)
-    seconds = found.seconds(todo, processes)
+    seconds = found.seconds(todo, executor.workers)
     size = sum(map(record_bytes, todo.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
@@ -187,7 +199,7 @@ def plan(
         print_text(line)
     print_text(
         f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
-        f"about {clock(seconds)} with {processes or 'no'} worker processes, about {size / 1e6:.1f} MB"
+        f"about {clock(seconds)} with {executor.workers or 'no'} worker processes, about {size / 1e6:.1f} MB"
     )
 
 
@@ -242,7 +254,7 @@ def info(as_json: Json = False) -> None:
         "commonweight": version("commonweight"),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "cores": _cores(),
+        "cores": cores(),
         "CUDA devices": torch.cuda.device_count(),
         "engine on a CPU": runs,
         "because": reason,
@@ -320,12 +332,13 @@ def main() -> None:
     app()
 
 
-def _runtime(device: str, engine: EngineChoice, workers: int | None) -> tuple[Runtime, int]:
+def _executor(device: str, engine: EngineChoice, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
+    """How and where the words say that jobs run; when no executor is named, whether workers are wanted decides."""
     check_native()
-    name = resolve_device(device)
-    return Runtime(device=name, engine=engine), (
-        1 if name.startswith("cuda") else _cores()
-    ) if workers is None else workers
+    runtime = Runtime(device=resolve_device(device), engine=engine)
+    if name is None:
+        name = "inline" if workers == 0 else "local"
+    return runtime, make_executor(name, runtime, workers)
 
 
 def _estimate(work: api.Programme, todo: Plan, runtime: Runtime) -> Estimate:
@@ -345,11 +358,6 @@ def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:
             f"through PyTorch, as the native part cannot run them: every child with {', '.join(found.through_pytorch)} "
             "(slower; the results say it of each child)"
         )
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _say_refused(work: api.Programme) -> None:

@@ -67,7 +67,7 @@ class Estimate:
 
     def seconds(self, missing: Plan, workers: int) -> float:
         """Until all missing jobs of the plan are done."""
-        return sum(makespan([self.costs[job.id].seconds for job in wave], workers) for wave in missing.waves)
+        return makespan({job.id: self.costs[job.id].seconds for job in missing.missing}, missing.after, workers)
 
 
 def estimate(jobs: Sequence[Job], worker: Worker) -> Estimate:

@@ -1,8 +1,9 @@
-"""Which jobs some experiments need, which of them the store has, and in which turns the others can be done."""
+"""Which jobs some experiments need, which of them the store has, and what the others come after."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from commonweight.errors import StoreError
 from commonweight.study.experiments import Experiment
@@ -28,16 +29,10 @@ class Plan:
         return self.done + self.missing
 
     @property
-    def waves(self) -> tuple[tuple[Job, ...], ...]:
-        """The missing jobs in turns: none starts from the snapshot of a job of its own turn or of a later one."""
-        waves: list[tuple[Job, ...]] = []
-        left = self.missing
-        while left:
-            names = {job.id for job in left}
-            waves.append(tuple(job for job in left if job.start is None or job.start.job not in names))
-            ready = set(waves[-1])
-            left = tuple(job for job in left if job not in ready)
-        return tuple(waves)
+    def after(self) -> dict[str, tuple[str, ...]]:
+        """The ids of the missing jobs, in their order, each with those of the missing jobs from which it starts."""
+        names = {job.id for job in self.missing}
+        return {job.id: (job.start.job,) if job.start and job.start.job in names else () for job in self.missing}
 
 
 def plan(experiments: Iterable[Experiment], store: Store) -> Plan:
@@ -67,9 +62,24 @@ def record_bytes(job: Job) -> int:
     return 8 * numbers + len(job.model_dump_json(indent=1)) + 900  # header, how it ran, and checksums
 
 
-def makespan(seconds: Sequence[float], workers: int) -> float:
-    """Time until all jobs are done when `workers` take them in the order given."""
-    free = [0.0] * max(1, workers)
-    for each in seconds:
-        heapq.heappush(free, heapq.heappop(free) + each)
-    return max(free)
+def makespan(seconds: Mapping[str, float], after: Mapping[str, Collection[str]], workers: int) -> float:
+    """Time until all jobs of `after` are done, each when those that it names are.
+
+    Whoever of the `workers` is free, at least one, takes of the jobs that may begin the first in the order of `after`.
+    """
+    place = {name: number for number, name in enumerate(after)}
+    waiting = TopologicalSorter(after)
+    waiting.prepare()
+    ready: list[tuple[int, str]] = []
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting.is_active():
+        for name in waiting.get_ready():
+            heapq.heappush(ready, (place[name], name))
+        while ready and len(running) < max(1, workers):
+            _, name = heapq.heappop(ready)
+            heapq.heappush(running, (now + seconds[name], name))
+        now = running[0][0]
+        while running and running[0][0] == now:
+            waiting.done(heapq.heappop(running)[1])
+    return now

@@ -12,8 +12,10 @@ from threading import Thread
 from typing import IO
 
 from commonweight.errors import UsageError
+from commonweight.study.executors.agenda import Agenda
 from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
-from commonweight.study.executors.process import decode_event, encode_task
+from commonweight.study.executors.wire import decode_event, encode_task
+from commonweight.study.jobs import Job
 from commonweight.study.work import Runtime
 
 LOG_TAIL = 4000  # bytes of a dead worker's standard error that its trace keeps
@@ -28,40 +30,63 @@ class Local:
 
     def __post_init__(self) -> None:
         if self.workers < 1:
-            raise UsageError(f"{self.workers} workers; expected at least 1")
+            raise UsageError(f"{self.workers} workers; expected at least 1 (the executor inline has none)")
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Event]:
-        waiting = list(reversed(tasks))
-        lines: SimpleQueue[tuple[_Process, str | None]] = SimpleQueue()
-        processes = [_Process(self.runtime, lines) for _ in range(min(self.workers, len(tasks)))]
+        agenda, pool = Agenda(tasks), _Pool(self.workers, self.runtime)
         try:
-            for process in processes:
-                process.give(waiting.pop())
-            running = len(processes)
-            while running:
-                process, line = lines.get()
-                if process.task is None:
-                    continue  # it died with nothing to do, and nothing is left to give it
-                event = process.event(line)
-                if isinstance(event, Failed) and not process.begun:
-                    yield Started(event.job)  # it died before it could say so
-                yield event
-                process.begun = True
-                if not isinstance(event, Finished | Failed):
-                    continue
-                process.task = None
-                if not waiting:
-                    running -= 1
-                    continue
-                if line is None:
-                    processes.remove(process)
-                    process.stop()
-                    process = _Process(self.runtime, lines)
-                    processes.append(process)
-                process.give(waiting.pop())
+            while agenda.left:
+                while agenda.ready and (process := pool.idle()):
+                    process.give(agenda.take())
+                for event in pool.events():
+                    yield from agenda.note(event)
         finally:
-            for process in processes:
-                process.stop()
+            pool.stop()
+
+
+def make_local(runtime: Runtime, workers: int | None) -> Local:
+    """The `Factory` of local: a worker for each core, or one on a GPU, when their number is left to it."""
+    most = 1 if runtime.device.startswith("cuda") else cores()
+    return Local(most if workers is None else workers, runtime)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(eq=False)
+class _Pool:
+    """At most `most` worker processes, begun when there is work for them and alive until the pool is stopped."""
+
+    most: int
+    runtime: Runtime
+    _processes: "list[_Process]" = field(default_factory=list, init=False)
+    _lines: "SimpleQueue[tuple[_Process, str | None]]" = field(default_factory=SimpleQueue, init=False)
+
+    def idle(self) -> "_Process | None":
+        """A process with nothing to do, a new one if need be; None when there are as many as there may be."""
+        for process in self._processes:
+            if process.idle:
+                return process
+        if len(self._processes) == self.most:
+            return None
+        self._processes.append(_Process(self.runtime, self._lines))
+        return self._processes[-1]
+
+    def events(self) -> list[Event]:
+        """Wait for what a process says next; one that has died makes room for another."""
+        process, line = self._lines.get()
+        events = process.events(line)
+        if line is None:
+            self._processes.remove(process)
+            process.stop()
+        return events
+
+    def stop(self) -> None:
+        """End all processes now."""
+        for process in self._processes:
+            process.stop()
 
 
 @dataclass(eq=False)
@@ -94,16 +119,21 @@ class _Process:
         with suppress(BrokenPipeError):
             print(encode_task(task), file=self._stream(self._popen.stdin), flush=True)
 
-    def event(self, line: str | None) -> Event:
-        """The event that this line tells of; a death is the failure of the task the process was at."""
-        assert self.task is not None
-        if line is not None:
-            return decode_event(line, self.task.job)
-        code = self._popen.wait()
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        self._log.seek(0)
-        tail = self._log.read()[-LOG_TAIL:].decode(errors="replace")
-        return Failed(self.task.job, f"its worker process {how}", tail or "the process wrote nothing to standard error")
+    @property
+    def idle(self) -> bool:
+        """Whether it can be given a task."""
+        return self.task is None and self._popen.poll() is None
+
+    def events(self, line: str | None) -> list[Event]:
+        """The events that this line tells of; a death is the failure of the task that the process was at, if any."""
+        if self.task is None:
+            return []
+        event = self._death(self.task.job) if line is None else decode_event(line, self.task.job)
+        events = [event] if self.begun or isinstance(event, Started) else [Started(event.job), event]
+        self.begun = True
+        if isinstance(event, Finished | Failed):
+            self.task = None
+        return events
 
     def stop(self) -> None:
         """End the process now, whatever it is doing."""
@@ -114,6 +144,13 @@ class _Process:
             with suppress(BrokenPipeError):
                 self._stream(stream).close()
         self._log.close()
+
+    def _death(self, job: Job) -> Failed:
+        code = self._popen.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        self._log.seek(0)
+        tail = self._log.read()[-LOG_TAIL:].decode(errors="replace")
+        return Failed(job, f"its worker process {how}", tail or "the process wrote nothing to standard error")
 
     def _read(self, stdout: IO[str]) -> None:
         for line in stdout:

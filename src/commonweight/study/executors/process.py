@@ -1,43 +1,15 @@
 """A worker process of the `local` executor: `python -m commonweight.study.executors.process RUNTIME`.
 
-Reads one task per line as JSON from standard input and writes its events, one per line as JSON, to standard output;
-ends at the end of its input. Plain text on both sides, so nothing has to be importable or picklable in the parent.
+Reads one task per line from standard input and writes its events, one per line, to standard output; ends at the end of
+its input.
 """
 
-import json
 import os
 import sys
-from pathlib import Path
 
-from commonweight.study.executors.contract import Advanced, Event, Failed, Finished, Started, Task
 from commonweight.study.executors.perform import perform
-from commonweight.study.jobs import Job
-from commonweight.study.schema import DataSpec
+from commonweight.study.executors.wire import decode_task, encode_event
 from commonweight.study.work import Runtime, Workers
-
-
-def encode_task(task: Task) -> str:
-    """The task as one line."""
-    parts = {"job": task.job.model_dump(mode="json"), "data": task.data.model_dump(mode="json"), "out": str(task.out)}
-    return json.dumps(parts)
-
-
-def decode_task(line: str) -> Task:
-    """The task that `encode_task` wrote."""
-    parts = json.loads(line)
-    return Task(Job.model_validate(parts["job"]), DataSpec.model_validate(parts["data"]), Path(parts["out"]))
-
-
-def encode_event(event: Event) -> str:
-    """The event as one line, without its job: both sides know which one is running."""
-    return json.dumps([type(event).__name__, {name: value for name, value in vars(event).items() if name != "job"}])
-
-
-def decode_event(line: str, job: Job) -> Event:
-    """The event that `encode_event` wrote, of this job."""
-    name, values = json.loads(line)
-    kinds: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, Advanced, Finished, Failed)}
-    return kinds[name](job, **values)
 
 
 def main() -> None:

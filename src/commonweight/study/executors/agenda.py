@@ -1,0 +1,76 @@
+"""Which task is next: every executor takes its tasks from an agenda and tells it what happens to them."""
+
+import heapq
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from commonweight.errors import UsageError
+from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
+
+
+class Agenda:
+    """The tasks of one run, each ready when all that it comes after are finished.
+
+    Raises `UsageError` for a job that stands twice, for an `after` that is no job of the run, and for tasks that wait
+    for each other.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._place: dict[str, int] = {}
+        for place, task in enumerate(tasks):
+            if self._place.setdefault(task.job.id, place) != place:
+                raise UsageError(f"job {task.job.id} is two of the tasks; expected each job once")
+        for task in tasks:
+            for source in task.after:
+                if source not in self._place:
+                    raise UsageError(
+                        f"job {task.job.id} comes after {source}, which is no job of this run; leave stored jobs out"
+                    )
+        self._tasks = tasks
+        self._waiting = TopologicalSorter({task.job.id: task.after for task in tasks})
+        try:
+            self._waiting.prepare()
+        except CycleError as error:
+            circle = ", ".join(dict.fromkeys(error.args[1]))
+            raise UsageError(f"jobs {circle} wait for each other; expected an order in which they can begin") from None
+        self._ready: list[int] = []  # places, a heap
+        self._failed: set[str] = set()
+        self._look()
+
+    @property
+    def left(self) -> bool:
+        """Whether any task has not ended."""
+        return self._waiting.is_active()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a task may begin now."""
+        return bool(self._ready)
+
+    def take(self) -> Task:
+        """The first in the order given of those that may begin now, which the caller then begins."""
+        return self._tasks[heapq.heappop(self._ready)]
+
+    def note(self, event: Event) -> list[Event]:
+        """What to tell of an event of a task that was taken: the event, and the failures that follow from it."""
+        if isinstance(event, Failed):
+            self._failed.add(event.job.id)
+        if not isinstance(event, Finished | Failed):
+            return [event]
+        self._waiting.done(event.job.id)
+        return [event, *self._look()]
+
+    def _look(self) -> list[Event]:
+        """Sort what waits for nothing any more into tasks that are ready and, with a failed source, failures to tell."""
+        told: list[Event] = []
+        while free := self._waiting.get_ready():
+            for place in sorted(self._place[job_id] for job_id in free):
+                task = self._tasks[place]
+                lost = next((source for source in task.after if source in self._failed), None)
+                if lost is None:
+                    heapq.heappush(self._ready, place)
+                    continue
+                told += [Started(task.job), Failed(task.job, f"job {lost}, from which it starts, failed", "")]
+                self._failed.add(task.job.id)
+                self._waiting.done(task.job.id)
+        return told

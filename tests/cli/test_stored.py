@@ -1,0 +1,93 @@
+"""`ls`, `show`, `check` and `report`: what is made of results that are there."""
+
+import json
+import shutil
+
+import pytest
+from cli.calling import JOBS, TARGETS, call
+from tiny import flip_accuracy
+
+from commonweight.study.load import load_study
+from commonweight.study.store import Store
+
+
+def test_ls(whole, tmp_path):
+    out, _ = whole
+    lines = call("ls", "--out", out.parent).stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", str(out)]
+    assert lines[-1] == f"{out}: {JOBS} stored jobs"
+    content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
+    assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
+    assert content["results"] == {str(out): JOBS}
+    assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}
+
+
+@pytest.mark.parametrize("name", ["paper", "quick", "small", "smoke"])
+def test_show_a_study(tmp_path, name):
+    path = tmp_path / "shown.yaml"
+    path.write_text(call("show", name).stdout, encoding="utf-8")
+    assert load_study(path) == load_study(name)
+    assert json.loads(call("show", name, "--json").stdout)["name"] == name
+
+
+def test_show_a_table(whole):
+    out, run = whole
+    shown = call("show", "table-2", "--out", out).stdout
+    assert shown[shown.index("### Table 2") :] == run.stdout[run.stdout.index("### Table 2") :]
+    assert "### Table 1" not in shown
+    content = json.loads(call("show", "table-2", "--out", out, "--json").stdout)
+    assert content["table-2"]["rows"][0]["name"] == "Different seeds"
+
+
+def test_show_a_job_by_the_start_of_its_id(whole):
+    out, _ = whole
+    for job_id in Store(out).ids():
+        job, record = Store(out).job(job_id), Store(out).read(Store(out).job(job_id))
+        content = json.loads(call("show", job_id[:12], "--out", out, "--json").stdout)
+        assert (content["id"], content["label"]) == (job_id, job.label)
+        assert content["job"] == job.model_dump(mode="json")
+        final = record.accuracy[:, -1] if record.judged is None else record.judged
+        assert content["final accuracy"] == pytest.approx(dict(zip(job.children, final.mean(0), strict=True)), abs=1e-4)
+        assert content["how"]["device"] == "cpu"
+        text = call("show", job_id, "--out", out).stdout
+        assert text.startswith(f"job {job_id}: {job.label}\nhow: ")
+
+
+def test_check(whole, copy):
+    out, _ = whole
+    assert call("check", "--out", out).stdout == f"{JOBS} jobs whole, 0 damaged\n"
+    store = Store(copy)
+    first, second = list(store.ids())[:2]
+    flip_accuracy(store, first)
+    (store.folder(second) / "done.json").unlink()
+    result = call("check", "--out", copy, code=4)
+    assert result.stdout.splitlines()[-1] == f"{JOBS - 2} jobs whole, 2 damaged"
+    assert f"job {first}: accuracy.safetensors does not agree" in result.stdout
+    content = json.loads(call("check", "--out", copy, "--json", code=4).stdout)
+    assert content["whole"] == JOBS - 2
+    assert content["damaged"].keys() == {first, second}
+
+
+def test_report_makes_everything_again_from_records(copy, whole):
+    def files():
+        return {path.relative_to(copy): path.read_bytes() for path in (copy / "report").rglob("*.*")}
+
+    call("report", *TARGETS, "--out", copy)
+    before = files()
+    shutil.rmtree(copy / "report")
+    result = call("report", *TARGETS, "--out", copy)
+    assert result.stdout == whole[1].stdout
+    assert result.stderr == f"report: {copy}/report/index.html\n"
+    assert files() == before
+    only = json.loads(call("report", "table-1", "--out", copy, "--json").stdout)
+    assert list(only) == ["table-1"]
+
+
+def test_damaged_results_exit_with_4(copy):
+    store = Store(copy)
+    damaged = next(job_id for job_id in store.ids() if len(store.job(job_id).children) > 1)
+    flip_accuracy(store, damaged)
+    for words in (["report", *TARGETS], ["show", "table-1"], ["show", damaged]):
+        result = call(*words, "--out", copy, code=4)
+        assert result.stdout == ""
+        assert result.stderr.startswith(f"error: job {damaged}: accuracy.safetensors does not agree with its checksum")
