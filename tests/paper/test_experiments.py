@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from paper.making import paper_setting, tiny_setting
 
-from commonweight.paper.experiments import catalogue, group_counts, random_groups
+from commonweight.paper.artefacts import catalogue
+from commonweight.paper.experiments import group_counts, random_groups
 from commonweight.sharing import Kind, similar
 from commonweight.study import jobs
 from commonweight.study.experiments import Member, Setting
@@ -329,6 +330,6 @@ def test_what_is_shared_is_told_apart():
     some = tiny_setting()
     seeds = catalogue(some)["seeds"]()
     conditions = some.conditions.looking(last_batches=3)
-    again = some.experiment("again", "Again", (some.children,), [Member(init) for init in (0, 1)], conditions)
+    again = some.experiment("again", (some.children,), [Member(init) for init in (0, 1)], conditions)
     assert again.jobs != seeds.jobs
     assert {len(ids) for ids in trainings({"seeds": seeds, "again": again}).values()} == {2}
