@@ -57,10 +57,9 @@ def make_record(job, seed=0):
     rng = np.random.default_rng([seed, *map(ord, job.id)])
     shape = (job.copies, job.sweeps, len(job.children))
     steps = sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))
-    judged = rng.random((job.copies, len(job.children))) if job.images.judge_images else None
     trained = rng.permutation(len(job.children))[np.array(steps) % len(job.children)]  # a fixed order
-    others = {name: rng.random((job.copies, len(job.children))) for name in ("batch", "recalibrated")}
-    return Record(rng.random(shape), np.array(steps), trained, judged, **(others if job.calibration_batches else {}))
+    final = {reading: rng.random((job.copies, len(job.children))) for reading in job.final_readings}
+    return Record(rng.random(shape), np.array(steps), trained, final)
 
 
 def record_files(store):

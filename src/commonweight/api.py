@@ -117,7 +117,7 @@ class Programme:
         return evidence(self.experiments, self.setting, self.store)
 
     def _made(self, records: Evidence) -> list[tuple[Artefact, Made]]:
-        return [(target, one) for target in self.targets for one in target.compute(records)]
+        return [(target, one) for target in self.targets for one in target(records)]
 
 
 def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:

@@ -7,9 +7,10 @@ import numpy as np
 from scipy.stats import kendalltau
 from tiny import tiny_study
 
+from commonweight.paper.artefacts import catalogue
 from commonweight.paper.evidence import Evidence
-from commonweight.paper.experiments import catalogue
 from commonweight.study.experiments import Measured, Setting
+from commonweight.study.jobs import FinalReading
 from commonweight.study.load import load_study
 
 PER_EPOCH = 2  # mini-batches of an epoch of `tiny_setting`: 128 images in batches of 64
@@ -28,9 +29,8 @@ def paper_setting(**overrides):
 
 def made_up(setting, *names, seed=0):
     """Evidence of these experiments: accuracies around each child's own quality, in whole images, so that some tie."""
-    rng = np.random.default_rng(seed)
-    built = {name: build() for name, build in catalogue(setting).items() if name in names}
-    return Evidence(setting, {name: _measured(experiment, setting, rng) for name, experiment in built.items()})
+    rng, build = np.random.default_rng(seed), catalogue(setting)
+    return Evidence(setting, {name: _measured(build[name](), setting, rng) for name in dict.fromkeys(names)})
 
 
 def _measured(experiment, setting, rng):
@@ -53,14 +53,13 @@ def _measured(experiment, setting, rng):
         accuracies(instances, len(step)),
         step,
         trained,
-        accuracies(instances) if job.images.judge_images else None,
-        *((accuracies(instances), accuracies(instances)) if job.calibration_batches else ()),
+        {reading: accuracies(instances) for reading in job.final_readings},
     )
 
 
 def truth_of(evidence):
     """Ground truth of each child: its mean over initialisations, one number after the other."""
-    return [mean(column) for column in evidence.measured["ground-truth"].judged.T.tolist()]
+    return [mean(column) for column in evidence.measured["ground-truth"].final[FinalReading.JUDGED].T.tolist()]
 
 
 def after(measured, instance, mini_batches):

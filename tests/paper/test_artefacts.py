@@ -9,8 +9,8 @@ from tiny import make_record
 
 from commonweight.errors import ResultMissing, StudyError, UsageError
 from commonweight.paper import ARTEFACTS, Boxes, Claims, Curves, Table, artefacts, evidence, named, needed
-from commonweight.paper.experiments import catalogue
-from commonweight.paper.stability import TITLES
+from commonweight.paper.artefacts import catalogue
+from commonweight.study.jobs import FinalReading
 from commonweight.study.store import Result, Store
 
 SETTING = tiny_setting(experiments__instances=3)
@@ -151,8 +151,8 @@ def test_groups_of_four_need_eight_children():
 )
 def test_into_how_many_random_groups(nodes, primitives, groups):
     setting = tiny_setting(space={"nodes": nodes, "primitives": primitives}, training__epochs=64)
-    for name in ("section-4.2.1", "figure-6a", "figure-6b"):
-        assert ARTEFACTS[name].experiments(setting) == ("seeds", "ground-truth", f"random-{groups}")
+    assert ARTEFACTS["section-4.2.1"].experiments(setting) == ("seeds", "ground-truth", f"random-{groups}")
+    assert ARTEFACTS["figure-6a"].experiments(setting) == (f"random-{groups}", "ground-truth")
 
 
 # What they need
@@ -163,12 +163,6 @@ def test_every_needed_experiment_exists(setting):
     chosen, _ = artefacts([], setting)
     assert {name for artefact in chosen for name in artefact.experiments(setting)} == catalogue(setting).keys()
     assert needed(chosen, setting).keys() == catalogue(setting).keys()
-
-
-def test_the_stability_experiments_have_the_papers_titles():
-    built = {name: build() for name, build in catalogue(SETTING).items()}
-    for name in ("seeds", "orders", "orders-shuffled", "ground-truth"):
-        assert built[name].title == TITLES[name]
 
 
 def test_only_what_is_needed():
@@ -192,7 +186,7 @@ def test_each_target_is_made_from_the_records_of_its_experiments_alone(tmp_path,
     jobs = {job.id: job for experiment in experiments.values() for job in experiment.jobs}
     for job in jobs.values():
         store.write(job, Result(make_record(job)))
-    made = ARTEFACTS[name].compute(evidence(experiments, setting, store))
+    made = ARTEFACTS[name](evidence(experiments, setting, store))
     assert made[0].name == name
     assert all(item.name.startswith(f"{name}-") for item in made[1:])  # so that no two targets write one file
     assert len({item.name for item in made}) == len(made)
@@ -217,11 +211,10 @@ def test_children_that_all_tie_stop_no_target(name, constant):
     """A run that learnt nothing has no order and no tau; whoever trained for hours still gets a report."""
     records = made_up(SETTING, *ARTEFACTS[name].experiments(SETTING))
     for measured in records.measured.values():
-        if constant == "everything" or measured.judged is None:
-            for array in (measured.accuracy, measured.judged, measured.batch, measured.recalibrated):
-                if array is not None:
-                    array[:] = 0.1
+        if constant == "everything" or FinalReading.JUDGED not in measured.final:
+            for array in (measured.accuracy, *measured.final.values()):
+                array[:] = 0.1
     for measured in records.measured.values():
         children = measured.trained.shape[2]
         measured.trained[:] = np.arange(children) == measured.step[:, None] % children
-    assert ARTEFACTS[name].compute(records)
+    assert ARTEFACTS[name](records)

@@ -6,9 +6,10 @@ from paper.making import after, last_taus, made_up, mean, only, paper_setting, s
 from tiny import make_record
 
 from commonweight.paper import published
-from commonweight.paper.artefacts import ARTEFACTS, evidence, needed
+from commonweight.paper.artefacts import ARTEFACTS, catalogue, evidence, needed
 from commonweight.paper.degrees import section_4_2_1, sharing_kinds, table_3a, table_3b, table_4
-from commonweight.paper.experiments import catalogue, prefix_name
+from commonweight.paper.experiments import PREFIX, PREFIX_LONG
+from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.study.store import Result, Store
 
 SEEDS = range(3)
@@ -16,7 +17,7 @@ GROUPS = ("seeds", "ground-truth", *(f"{kind}-{m}" for kind in ("random", "simil
 
 
 def prefixes(*lengths):
-    return tuple(prefix_name(k, long=long) for long in lengths for k in range(5))
+    return tuple((PREFIX_LONG if long else PREFIX)[k].name for long in lengths for k in range(5))
 
 
 def mean_and_std(made, name):
@@ -28,7 +29,7 @@ def mean_and_std(made, name):
 
 def accuracy_mean_and_std(made, name):
     """As the caption of Table 4 says: over mini-batches first, then over children, then over instances."""
-    measured, k = made.measured[name], made.children
+    measured, k = made.measured[name], len(made.setting.children)
     instances = []
     for i in range(len(measured.accuracy)):
         rounds = [after(measured, i, measured.step[-1] - t) for t in range(k)]
@@ -136,7 +137,7 @@ def test_a_group_whose_children_all_tie_counts_as_no_agreement():
     made = made_up(tiny_setting(), "seeds", "random-2", "ground-truth")
     made.measured["random-2"].accuracy[0] = 0.5
     row, together = only(section_4_2_1(made)).rows
-    made.measured["random-2"].accuracy[1] = made.ground_truth
+    made.measured["random-2"].accuracy[1] = GROUND_TRUTH.read(made)
     row = only(section_4_2_1(made)).rows[0]
     assert (row.numbers[0].value, row.numbers[0].std) == (0.5, 0.5)  # one instance 0, the other 1
     assert np.isfinite(together.numbers[0].value)

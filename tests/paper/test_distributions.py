@@ -5,6 +5,7 @@ import pytest
 from paper.making import PER_EPOCH, after, made_up, mean, only, places, std, tau, tiny_setting, truth_of
 
 from commonweight.paper.distributions import figure_3a, figure_3b, insight_1
+from commonweight.paper.truth import GROUND_TRUTH
 
 LAST, EPOCHS = 3, 8
 SEEDS = range(4)
@@ -109,7 +110,7 @@ def test_who_survives_pruning(seed):
 
 def test_a_perfect_record_keeps_the_best_to_the_end():
     made = make()
-    made.measured["orders-shuffled"].accuracy[:] = made.ground_truth
+    made.measured["orders-shuffled"].accuracy[:] = GROUND_TRUTH.read(made)
     for row in insight_1(made)[0].rows:
         if not row.name.endswith("by chance"):
             kept = int(row.name.split()[1])

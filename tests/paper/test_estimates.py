@@ -9,8 +9,8 @@ from scipy.stats import bootstrap
 
 from commonweight.errors import UsageError
 from commonweight.paper import ARTEFACTS, Table
+from commonweight.paper.artefacts import catalogue
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
-from commonweight.paper.experiments import catalogue
 from commonweight.paper.imported import Imported, judge
 from commonweight.seeds import Stream
 
@@ -43,7 +43,7 @@ def test_one_number_has_one_interval_in_every_table(seed):
     for measured in made.measured.values():  # everyone is trained in each round
         measured.trained[:] = np.arange(8) == measured.step[:, None] % 8
     targets = [target for name, target in ARTEFACTS.items() if name != "claims"]
-    tables = [item for target in targets for item in target.compute(made) if isinstance(item, Table)]
+    tables = [item for target in targets for item in target(made) if isinstance(item, Table)]
     found, rows = intervals(tables)
     assert [key for key, several in found.items() if len(several) > 1] == []
     of_seeds = [key for key, count in rows.items() if count >= 3]

@@ -1,18 +1,21 @@
 """The programme's experiments against PAPER.md's table, for the paper's own study and a tiny one."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 from paper.making import paper_setting, tiny_setting
 
-from commonweight.paper.experiments import catalogue, group_counts, random_groups, shuffled_groups
+from commonweight.paper.artefacts import catalogue
+from commonweight.paper.experiments import group_counts, random_groups
 from commonweight.sharing import Kind, similar
 from commonweight.study import jobs
 from commonweight.study.experiments import Member, Setting
 from commonweight.study.jobs import SharingSpec
-from commonweight.study.load import load_study
+from commonweight.study.load import load_study, shipped_studies
 from commonweight.training import ChildOrder, Inactive
 
 SETTINGS = {
@@ -159,24 +162,20 @@ def test_the_other_kind_of_inactive_weights():
     assert {job.training.inactive for job in built["ground-truth"]().jobs} == {Inactive.FREEZE}  # nobody is inactive
 
 
-PINNED = {  # study: ids of the first job of `seeds`, the last of ground truth, and all jobs' number and digest
-    "paper": ("c5fc051ce488e8f3", "a8df164ea83a56d6", 354, "5a9532c1d7480cb8"),
-    "quick": ("07cd104c067c7789", "f12b0b64dfba5d85", 344, "2d5ec2981d3a7e4f"),
-    "small": ("a514552074c70fb4", "86a306bec729382c", 344, "ed3fb7d1bbd88b33"),
-    "smoke": ("646e25f948825d6f", "31c2902e9ae8f5b2", 336, "a13d56ac66a354d7"),
-}
+PINNED = json.loads((Path(__file__).parent / "pinned.json").read_text(encoding="utf-8"))
+"""By study and experiment: a digest of the jobs and copies of its instances, in their order."""
 
 
-@pytest.mark.parametrize("study", PINNED)
+@pytest.mark.parametrize("study", shipped_studies())
 def test_the_jobs_of_the_shipped_studies_are_pinned(study, monkeypatch):
     """What somebody has trained stays what these studies ask for; `NUMERICS` alone says that its numbers changed."""
     monkeypatch.setattr(jobs, "NUMERICS", 1)
     some = Setting(load_study(study), "f" * 64, (7, 7), 10_000, 1000, 10_000)
-    later = {"other-data-order", *shuffled_groups(some)}
-    built = {name: build() for name, build in catalogue(some).items() if name not in later}
-    ids = sorted({job.id for experiment in built.values() for job in experiment.jobs})
-    digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
-    assert (built["seeds"].jobs[0].id, built["ground-truth"].jobs[-1].id, len(ids), digest) == PINNED[study]
+    found = {}
+    for name, build in catalogue(some).items():
+        parts = [[[part.job.id, part.copy] for part in instance] for instance in build().instances]
+        found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    assert found == PINNED[study]
 
 
 def test_few_instances_stay_few():
@@ -331,6 +330,6 @@ def test_what_is_shared_is_told_apart():
     some = tiny_setting()
     seeds = catalogue(some)["seeds"]()
     conditions = some.conditions.looking(last_batches=3)
-    again = some.experiment("again", "Again", (some.children,), [Member(init) for init in (0, 1)], conditions)
+    again = some.experiment("again", (some.children,), [Member(init) for init in (0, 1)], conditions)
     assert again.jobs != seeds.jobs
     assert {len(ids) for ids in trainings({"seeds": seeds, "again": again}).values()} == {2}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from paper.making import PER_EPOCH, after, made_up, mean, only, places, std, tau, tiny_setting, tnr, truth_of
 
-from commonweight.paper.experiments import catalogue
+from commonweight.paper.artefacts import catalogue
 from commonweight.paper.finetuning import HOW, figure_4a, figure_4b, figure_4c, figure_4d, insight_2
 
 SEEDS = range(3)

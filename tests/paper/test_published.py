@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from commonweight.paper import published
-from commonweight.paper.stability import TITLES
+from commonweight.paper import published, stability
+from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
 
 TEXT = Path(__file__).parents[3] / "shared" / "deeper-insights.txt"
+TITLES = stability.TITLES | {one.name: one.title for one in (SEEDS, ORDERS, ORDERS_SHUFFLED, TRUTH)}
 needs_text = pytest.mark.skipif(not TEXT.is_file(), reason=f"the paper's text is not at {TEXT}")
 
 

@@ -11,14 +11,17 @@ from scipy.stats import kendalltau
 
 from commonweight.paper import published, stability
 from commonweight.paper.evidence import Evidence
-from commonweight.paper.stability import TITLES
+from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
 from commonweight.paper.tables import mean_std
+from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.report.wording import statistic
 from commonweight.seeds import Stream
 from commonweight.study.experiments import Measured
+from commonweight.study.jobs import FinalReading
 from commonweight.study.schema import DataOrder
 
 EPOCHS, LAST, PER_EPOCH = 5, 3, 4
+TITLES = stability.TITLES | {one.name: one.title for one in (SEEDS, ORDERS, ORDERS_SHUFFLED, TRUTH)}
 
 
 def accuracies(rng, *shape):
@@ -37,12 +40,12 @@ def make(instances=4, seeds=3, seed=0, extra_moments=True):
     )
     assert setting.batches_per_epoch == PER_EPOCH
 
-    def record(instances, judged=None):
+    def record(instances, final=None):
         shape = (instances, len(step))
-        return Measured(accuracies(rng, *shape), step, np.zeros((*shape, 8), dtype=bool), judged)
+        return Measured(accuracies(rng, *shape), step, np.zeros((*shape, 8), dtype=bool), final or {})
 
     measured = {name: record(instances) for name in ("seeds", "orders", "orders-shuffled")}
-    measured["ground-truth"] = record(seeds, accuracies(rng, seeds))
+    measured["ground-truth"] = record(seeds, {FinalReading.JUDGED: accuracies(rng, seeds)})
     return Evidence(setting, measured)
 
 
@@ -60,7 +63,7 @@ def figure_2(evidence):
 
 def with_study(evidence, **sections):
     """The same records under a study with other sections."""
-    study = evidence.study.model_copy(update=sections)
+    study = evidence.setting.study.model_copy(update=sections)
     return Evidence(replace(evidence.setting, study=study), evidence.measured)
 
 
@@ -77,7 +80,7 @@ def ranks_of(evidence):
     """The ranks behind each row, by a second way."""
     rows = {name: after_epoch(evidence.measured[name], EPOCHS) for name in ("seeds", "orders", "orders-shuffled")}
     rows["ground-truth"] = after_epoch(evidence.measured["ground-truth"], EPOCHS)
-    rows["judged"] = evidence.measured["ground-truth"].judged
+    rows["judged"] = evidence.measured["ground-truth"].final[FinalReading.JUDGED]
     shuffled = evidence.measured["orders-shuffled"]
     tails = [
         [after_epoch(shuffled, epoch)[i] for epoch in range(EPOCHS - LAST + 1, EPOCHS + 1)]
@@ -110,7 +113,7 @@ def test_table_1_against_scipy(seed, instances):
     evidence = make(instances, seed=seed)
     table = table_1(evidence)
     rows, median = ranks_of(evidence)
-    assert evidence.median_instance == median
+    assert stability.median_instance(ORDERS_SHUFFLED.last_epochs().read(evidence)) == median
     for name, ranks in rows.items():
         row, expected = row_of(table, name), taus(ranks)
         assert row.ranks == len(ranks)
@@ -128,7 +131,7 @@ def test_table_1_against_scipy(seed, instances):
 def test_the_random_row_is_of_independent_permutations(seed):
     evidence = make(seed=seed)
     row = row_of(table_1(evidence), "random")
-    rng = Stream(evidence.study.seed).fork("report", "random ranks").generator()
+    rng = Stream(evidence.setting.study.seed).fork("report", "random ranks").generator()
     expected = taus([rng.permutation(8) for _ in range(4)])
     assert row.ranks == 4
     values = [number.value for number in row.numbers[::2]]
@@ -143,7 +146,7 @@ def test_the_random_row_is_of_independent_permutations(seed):
 def test_table_2_against_scipy(seed):
     evidence = make(seed=seed)
     table = table_2(evidence)
-    truth = evidence.measured["ground-truth"].judged.mean(axis=0)
+    truth = evidence.measured["ground-truth"].final[FinalReading.JUDGED].mean(axis=0)
     rows, _ = ranks_of(evidence)
     assert [row.name for row in table.rows] == [ROWS[name] for name in rows]
     for name, ranks in rows.items():
@@ -189,7 +192,7 @@ def test_moments_between_epochs_change_nothing():
     only_epochs = Evidence(
         with_between.setting,
         {
-            name: Measured(m.accuracy[:, every], m.step[every], m.trained[:, every], m.judged)
+            name: Measured(m.accuracy[:, every], m.step[every], m.trained[:, every], m.final)
             for name, m in with_between.measured.items()
         },
     )
@@ -239,9 +242,9 @@ def test_a_rank_that_is_constant_makes_no_number_of_itself():
 def test_rows_and_points_of_ground_truth_are_read_on_the_images_of_the_others(seed):
     """Judged without noise, ground truth would look the better for it: nothing that stands beside super-nets is."""
     evidence = make(seed=seed)
-    evidence.measured["ground-truth"].judged[:] = np.arange(8) / 8  # every initialisation alike
-    truth, swept = evidence.ground_truth, after_epoch(evidence.measured["ground-truth"], EPOCHS)
-    assert evidence.final("ground-truth").tolist() == swept.tolist()
+    evidence.measured["ground-truth"].final[FinalReading.JUDGED][:] = np.arange(8) / 8  # every initialisation alike
+    truth, swept = GROUND_TRUTH.read(evidence), after_epoch(evidence.measured["ground-truth"], EPOCHS)
+    assert TRUTH.last().read(evidence).tolist() == swept.tolist()
     stable = row_of(table_1(evidence), "ground-truth").numbers[0].value
     assert stable == pytest.approx(mean(taus(swept)))
     assert stable < 0.9
@@ -257,9 +260,11 @@ def test_rows_and_points_of_ground_truth_are_read_on_the_images_of_the_others(se
 def test_notes_tell_what_noise_of_validation_costs():
     evidence = make()
     measured = evidence.measured["ground-truth"]
-    swept, truth = after_epoch(measured, EPOCHS), measured.judged.mean(axis=0)
-    stable = [mean(taus(some)) for some in (measured.judged, swept)]
-    close = [mean(kendalltau(one, truth).statistic for one in some) for some in (measured.judged, swept)]
+    swept, truth = after_epoch(measured, EPOCHS), measured.final[FinalReading.JUDGED].mean(axis=0)
+    stable = [mean(taus(some)) for some in (measured.final[FinalReading.JUDGED], swept)]
+    close = [
+        mean(kendalltau(one, truth).statistic for one in some) for some in (measured.final[FinalReading.JUDGED], swept)
+    ]
     for table, what, (judged, own) in ((table_1, "S-Tau", stable), (table_2, "GT-Tau", close)):
         notes = " ".join(table(evidence).notes)
         assert "Every row is read on the same 20 validation images, but the one that says 30:" in notes
@@ -277,7 +282,7 @@ def test_one_set_of_images_needs_no_second_row_of_ground_truth():
 @pytest.mark.parametrize(("choice", "text"), [("common", "left out of these numbers"), ("own", "in its own order")])
 def test_notes_tell_whose_data_order_is_whose(choice, text):
     evidence = make()
-    spec = evidence.study.experiments.model_copy(update={"data_order": DataOrder(choice)})
+    spec = evidence.setting.study.experiments.model_copy(update={"data_order": DataOrder(choice)})
     for table in (table_1, table_2):
         notes = " ".join(table(with_study(evidence, experiments=spec)).notes)
         assert text in notes

@@ -104,7 +104,7 @@ def test_whatever_computes_does_so_inside(monkeypatch, tmp_path):
     monkeypatch.setattr(work, "make_engine", made)
     monkeypatch.setattr(calibration, "make_engine", made)
     setting = settle(tiny_study())
-    job = setting.experiment("x", "X", singletons(setting.children), [Member(0)], setting.conditions).jobs[0]
+    job = setting.experiment("x", singletons(setting.children), [Member(0)], setting.conditions).jobs[0]
     assert isinstance(list(Inline().run([Task(job, setting.study.data, tmp_path)]))[-1], Finished)
     assert story == ["cpu", "net", "done"]
     story.clear()

@@ -43,9 +43,9 @@ def jobs_of(setting):
     """Eight different jobs: each half of the children in two shuffled orders, two copies; and four children alone."""
     members = [Member(init, order) for order in (0, 1) for init in (0, 1)]
     shuffled = replace(setting.conditions, order=ChildOrder.SHUFFLED)
-    halves = setting.experiment("x", "X", similar(setting.children, 2), members, shuffled)
+    halves = setting.experiment("x", similar(setting.children, 2), members, shuffled)
     judged = replace(setting.conditions, judged=True)
-    alone = setting.experiment("y", "Y", singletons(setting.children), [Member(0)], judged)
+    alone = setting.experiment("y", singletons(setting.children), [Member(0)], judged)
     return [*halves.jobs, *alone.jobs[:4]]
 
 

@@ -7,9 +7,10 @@ import pytest
 from tiny import PAIR, tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
-from commonweight.paper.experiments import catalogue
+from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import at_random, similar, singletons
 from commonweight.study.experiments import Member, Setting, settle
+from commonweight.study.jobs import FinalReading
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import ChildOrder
 
@@ -33,12 +34,12 @@ def fill(store, experiment, index):
                 for init in job.seeds.init
             ]
         )
-        judged = None
+        final = {}
         if job.images.judge_images:
-            judged = np.array(
+            final[FinalReading.JUDGED] = np.array(
                 [[value(index[n], init, job.seeds.order, 1, True) for n in job.children] for init in job.seeds.init]
             )
-        store.write(job, Result(Record(accuracy, np.array([2, 4]), np.array([0, 0]), judged)))
+        store.write(job, Result(Record(accuracy, np.array([2, 4]), np.array([0, 0]), final)))
 
 
 def indexes(some):
@@ -66,7 +67,7 @@ MEMBERS = {
 def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path, partition, members, stack, judged):
     some, group = setting(experiments__stack=stack), MEMBERS[members]
     conditions = replace(some.conditions, judged=judged)
-    experiment = some.experiment("x", "X", PARTITIONS[partition](some.children), group, conditions)
+    experiment = some.experiment("x", PARTITIONS[partition](some.children), group, conditions)
     for member, parts in zip(group, experiment.instances, strict=True):
         names = [name for part in parts for name in part.job.children]
         assert sorted(names) == [child.name for child in some.children]
@@ -87,9 +88,9 @@ def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path,
     assert np.array_equal(measured.accuracy, expected)
     if judged:
         expected = [[value(child, m.init, m.order * order_counts, 1, True) for child in range(8)] for m in group]
-        assert np.array_equal(measured.judged, expected)
+        assert np.array_equal(measured.final[FinalReading.JUDGED], expected)
     else:
-        assert measured.judged is None
+        assert measured.final == {}
 
 
 @pytest.mark.parametrize(("stack", "jobs"), [(1, 5), (2, 3), (3, 2), (4, 2), (5, 1), (99, 1)])
@@ -124,7 +125,7 @@ def test_a_child_alone_is_one_job_under_every_order():
     groups = singletons(some.children)
     members = [Member(0, order) for order in (0, 1)]
     fixed, shuffled = (
-        some.experiment("x", "X", groups, members, replace(some.conditions, order=order))
+        some.experiment("x", groups, members, replace(some.conditions, order=order))
         for order in (ChildOrder.FIXED, ChildOrder.SHUFFLED)
     )
     assert [job.id for job in fixed.jobs] == [job.id for job in shuffled.jobs]
@@ -137,13 +138,11 @@ def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
     primitives = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"]
     primitives += ["dil_conv_3x3", "dil_conv_5x5", "conv_1x1", "conv_3x3"]
     some = setting(space__nodes=1, space__primitives=primitives)
-    experiment = some.experiment(
-        "x", "X", similar(some.children, 2), [Member(0)], replace(some.conditions, judged=True)
-    )
+    experiment = some.experiment("x", similar(some.children, 2), [Member(0)], replace(some.conditions, judged=True))
     fill(Store(tmp_path), experiment, indexes(some))
     measured = experiment.read(Store(tmp_path))
     assert measured.accuracy[0, 1].tolist() == [value(child, 0, 0, 1) for child in range(10)]
-    assert measured.judged[0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
+    assert measured.final[FinalReading.JUDGED][0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
 
 
 @pytest.mark.parametrize("name", ["seeds", "orders", "orders-shuffled", "ground-truth", "random-2", "similar-4"])
@@ -154,15 +153,11 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
     for job in experiment.jobs:
         rng, steps = np.random.default_rng(int(job.id, 16)), np.array(sorted(moments_of(job)))
         accuracy = rng.random((job.copies, len(steps), len(job.children)))
-        others = {what: rng.random((job.copies, len(job.children))) for what in ("judged", "batch", "recalibrated")}
-        asked = {
-            "judged": job.images.judge_images,
-            "batch": job.calibration_batches,
-            "recalibrated": job.calibration_batches,
-        }
-        others = {what: array for what, array in others.items() if asked[what]}
+        judged = [FinalReading.JUDGED] if job.images.judge_images else []
+        others = [FinalReading.UNDER_BATCH_STATISTICS, FinalReading.RECALIBRATED] if job.calibration_batches else []
+        final = {reading: rng.random((job.copies, len(job.children))) for reading in judged + others}
         trained = rng.integers(0, len(job.children), len(steps))
-        store.write(job, Result(Record(accuracy, steps, trained, **others)))
+        store.write(job, Result(Record(accuracy, steps, trained, final)))
     measured = experiment.read(store)
     common = set.intersection(*(set(moments_of(job)) for job in experiment.jobs))
     assert measured.step.tolist() == sorted(common)
@@ -174,8 +169,11 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
                 for place, child in enumerate(part.job.children):
                     assert measured.accuracy[instance, moment, index[child]] == record.accuracy[part.copy, at, place]
                     assert measured.trained[instance, moment, index[child]] == (record.trained[at] == place)
-    assert (measured.judged is not None) == (name == "ground-truth")
-    assert (measured.batch is not None) == (measured.recalibrated is not None) == (name == "seeds")
+            for reading, final in measured.final.items():
+                for place, child in enumerate(part.job.children):
+                    assert final[instance, index[child]] == record.final[reading][part.copy, place]
+    asked = {"ground-truth": {FinalReading.JUDGED}, "seeds": set(FinalReading) - {FinalReading.JUDGED}}
+    assert set(measured.final) == asked.get(name, set())
 
 
 def moments_of(job):
@@ -184,7 +182,7 @@ def moments_of(job):
 
 def test_missing_and_disagreeing_jobs(tmp_path):
     some, store = setting(), Store(tmp_path)
-    experiment = some.experiment("x", "X", similar(some.children, 2), [Member(0)], some.conditions)
+    experiment = some.experiment("x", similar(some.children, 2), [Member(0)], some.conditions)
     with pytest.raises(ResultMissing, match=r"job [0-9a-f]{16} .* has no result"):
         experiment.read(store)
     fill(store, experiment, indexes(some))

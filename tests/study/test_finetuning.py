@@ -51,7 +51,7 @@ def changed(job, **fields):
 def shared(setting, members, **conditions):
     """All children under one super-net, as the experiments on seeds and orders have it."""
     these = replace(setting.conditions, **({"order": ChildOrder.SHUFFLED} | conditions))
-    return setting.experiment("shared", "Shared", (setting.children,), members, these)
+    return setting.experiment("shared", (setting.children,), members, these)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_fine_tuning_goes_on_from_the_snapshot_with_fresh_momentum_and_its_const
     setting, worker, source, epoch, name
 ):
     experiment, store = source
-    tuned = setting.finetuned("tuned", "Tuned", experiment, epoch)
+    tuned = setting.finetuned("tuned", experiment, epoch)
     images = worker.images(setting.study.data.augment)
     lr = LR_MIN + (LR - LR_MIN) * (1 + math.cos(math.pi * (epoch - 1) / EPOCHS)) / 2
     for parent in experiment.jobs:
@@ -163,7 +163,7 @@ def test_every_instance_sees_the_same_images_in_the_same_order_whatever_its_stac
     """Seeds in stacks of two and one, orders in jobs of their own, and children alone in stacks again."""
     store = source[1]
     inits, orders = [Member(init) for init in range(3)], [Member(0, order) for order in range(3)]
-    alone = setting.experiment("alone", "Alone", singletons(setting.children)[:2], inits, setting.conditions)
+    alone = setting.experiment("alone", singletons(setting.children)[:2], inits, setting.conditions)
     jobs = [*shared(setting, inits).jobs, *shared(setting, orders).jobs, *alone.jobs]
     assert [job.copies for job in jobs] == [2, 1, 1, 1, 1, 2, 2, 1, 1]
     first, *others = (seen(monkeypatch, worker, job, store) for job in jobs)
@@ -178,7 +178,7 @@ def test_every_fine_tuned_child_sees_the_same_images_and_none_of_its_super_nets_
     tuned = [
         job
         for epoch in (EPOCHS // 2, EPOCHS)
-        for job in setting.finetuned("tuned", "Tuned", experiment, epoch).jobs
+        for job in setting.finetuned("tuned", experiment, epoch).jobs
         if job.children[0] in ("111", "222")
     ]
     assert [job.copies for job in tuned] == [2, 2, 1, 1] * 2

@@ -1,5 +1,6 @@
 """Results on disk: whole or not there, and no damage goes unseen."""
 
+import hashlib
 import json
 import shutil
 
@@ -10,6 +11,7 @@ from tiny import flip_accuracy, make_job, make_record
 
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.study import store as store_module
+from commonweight.study.jobs import FinalReading
 from commonweight.study.store import RECORD, Record, Result, Store, write_whole
 
 JOB = make_job(init=(0, 1))
@@ -48,7 +50,7 @@ def test_a_record_without_judgement_and_with_odd_memory(tmp_path):
     turned = Record(np.asfortranarray(record.accuracy), record.step[::-1][::-1], record.trained)
     store = Store(tmp_path)
     store.write(job, Result(turned))
-    assert store.read(job).judged is None
+    assert store.read(job).final == {}
     assert same(store.read(job), record)
 
 
@@ -173,18 +175,28 @@ def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, m
     assert [path.name for path in store.jobs.iterdir()] == [JOB.id]  # the half-written one is gone
 
 
+def judged(array):
+    return {FinalReading.JUDGED: array}
+
+
 BAD_RECORDS = {
     "moments": (
-        lambda r: Record(r.accuracy[:, 1:], r.step[1:], r.trained[1:], r.judged),
+        lambda r: Record(r.accuracy[:, 1:], r.step[1:], r.trained[1:], r.final),
         r"shapes .*the job asked for",
     ),
-    "children": (lambda r: Record(r.accuracy[..., 1:], r.step, r.trained, r.judged), r"shapes .*the job asked for"),
-    "copies": (lambda r: Record(r.accuracy[:1], r.step, r.trained, r.judged), r"shapes .*the job asked for"),
+    "children": (lambda r: Record(r.accuracy[..., 1:], r.step, r.trained, r.final), r"shapes .*the job asked for"),
+    "copies": (lambda r: Record(r.accuracy[:1], r.step, r.trained, r.final), r"shapes .*the job asked for"),
     "no judgement": (lambda r: Record(r.accuracy, r.step, r.trained), r"shapes .*the job asked for"),
-    "trained": (lambda r: Record(r.accuracy, r.step, r.trained[1:], r.judged), r"shapes .*the job asked for"),
-    "percent": (lambda r: Record(r.accuracy * 100, r.step, r.trained, r.judged), r"outside \[0, 1\]"),
-    "nan": (lambda r: Record(r.accuracy, r.step, r.trained, r.judged * np.nan), r"outside \[0, 1\]"),
-    "negative": (lambda r: Record(r.accuracy, r.step, r.trained, r.judged - 1), r"outside \[0, 1\]"),
+    "trained": (lambda r: Record(r.accuracy, r.step, r.trained[1:], r.final), r"shapes .*the job asked for"),
+    "percent": (lambda r: Record(r.accuracy * 100, r.step, r.trained, r.final), r"outside \[0, 1\]"),
+    "nan": (
+        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalReading.JUDGED] * np.nan)),
+        r"outside \[0, 1\]",
+    ),
+    "negative": (
+        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalReading.JUDGED] - 1)),
+        r"outside \[0, 1\]",
+    ),
 }
 
 
@@ -196,6 +208,35 @@ def test_a_record_that_the_job_did_not_ask_for_is_not_stored(tmp_path, name):
         store.write(JOB, Result(change(RESULT.record)))
     assert not store.has(JOB)
     RESULT.record.check(JOB)
+
+
+@pytest.mark.parametrize("name", ["batch", "accuracy"])  # an array too many, and one too few
+def test_other_arrays_than_this_version_writes_are_told(store, name):
+    arrays = RESULT.record.arrays()
+    arrays = {key: array for key, array in arrays.items() if key != name} | (
+        {name: arrays["judged"]} if name == "batch" else {}
+    )
+    content = safetensors.numpy.save(arrays)
+    (store.folder(JOB.id) / RECORD).write_bytes(content)
+    done = json.loads((store.folder(JOB.id) / "done.json").read_text())
+    done["files"][RECORD] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (store.folder(JOB.id) / "done.json").write_text(json.dumps(done))
+    known = ", ".join(sorted(arrays))
+    with pytest.raises(
+        StoreError, match=rf"job {JOB.id}: the record has the arrays {known}, .*; delete .*{JOB.id} to train"
+    ):
+        store.read(JOB)
+
+
+def test_a_record_is_read_by_the_names_of_its_arrays(store):
+    """What stands on disk is a format: the names of a final reading may not change with the code."""
+    job = make_job(calibration_batches=1)
+    store.write(job, Result(make_record(job)))
+    arrays = safetensors.numpy.load_file(store.folder(job.id) / RECORD)
+    assert set(arrays) == {"accuracy", "step", "trained", "judged", "under-batch-statistics", "recalibrated"}
+    record = store.read(job)
+    assert set(record.final) == set(FinalReading)
+    assert all(np.array_equal(array, arrays[reading.value]) for reading, array in record.final.items())
 
 
 def test_write_whole(tmp_path, monkeypatch):

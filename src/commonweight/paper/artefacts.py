@@ -1,99 +1,23 @@
-"""Every table, figure and insight as a target: what it needs, when it cannot be had, and how it comes from the records."""
+"""Every target of the programme, and the experiments that any of them looks at."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
 from commonweight.paper import degrees, distributions, finetuning, hidden, lastbatches, readings, stability
-from commonweight.paper.claims import Claims
-from commonweight.paper.claims.programme import claims, needed_by_claims
+from commonweight.paper.claims import programme
 from commonweight.paper.evidence import Evidence
-from commonweight.paper.experiments import catalogue
-from commonweight.paper.figures import Boxes, Curves
-from commonweight.paper.needs import (
-    HALF_ROUND,
-    ONE_ROUND,
-    TWO_ROUNDS,
-    Names,
-    Refusal,
-    always,
-    first_refusal,
-    groups,
-    groups_of_four,
-    kinds,
-    prefixes,
-    random_quarter,
-)
-from commonweight.paper.tables import Table
+from commonweight.paper.looks import Looks
+from commonweight.paper.planned import Planned
+from commonweight.paper.targets import Artefact
+from commonweight.paper.views import union
 from commonweight.study.experiments import Experiment, Setting
 from commonweight.study.store import Store
 
-Made = Table | Curves | Boxes | Claims
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A target: the names of the experiments that it needs, and the function from their records to what is shown.
-
-    `refusals` say why a study cannot have it, each in one line, or None.
-    """
-
-    name: str
-    experiments: Names
-    compute: Callable[[Evidence], tuple[Made, ...]]
-    refusals: tuple[Refusal, ...] = ()
-
-    def refused(self, setting: Setting) -> str | None:
-        """Why this study cannot have it; None when it can."""
-        return first_refusal(self.refusals, setting)
-
-
-_STABILITY = ("seeds", "orders", "orders-shuffled", "ground-truth")
-ARTEFACTS = {
-    artefact.name: artefact
-    for artefact in (
-        Artefact("table-1", always(*_STABILITY), stability.table_1),
-        Artefact("table-2", always(*_STABILITY), stability.table_2),
-        Artefact("figure-2", always("seeds", "orders-shuffled", "ground-truth"), stability.figure_2),
-        Artefact("figure-3a", always("orders-shuffled", "ground-truth"), distributions.figure_3a),
-        Artefact("figure-3b", always("orders-shuffled", "ground-truth"), distributions.figure_3b),
-        Artefact("insight-1", always("orders-shuffled", "ground-truth"), distributions.insight_1),
-        *(
-            Artefact(name, always("seeds", tuned, "ground-truth"), compute, (refusal,))
-            for name, tuned, compute, refusal in (
-                ("figure-4a", "finetuned-half", finetuning.figure_4a, HALF_ROUND),
-                ("figure-4b", "finetuned-end", finetuning.figure_4b, ONE_ROUND),
-                ("figure-4c", "finetuned-half", finetuning.figure_4c, HALF_ROUND),
-                ("figure-4d", "finetuned-end", finetuning.figure_4d, ONE_ROUND),
-            )
-        ),
-        Artefact("insight-2", always("seeds", "finetuned-half", "finetuned-end", "ground-truth"), finetuning.insight_2),
-        Artefact("figure-5a", always("seeds", "ground-truth"), lastbatches.figure_5a, (TWO_ROUNDS,)),
-        Artefact("figure-5b", always("orders-shuffled", "ground-truth"), lastbatches.figure_5b, (TWO_ROUNDS,)),
-        Artefact("table-3a", groups, degrees.table_3a, (ONE_ROUND,)),
-        Artefact("section-4.2.1", random_quarter, degrees.section_4_2_1, (groups_of_four, ONE_ROUND)),
-        Artefact("figure-6a", random_quarter, lastbatches.figure_6a, (groups_of_four, ONE_ROUND)),
-        Artefact("figure-6b", random_quarter, lastbatches.figure_6b, (groups_of_four, ONE_ROUND)),
-        Artefact("table-3b", prefixes(True), degrees.table_3b, (ONE_ROUND,)),
-        Artefact("table-4", prefixes(True, False), degrees.table_4, (ONE_ROUND,)),
-        Artefact("figure-7", always("seeds-long", "ground-truth"), lastbatches.figure_7, (TWO_ROUNDS,)),
-        Artefact("figure-8", always("bn-0.1", "bn-0.9", "ground-truth"), lastbatches.figure_8, (TWO_ROUNDS,)),
-        Artefact("figure-9", always("sgd-0", "ground-truth"), lastbatches.figure_9, (TWO_ROUNDS,)),
-        Artefact(
-            "hidden-choices",
-            always("seeds", "other-inactive", "other-data-order", "ground-truth"),
-            hidden.hidden_choices,
-        ),
-        Artefact("sharing-kinds", kinds, degrees.sharing_kinds, (ONE_ROUND,)),
-        Artefact(
-            "readings",
-            always("seeds", "orders-shuffled", "ground-truth"),
-            readings.readings_artefact,
-            (TWO_ROUNDS,),
-        ),
-        Artefact("claims", needed_by_claims, claims),
-    )
-}
+_MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, readings, programme)
+_DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
+ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
+"""By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""
 
 
 def named(words: Iterable[str]) -> list[Artefact]:
@@ -121,10 +45,34 @@ def artefacts(words: Iterable[str], setting: Setting) -> tuple[tuple[Artefact, .
     return tuple(chosen), {} if asked else refused
 
 
+def looked_at(setting: Setting) -> dict[Planned, Looks]:
+    """Every experiment of the programme with all that any artefact or claim looks at in it, whatever a study is run toward.
+
+    What the study is too short for counts too: so an experiment's jobs are the same for every choice of targets, and no two
+    targets train one twice.
+    """
+    declared = (*ARTEFACTS.values(), *programme.DEFINITIONS)
+    return union(one.view.looks(setting) for one in declared)
+
+
+def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
+    """How to make every experiment of the programme, by name, for this study."""
+    looks = looked_at(setting)
+
+    @cache
+    def built(planned: Planned) -> Experiment:
+        return planned.build(setting, looks[planned], built)
+
+    found = {planned.name: partial(built, planned) for planned in looks}
+    assert len(found) == len(looks), f"two experiments have one name among {[planned.name for planned in looks]}"
+    return found
+
+
 def needed(targets: Iterable[Artefact], setting: Setting) -> dict[str, Experiment]:
     """The experiments that these artefacts need, each once, by name."""
-    names = {name for target in targets for name in target.experiments(setting)}
-    return {name: build() for name, build in catalogue(setting).items() if name in names}
+    build = catalogue(setting)
+    names = dict.fromkeys(name for target in targets for name in target.experiments(setting))
+    return {name: build[name]() for name in names}
 
 
 def evidence(experiments: dict[str, Experiment], setting: Setting, store: Store) -> Evidence:

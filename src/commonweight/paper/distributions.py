@@ -6,34 +6,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from commonweight.paper.estimates import estimated_mean
-from commonweight.paper.evidence import Evidence, Randomness
+from commonweight.paper.evidence import Randomness, report_stream
+from commonweight.paper.experiments import ORDERS_SHUFFLED
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series, band_of
+from commonweight.paper.stability import median_instance
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
+from commonweight.paper.targets import artefact
+from commonweight.paper.truth import GROUND_TRUTH, IDENTITIES
 from commonweight.ranking import Interval, ranks, survival, survival_intervals
+from commonweight.study.experiments import Setting
 
 TOPS = (1, 3, 5, 10)
 KEPT = (0.75, 0.5, 0.25, 0.125)
 
 
-def figure_3a(evidence: Evidence) -> tuple[Boxes]:
+@artefact("figure-3a", "3.3", ORDERS_SHUFFLED.last(), IDENTITIES)
+def figure_3a(last: np.ndarray, identities: Sequence[Identity], setting: Setting) -> tuple[Boxes]:
     """Ranks of each child over instances of shuffled orders, at the last epoch."""
-    final = evidence.final("orders-shuffled")
-    notes = (f"{len(final)} instances of shuffled orders, after epoch {evidence.study.training.epochs}.",)
-    return (rank_boxes("figure-3a", "Ranks of each child over instances", final, evidence.identities, notes),)
+    notes = (f"{len(last)} instances of shuffled orders, after epoch {setting.study.training.epochs}.",)
+    return (rank_boxes("figure-3a", "Ranks of each child over instances", last, identities, notes),)
 
 
-def figure_3b(evidence: Evidence) -> tuple[Boxes]:
+@artefact("figure-3b", "3.3", ORDERS_SHUFFLED.last_epochs(), IDENTITIES)
+def figure_3b(epochs: np.ndarray, identities: Sequence[Identity], _: Setting) -> tuple[Boxes]:
     """Ranks of each child over the last epochs of one instance of shuffled orders."""
-    last = evidence.different_epochs
-    notes = (f"The last {len(last)} epochs of instance {evidence.median_instance} of shuffled orders.",)
+    instance = median_instance(epochs)
+    notes = (f"The last {epochs.shape[1]} epochs of instance {instance} of shuffled orders.",)
     title = "Ranks of each child over the last epochs of one instance"
-    return (rank_boxes("figure-3b", title, last, evidence.identities, notes),)
+    return (rank_boxes("figure-3b", title, epochs[instance], identities, notes),)
 
 
-def insight_1(evidence: Evidence) -> tuple[Table | Curves, ...]:
+@artefact("insight-1", "3.3", ORDERS_SHUFFLED.last_epochs(), GROUND_TRUTH)
+def insight_1(epochs: np.ndarray, truth: np.ndarray, setting: Setting) -> tuple[Table | Curves, ...]:
     """Pruning: who of the truly best survives when the children that rank badly again and again are dropped."""
-    epochs = evidence.after_epochs("orders-shuffled")[:, -evidence.study.experiments.last_epochs :]
-    return pruning("insight-1", epochs, "epochs", evidence.ground_truth, evidence.stream)
+    return pruning("insight-1", epochs, "epochs", truth, report_stream(setting))
 
 
 def rank_boxes(

@@ -1,14 +1,20 @@
 """Figure 4 and Insight 2: fine-tuning every child alone from a snapshot of the super-net (paper §3.3)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from commonweight.paper.estimates import estimated_mean
-from commonweight.paper.evidence import Evidence
-from commonweight.paper.experiments import half_way
-from commonweight.paper.figures import Curves, Series, band_of
+from commonweight.paper.evidence import report_stream
+from commonweight.paper.experiments import FINETUNED_END, FINETUNED_HALF, SEEDS
+from commonweight.paper.figures import Curves, Identity, Series, band_of
 from commonweight.paper.lastbatches import DIAMONDS, INSTANCE
+from commonweight.paper.looks import END, HALF
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
+from commonweight.paper.targets import artefact
+from commonweight.paper.truth import GROUND_TRUTH, IDENTITIES
 from commonweight.ranking import gt_tau, top_n_rank
+from commonweight.study.experiments import Measured, Setting
 
 HOW = (
     "Fine-tuning: the learning rate of the snapshot's epoch, constant; fresh momentum; all children of all instances see "
@@ -17,46 +23,71 @@ HOW = (
 STEPS = (1, 2, 5, 10, 20, 64)  # mini-batches of fine-tuning that Insight 2's table shows
 
 
-def figure_4a(evidence: Evidence) -> tuple[Curves]:
+_HALF = (SEEDS.window(until=HALF), FINETUNED_HALF.every_batch())
+_END = (SEEDS.window(until=END), FINETUNED_END.every_batch())
+
+
+@artefact("figure-4a", "3.3", *_HALF, IDENTITIES)
+def figure_4a(before: Measured, after: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Accuracies before and after the snapshot half-way."""
-    return (_accuracies(evidence, "figure-4a", "finetuned-half", half_way(evidence.setting)),)
+    return (_accuracies("figure-4a", before, after, identities, HALF.of(setting)),)
 
 
-def figure_4b(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-4b", "3.3", *_END, IDENTITIES)
+def figure_4b(before: Measured, after: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Accuracies before and after the snapshot at the end."""
-    return (_accuracies(evidence, "figure-4b", "finetuned-end", evidence.study.training.epochs),)
+    return (_accuracies("figure-4b", before, after, identities, END.of(setting)),)
 
 
-def figure_4c(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-4c", "3.3", *_HALF, GROUND_TRUTH)
+def figure_4c(before: Measured, after: Measured, truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau before and after the snapshot half-way."""
-    return (_gt_taus(evidence, "figure-4c", "finetuned-half", half_way(evidence.setting)),)
+    return (_gt_taus("figure-4c", before, after, truth, HALF.of(setting)),)
 
 
-def figure_4d(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-4d", "3.3", *_END, GROUND_TRUTH)
+def figure_4d(before: Measured, after: Measured, truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau before and after the snapshot at the end."""
-    return (_gt_taus(evidence, "figure-4d", "finetuned-end", evidence.study.training.epochs),)
+    return (_gt_taus("figure-4d", before, after, truth, END.of(setting)),)
 
 
-def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
+@artefact(
+    "insight-2",
+    "3.3",
+    SEEDS.after(HALF),
+    FINETUNED_HALF.every_batch(),
+    SEEDS.after(END),
+    FINETUNED_END.every_batch(),
+    GROUND_TRUTH,
+)
+def insight_2(  # noqa: PLR0917
+    shared_half: np.ndarray,
+    tuned_half: Measured,
+    shared_end: np.ndarray,
+    tuned_end: Measured,
+    truth: np.ndarray,
+    setting: Setting,
+) -> tuple[Table, Curves, Curves]:
     """What steps of fine-tuning are worth, and what they cost."""
-    half, end = half_way(evidence.setting), evidence.study.training.epochs
+    stream, children = report_stream(setting), len(truth)
     rows, by_cost, by_steps = [], [], []
-    for name, epoch in (("finetuned-half", half), ("finetuned-end", end)):
-        shared = evidence.window("seeds", 1, epoch).accuracy
-        after = evidence.measured[name].accuracy
-        steps = np.arange(after.shape[1] + 1)
-        accuracies = np.concatenate([shared, after], axis=1)  # [instance, step, child]
-        taus = gt_tau(accuracies, evidence.ground_truth)
-        cost = epoch + steps * evidence.children / evidence.setting.batches_per_epoch  # child-epochs of training
+    for epoch, shared, tuned in (
+        (HALF.of(setting), shared_half, tuned_half),
+        (END.of(setting), shared_end, tuned_end),
+    ):
+        accuracies = np.concatenate([shared[:, None], tuned.accuracy], axis=1)  # [instance, step, child]
+        steps = np.arange(accuracies.shape[1])
+        taus = gt_tau(accuracies, truth)
+        cost = epoch + steps * children / setting.batches_per_epoch  # child-epochs of training
         for step in (0, *(s for s in STEPS if s < len(steps)), len(steps) - 1):
             title = f"epoch {epoch}, {step} mini-batches"
             if any(row.name == title for row in rows):
                 continue
-            t1r, t3r = (top_n_rank(accuracies[:, step], evidence.ground_truth, n) for n in (1, 3))
-            numbers = [estimated_mean(values, evidence.stream) for values in (taus[:, step], t1r, t3r)]
+            t1r, t3r = (top_n_rank(accuracies[:, step], truth, n) for n in (1, 3))
+            numbers = [estimated_mean(values, stream) for values in (taus[:, step], t1r, t3r)]
             numbers.append(Number(float(cost[step])))
             rows.append(Row(title, len(taus), tuple(numbers)))
-        low, high = band_of([estimated_mean(column, evidence.stream).interval for column in taus.T])
+        low, high = band_of([estimated_mean(column, stream).interval for column in taus.T])
         for at, series in ((cost, by_cost), (steps, by_steps)):
             series.append(Series(f"from epoch {epoch}", at, taus.mean(axis=0), low=low, high=high))
     columns = (
@@ -68,7 +99,7 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
     notes = (
         "Every child is fine-tuned alone from the snapshots of the instances of different seeds. Cost: epochs of the "
         "super-net so far plus the epochs' worth of mini-batches of all children's fine-tuning; ground truth costs "
-        f"{evidence.children * end} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
+        f"{children * END.of(setting)} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
         "mini-batches from half-way, and close to 0.8 after 5 from the end.",
         HOW,
         PLUS_MINUS,
@@ -86,26 +117,24 @@ def insight_2(evidence: Evidence) -> tuple[Table, Curves, Curves]:
     return table, against_steps, against_cost
 
 
-def _accuracies(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:
-    before, after = evidence.window("seeds", evidence.children, epoch), evidence.measured[tuned]
+def _accuracies(name: str, before: Measured, after: Measured, identities: Sequence[Identity], epoch: int) -> Curves:
     at = before.step[-1] + np.concatenate([[0], after.step])
     series = []
-    worst_first = sorted(range(evidence.children), key=lambda index: -evidence.identities[index].rank)
+    worst_first = sorted(range(len(identities)), key=lambda index: -identities[index].rank)
     for index in worst_first:  # so that the best is drawn last, on top
         solid = before.accuracy[INSTANCE, :, index]
         joined = np.concatenate([solid[-1:], after.accuracy[INSTANCE, :, index]])
-        who = evidence.identities[index]
+        who = identities[index]
         series.append(Series(who.child, before.step, solid, who, before.trained[INSTANCE, :, index]))
         series.append(Series(who.child, at, joined, who, dotted=True))
     notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.", HOW)
     title = f"Fine-tuning from epoch {epoch}: accuracy"
-    return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, evidence.children)
+    return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, len(identities))
 
 
-def _gt_taus(evidence: Evidence, name: str, tuned: str, epoch: int) -> Curves:
-    before, after = evidence.window("seeds", evidence.children, epoch), evidence.measured[tuned]
-    shared = gt_tau(before.accuracy[INSTANCE], evidence.ground_truth)
-    alone = gt_tau(after.accuracy[INSTANCE], evidence.ground_truth)
+def _gt_taus(name: str, before: Measured, after: Measured, truth: np.ndarray, epoch: int) -> Curves:
+    shared = gt_tau(before.accuracy[INSTANCE], truth)
+    alone = gt_tau(after.accuracy[INSTANCE], truth)
     at = before.step[-1] + np.concatenate([[0], after.step])
     series = (
         Series("shared", before.step, shared),

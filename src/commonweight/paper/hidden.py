@@ -1,35 +1,54 @@
 """Choices that papers hide: what unused weights do, batch-norm statistics at validation, data orders (not in the paper)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.evidence import Randomness, report_stream
+from commonweight.paper.experiments import OTHER_DATA_ORDER, OTHER_INACTIVE, SEEDS
+from commonweight.paper.planned import FromScratch
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Row, Table, mean_std
+from commonweight.paper.targets import artefact
+from commonweight.paper.truth import GROUND_TRUTH
+from commonweight.paper.views import View, all_of
 from commonweight.ranking import gt_tau
+from commonweight.study.experiments import Setting
+from commonweight.study.jobs import FinalReading
 from commonweight.training import Inactive
 
 
-def hidden_choices(evidence: Evidence) -> tuple[Table]:
+def _under(planned: FromScratch) -> View[dict[str, np.ndarray]]:
+    """Accuracies `[instance, child]` at the end, by the words of a row for the statistics that they are read under."""
+    views = {
+        "as trained": planned.last(),
+        "of the validation batch": planned.final(FinalReading.UNDER_BATCH_STATISTICS),
+        "recalibrated per child": planned.final(FinalReading.RECALIBRATED),
+    }
+    return all_of(*views.values()).then(lambda read, _: dict(zip(views, read, strict=True)))
+
+
+@artefact("hidden-choices", None, _under(SEEDS), _under(OTHER_INACTIVE), OTHER_DATA_ORDER.last(), GROUND_TRUTH)
+def hidden_choices(
+    seeds: Mapping[str, np.ndarray],
+    other_inactive: Mapping[str, np.ndarray],
+    other_data_order: np.ndarray,
+    truth: np.ndarray,
+    setting: Setting,
+) -> tuple[Table]:
     """S-Tau and GT-Tau of different seeds: inactive weights of both kinds, under three statistics; the other data order."""
-    own = evidence.study.training.inactive
+    stream, experiments = report_stream(setting), setting.study.experiments
+    own = setting.study.training.inactive
     other = Inactive.COAST if own is Inactive.FREEZE else Inactive.FREEZE
     rows = []
-    for inactive, name in ((own, "seeds"), (other, "other-inactive")):
-        measured = evidence.measured[name]
-        readings = {
-            "as trained": measured.accuracy[:, -1],
-            "of the validation batch": measured.batch,
-            "recalibrated per child": measured.recalibrated,
-        }
-        for how, accuracies in readings.items():
-            assert accuracies is not None
-            rows.append(_row(evidence, f"{inactive.value}, statistics {how}", accuracies))
-    experiments = evidence.study.experiments
+    for inactive, read in ((own, seeds), (other, other_inactive)):
+        for how, accuracies in read.items():
+            rows.append(_row(f"{inactive.value}, statistics {how}", accuracies, truth, stream))
     order = experiments.data_order
     title = f"{own.value}, statistics as trained, data order {order.other.value}"
-    rows.append(_row(evidence, title, evidence.final("other-data-order")))
-    batch, batches = evidence.study.training.batch, experiments.calibration_batches
-    alone = evidence.children * (experiments.ground_truth_seeds - 1) * evidence.study.training.epochs
+    rows.append(_row(title, other_data_order, truth, stream))
+    batch, batches = setting.study.training.batch, experiments.calibration_batches
+    alone = len(truth) * (experiments.ground_truth_seeds - 1) * setting.study.training.epochs
     notes = (
         "freeze: weights that a mini-batch does not use are left alone, their momentum too; coast: momentum and weight "
         "decay still move them, as in old PyTorch versions. The paper's numbers were made under coast, with statistics as "
@@ -48,11 +67,11 @@ def hidden_choices(evidence: Evidence) -> tuple[Table]:
     return (Table("hidden-choices", title, columns, tuple(rows), notes),)
 
 
-def _row(evidence: Evidence, title: str, accuracies: np.ndarray) -> Row:
+def _row(title: str, accuracies: np.ndarray, truth: np.ndarray, stream: Randomness) -> Row:
     """S-Tau, GT-Tau and mean accuracy of accuracies `[instance, child]`."""
     numbers = (
-        estimated_s_tau(accuracies, evidence.stream),
-        estimated_mean(gt_tau(accuracies, evidence.ground_truth), evidence.stream),
+        estimated_s_tau(accuracies, stream),
+        estimated_mean(gt_tau(accuracies, truth), stream),
         mean_std(accuracies.mean(axis=1), None),
     )
     return Row(title, len(accuracies), numbers)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from commonweight.errors import UsageError
-from commonweight.paper.artefacts import Made
 from commonweight.paper.claims.batches import trained_leads
 from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.programme import DEFINITIONS, NOTES
@@ -20,6 +19,7 @@ from commonweight.paper.lastbatches import child_curves
 from commonweight.paper.readings import BANDS, COLUMNS, reading_curves, reading_rows, reading_series
 from commonweight.paper.readings import NOTES as READING_NOTES
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
+from commonweight.paper.targets import Made
 from commonweight.ranking import gt_tau, ranks, readings, s_tau, top_n_rank
 from commonweight.seeds import Stream
 

@@ -1,16 +1,26 @@
 """Figures 5 to 9: accuracy or GT-Tau after every one of the last mini-batches (paper §4.1, §4.2.1, appendix A.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from commonweight.paper.evidence import Evidence
-from commonweight.paper.experiments import BN_MOMENTA
+from commonweight.paper.experiments import (
+    BN_MOMENTUM,
+    NO_SGD_MOMENTUM,
+    ORDERS_SHUFFLED,
+    RANDOM,
+    SEEDS,
+    SEEDS_LONG,
+    in_fours,
+    quarter,
+)
 from commonweight.paper.figures import Curves, Identity, Series
-from commonweight.paper.needs import quarter
+from commonweight.paper.planned import FromScratch
+from commonweight.paper.targets import artefact
+from commonweight.paper.truth import GROUND_TRUTH, GROUP_OF_THE_BEST, IDENTITIES
 from commonweight.ranking import gt_tau
-from commonweight.study.experiments import Measured
+from commonweight.study.experiments import Measured, Setting
 
 INSTANCE = 0  # the one whose curves are shown
 ROUNDS = 2  # rounds of all children at the end of a run that are shown
@@ -18,89 +28,77 @@ COLOURS = "Colour: ground-truth rank, lighter is better."
 DIAMONDS = f"{COLOURS} Diamond: the child that the mini-batch has just trained."
 
 
-def figure_5a(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-5a", "4.1", SEEDS.window(ROUNDS), IDENTITIES)
+def figure_5a(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
     """One instance with a fixed order."""
-    return (_accuracies(evidence, "figure-5a", "seeds", "Accuracy at the end of one instance, fixed order"),)
+    return (_of_children("figure-5a", "Accuracy at the end of one instance, fixed order", window, identities),)
 
 
-def figure_5b(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-5b", "4.1", ORDERS_SHUFFLED.window(ROUNDS), IDENTITIES)
+def figure_5b(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
     """One instance with shuffled orders."""
-    return (
-        _accuracies(evidence, "figure-5b", "orders-shuffled", "Accuracy at the end of one instance, shuffled orders"),
-    )
+    return (_of_children("figure-5b", "Accuracy at the end of one instance, shuffled orders", window, identities),)
 
 
-def figure_6a(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-6a", "4.2.1", in_fours(RANDOM, FromScratch.window), GROUP_OF_THE_BEST, IDENTITIES)
+def figure_6a(window: Measured, group: np.ndarray, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """A group of four that was trained alone."""
-    m, group = group_of_the_best(evidence)
-    window = evidence.window(f"random-{m}", evidence.children)
-    title = f"A group of {len(group)} children, trained alone (m = {m})"
-    return (_of_the_best(evidence, "figure-6a", title, window, group),)
+    title = f"A group of {len(group)} children, trained alone (m = {quarter(setting)})"
+    return (_of_the_best("figure-6a", title, window, group, identities),)
 
 
-def figure_6b(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-6b", "4.2.1", SEEDS.window(), GROUP_OF_THE_BEST, IDENTITIES)
+def figure_6b(window: Measured, group: np.ndarray, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
     """The same four where all children share."""
-    _, group = group_of_the_best(evidence)
-    window = evidence.window("seeds", evidence.children)
-    return (_of_the_best(evidence, "figure-6b", "The same children, trained with all others (m = 1)", window, group),)
+    title = "The same children, trained with all others (m = 1)"
+    return (_of_the_best("figure-6b", title, window, group, identities),)
 
 
-def figure_7(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-7", "A.2", SEEDS_LONG.window(ROUNDS), IDENTITIES)
+def figure_7(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Figure 5a after a much longer training."""
-    epochs = evidence.study.training.epochs * evidence.study.experiments.long_factor
-    return (_accuracies(evidence, "figure-7", "seeds-long", f"Accuracy at the end of {epochs} epochs"),)
+    epochs = setting.study.training.epochs * setting.study.experiments.long_factor
+    return (_of_children("figure-7", f"Accuracy at the end of {epochs} epochs", window, identities),)
 
 
-def figure_8(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-8", "A.2", BN_MOMENTUM.each(lambda one: one.window(ROUNDS)), GROUND_TRUTH)
+def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, _: Setting) -> tuple[Curves]:
     """GT-Tau over the last mini-batches under low and high BN momentum."""
-    batches = ROUNDS * evidence.children
     series = []
-    for momentum in BN_MOMENTA:
-        window = evidence.window(f"bn-{momentum}", batches)
+    for momentum, window in windows.items():
         family = f"BN momentum {momentum}"
-        for number, taus in enumerate(gt_tau(window.accuracy, evidence.ground_truth)):
+        for number, taus in enumerate(gt_tau(window.accuracy, truth)):
             series.append(Series(f"{family}, instance {number}", window.step, taus, family=family))
-    title = f"GT-Tau over the last {batches} mini-batches, by BN momentum"
+    title = f"GT-Tau over the last {ROUNDS * len(truth)} mini-batches, by BN momentum"
     return (Curves("figure-8", title, "mini-batch", "GT-Tau", tuple(series), ()),)
 
 
-def figure_9(evidence: Evidence) -> tuple[Curves]:
+@artefact("figure-9", "A.2", NO_SGD_MOMENTUM.window(ROUNDS), IDENTITIES)
+def figure_9(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
     """Figure 5a without SGD momentum."""
-    drawn = _accuracies(evidence, "figure-9", "sgd-0", "Accuracy at the end of one instance, SGD momentum 0")
-    return (drawn,)
+    return (_of_children("figure-9", "Accuracy at the end of one instance, SGD momentum 0", window, identities),)
 
 
-def group_of_the_best(evidence: Evidence) -> tuple[int, np.ndarray]:
-    """The number of groups m, and the indices of the children in the random group that holds the truly best child."""
-    m, best = quarter(evidence.setting), int(np.argmax(evidence.ground_truth))
-    return m, next(group for group in evidence.groups(m) if best in group)
-
-
-def _of_the_best(evidence: Evidence, name: str, title: str, window: Measured, group: np.ndarray) -> Curves:
+def _of_the_best(name: str, title: str, window: Measured, group: np.ndarray, identities: Sequence[Identity]) -> Curves:
     """Figure 6, which says how its group was chosen."""
-    best = evidence.setting.children[int(np.argmax(evidence.ground_truth))].name
+    best = min(identities, key=lambda who: who.rank).child
     note = f"Of all random groups it is the one that holds the truly best child, {best}: chosen by ground truth."
-    drawn = _of_children(evidence, name, title, window, group)
+    drawn = _of_children(name, title, window, identities, group)
     return replace(drawn, notes=(*drawn.notes, note))
 
 
-def _accuracies(evidence: Evidence, name: str, experiment: str, title: str) -> Curves:
-    window = evidence.window(experiment, ROUNDS * evidence.children)
-    return _of_children(evidence, name, title, window, range(evidence.children))
-
-
 def _of_children(
-    evidence: Evidence, name: str, title: str, window: Measured, children: Sequence[int] | np.ndarray
+    name: str,
+    title: str,
+    window: Measured,
+    identities: Sequence[Identity],
+    children: np.ndarray | slice = slice(None),
 ) -> Curves:
-    drawn = child_curves(
-        name,
-        title,
-        window.step,
-        window.accuracy[INSTANCE][:, children],
-        window.trained[INSTANCE][:, children],
-        [evidence.identities[index] for index in children],
-    )
-    return replace(drawn, children=evidence.children, notes=(*drawn.notes, f"Instance {INSTANCE}."))
+    """Instance 0's curves of these children, or of all."""
+    who = [identities[index] for index in np.arange(len(identities))[children]]
+    accuracy, trained = (array[INSTANCE][:, children] for array in (window.accuracy, window.trained))
+    drawn = child_curves(name, title, window.step, accuracy, trained, who)
+    return replace(drawn, children=len(identities), notes=(*drawn.notes, f"Instance {INSTANCE}."))
 
 
 def child_curves(  # noqa: PLR0917

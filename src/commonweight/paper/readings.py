@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
-from commonweight.paper.evidence import Evidence, Randomness
+from commonweight.paper.evidence import Randomness, report_stream
+from commonweight.paper.experiments import ORDERS_SHUFFLED, SEEDS
 from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.lastbatches import ROUNDS
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
+from commonweight.paper.targets import artefact
+from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import Reading, gt_tau, readings, top_n_rank
+from commonweight.study.experiments import Measured, Setting
 
 COLUMNS = (
     Column("passes", "passes per child", 0),
@@ -28,21 +32,34 @@ NOTES = (
 BANDS = "Bands: 95 % bootstrap over instances."
 
 
-def readings_artefact(evidence: Evidence) -> tuple[Table, Table, Curves]:
+@artefact(
+    "readings",
+    None,
+    SEEDS.window(ROUNDS),
+    SEEDS.last_epochs(),
+    ORDERS_SHUFFLED.window(ROUNDS),
+    ORDERS_SHUFFLED.last_epochs(),
+    GROUND_TRUTH,
+)
+def readings_artefact(  # noqa: PLR0917
+    fixed_window: Measured,
+    fixed_epochs: np.ndarray,
+    shuffled_window: Measured,
+    shuffled_epochs: np.ndarray,
+    truth: np.ndarray,
+    setting: Setting,
+) -> tuple[Table, Table, Curves]:
     """Readings of the last mini-batches and of the last epochs, with a fixed and with shuffled orders."""
-    tables, series = [], []
-    for name, order, short, experiment in (
-        ("readings", "a fixed order", "fixed", "seeds"),
-        ("readings-shuffled", "shuffled orders", "shuffled", "orders-shuffled"),
+    stream, children, tables, series = report_stream(setting), len(truth), [], []
+    for name, order, short, window, epochs in (
+        ("readings", "a fixed order", "fixed", fixed_window, fixed_epochs),
+        ("readings-shuffled", "shuffled orders", "shuffled", shuffled_window, shuffled_epochs),
     ):
-        window = evidence.window(experiment, ROUNDS * evidence.children)
-        epochs = evidence.after_epochs(experiment)[:, -evidence.study.experiments.last_epochs :]
-        dense = readings(len(window.step), evidence.children)
-        sparse = [way for way in readings(epochs.shape[1], evidence.children) if way.passes > 1]
-        truth = evidence.ground_truth
-        rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", evidence.stream)
+        dense = readings(len(window.step), children)
+        sparse = [way for way in readings(epochs.shape[1], children) if way.passes > 1]
+        rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", stream)
         nobody = np.zeros(epochs.shape[1:], dtype=bool)  # no reading of several moments looks at who was trained
-        more = reading_rows(epochs, nobody, truth, sparse, "epochs", evidence.stream)
+        more = reading_rows(epochs, nobody, truth, sparse, "epochs", stream)
         title = f"Super-nets with {order}, read in several ways"
         tables.append(Table(name, title, COLUMNS, (*rows, *more), NOTES))
         series += reading_series(dense, rows, f" ({short})")

@@ -1,7 +1,7 @@
 """An experiment: several instances of one way to train all children, as jobs; and what they measured, read back."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from commonweight.errors import StoreError
 from commonweight.sharing import Partition
 from commonweight.space import Child
 from commonweight.study.jobs import (
+    FinalReading,
     ImagesSpec,
     Job,
     MomentsSpec,
@@ -21,7 +22,7 @@ from commonweight.study.jobs import (
     TrainingSpec,
 )
 from commonweight.study.schema import Study
-from commonweight.study.store import Store
+from commonweight.study.store import Record, Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder
 
@@ -50,16 +51,14 @@ class Measured:
     """What an experiment's instances measured; children in lexicographic order.
 
     `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches, the last of which `trained`
-    `[instance, moment, child]` (bool) one child of each part. `judged`, `batch` and `recalibrated` `[instance, child]`
-    if asked for (see `Record`).
+    `[instance, moment, child]` (bool) one child of each part. `final` are the readings `[instance, child]` at the end that
+    all its jobs were asked for.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
-    judged: np.ndarray | None = None
-    batch: np.ndarray | None = None
-    recalibrated: np.ndarray | None = None
+    final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,6 @@ class Experiment:
     """Named instances; each is made of parts whose children together are all children of the space, once each."""
 
     name: str
-    title: str
     instances: tuple[tuple[Part, ...], ...]
 
     @property
@@ -93,20 +91,16 @@ class Experiment:
         records = {name: record.at(step) for name, record in read.items()}
         order = np.argsort(self.children)
 
-        def gathered(name: str) -> np.ndarray | None:
-            rows = [[getattr(records[part.job.id], name) for part in instance] for instance in self.instances]
-            if any(array is None for row in rows for array in row):
-                return None  # not every job was asked for it
-            copies = [[part.copy for part in instance] for instance in self.instances]
+        def gathered(array: Callable[[Record], np.ndarray]) -> np.ndarray:
+            """Of every instance, the children of its parts in their order."""
             return np.stack(
                 [
-                    np.concatenate([array[copy] for array, copy in zip(row, places, strict=True)], axis=-1)[..., order]
-                    for row, places in zip(rows, copies, strict=True)
+                    np.concatenate([array(records[part.job.id])[part.copy] for part in parts], axis=-1)[..., order]
+                    for parts in self.instances
                 ]
             )
 
-        accuracy = gathered("accuracy")
-        assert accuracy is not None
+        accuracy = gathered(lambda record: record.accuracy)
         trained = np.zeros(accuracy.shape, dtype=bool)
         places = np.argsort(order)  # of each child of the parts, one after another, among all children
         for number, instance in enumerate(self.instances):
@@ -114,7 +108,9 @@ class Experiment:
             for part in instance:
                 trained[number, np.arange(len(step)), places[first + records[part.job.id].trained]] = True
                 first += len(part.job.children)
-        return Measured(accuracy, step, trained, gathered("judged"), gathered("batch"), gathered("recalibrated"))
+        asked = [reading for reading in FinalReading if all(reading.asked_of(job) for job in self.jobs)]
+        final = {reading: gathered(lambda record, reading=reading: record.final[reading]) for reading in asked}
+        return Measured(accuracy, step, trained, final)
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ class Setting:
         return Conditions(study.net, study.training, study.sharing, moments=moments)
 
     def experiment(
-        self, name: str, title: str, partition: Partition, members: Sequence[Member], conditions: Conditions
+        self, name: str, partition: Partition, members: Sequence[Member], conditions: Conditions
     ) -> Experiment:
         """Each group of the partition trained alone, once per member.
 
@@ -178,9 +174,9 @@ class Setting:
                 job = self._job(group, seeds, conditions)
                 for copy, member in enumerate(stack):
                     places[member].append(Part(job, copy))
-        return Experiment(name, title, tuple(tuple(places[member]) for member in members))
+        return Experiment(name, tuple(tuple(places[member]) for member in members))
 
-    def finetuned(self, name: str, title: str, source: Experiment, epoch: int) -> Experiment:
+    def finetuned(self, name: str, source: Experiment, epoch: int) -> Experiment:
         """Every child of every instance trained alone for a while from the source's snapshot after this epoch.
 
         The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of all instances see
@@ -202,7 +198,6 @@ class Setting:
             ]
         return Experiment(
             name,
-            title,
             tuple(
                 tuple(Part(job, part.copy) for part in instance for job in alone[part.job.id])
                 for instance in source.instances

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from enum import Enum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -178,6 +179,22 @@ class StartSpec(Spec):
     epoch: Count
 
 
+class FinalReading(Enum):
+    """Accuracies of all children at the end of a job, beside its sweeps. The value is the array's name on disk.
+
+    `JUDGED`: on the images of the final judgement. `UNDER_BATCH_STATISTICS` and `RECALIBRATED`: on those of sweeps, under
+    these batch-norm statistics (see `Statistics`).
+    """
+
+    JUDGED = "judged"
+    UNDER_BATCH_STATISTICS = "under-batch-statistics"
+    RECALIBRATED = "recalibrated"
+
+    def asked_of(self, job: "Job") -> bool:
+        """Whether the job ends with it."""
+        return bool(job.images.judge_images if self is FinalReading.JUDGED else job.calibration_batches)
+
+
 class Job(Spec):
     """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
 
@@ -240,6 +257,11 @@ class Job(Spec):
     def sweeps(self) -> int:
         """Moments at which all children of the job are validated."""
         return len(self.moments.build().steps(self.mini_batches, self.batches_per_epoch))
+
+    @property
+    def final_readings(self) -> tuple[FinalReading, ...]:
+        """What the job ends with, beside its last sweep."""
+        return tuple(reading for reading in FinalReading if reading.asked_of(self))
 
     @property
     def validations(self) -> int:

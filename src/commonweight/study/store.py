@@ -18,9 +18,11 @@ import safetensors
 import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.jobs import NUMERICS, Job
+from commonweight.study.jobs import NUMERICS, FinalReading, Job
 
 RECORD = "accuracy.safetensors"
+SWEPT = ("accuracy", "step", "trained")
+"""The arrays that every record has, by their names on disk; those of the final readings stand beside them."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,20 @@ class Record:
     """What a job measured. Accuracies are fractions in [0, 1].
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`. At the end and if asked for, `[copy, child]`: `judged` on the images of the final
-    judgement; `batch` and `recalibrated` on those of sweeps, under these batch-norm statistics (see `Statistics`).
+    position `trained` `[moment]`. `final` are the readings at the end that the job asked for, `[copy, child]` each.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
-    judged: np.ndarray | None = None
-    batch: np.ndarray | None = None
-    recalibrated: np.ndarray | None = None
+    final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
+        """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
+        final = {FinalReading(name): array for name, array in arrays.items() if name not in SWEPT}
+        accuracy, step, trained = (arrays[name] for name in SWEPT)
+        return cls(accuracy, step, trained, final)
 
     def at(self, step: np.ndarray) -> "Record":
         """The same with these of its moments alone."""
@@ -46,7 +52,9 @@ class Record:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by the names they have on disk."""
-        return {name: np.ascontiguousarray(array) for name, array in vars(self).items() if array is not None}
+        swept = {name: getattr(self, name) for name in SWEPT}
+        final = {reading.value: array for reading, array in self.final.items()}
+        return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
 
     def check(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
@@ -55,14 +63,12 @@ class Record:
             "accuracy": (copies, moments, children),
             "step": (moments,),
             "trained": (moments,),
-            **({"judged": (copies, children)} if job.images.judge_images else {}),
-            **(dict.fromkeys(("batch", "recalibrated"), (copies, children)) if job.calibration_batches else {}),
+            **{reading.value: (copies, children) for reading in job.final_readings},
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
             raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
-        fractions = (self.accuracy, self.judged, self.batch, self.recalibrated)
-        if not all((a >= 0).all() and (a <= 1).all() for a in fractions if a is not None):
+        if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
             raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
 
 
@@ -118,7 +124,14 @@ class Store:
             raise ResultMissing(
                 f"job {job.id} ({job.label}) has no result below {self.jobs}; run the study to train it"
             )
-        record = Record(**safetensors.numpy.load_file(self.folder(job.id) / RECORD))
+        arrays = safetensors.numpy.load_file(self.folder(job.id) / RECORD)
+        try:
+            record = Record.of(arrays)
+        except (KeyError, ValueError):
+            raise StoreError(
+                f"job {job.id}: the record has the arrays {', '.join(sorted(arrays))}, which are not those that this version "
+                f"writes; delete {self.folder(job.id)} to train it again"
+            ) from None
         record.check(job)
         return record
 

@@ -32,7 +32,7 @@ from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
 from commonweight.study.data import RawImages, load_raw, subset
-from commonweight.study.jobs import AugmentSpec, Count, Job, Spec
+from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
@@ -163,15 +163,11 @@ class Worker:
                     swept.append((step, position, accuracy))
                 case Snapshot():
                     snapshots[f"epoch-{event.epoch}"] = _arrays(event)
-        judged = None
-        if job.images.judge_images:
-            judged = engine.sweep(*images.validation(job.images.judge_images), engine.net.plan.children).cpu().numpy()
         record = Record(
             accuracy=torch.stack([accuracy for _, _, accuracy in swept], dim=1).cpu().numpy(),
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
-            judged=judged,
-            **self._under_other_statistics(job, engine.net, images, streams),
+            final={reading: _read(reading, job, engine, images, streams) for reading in job.final_readings},
         )
         how = self._how(engine, started, time.perf_counter() - clock)
         if left := engine.through_pytorch():
@@ -180,24 +176,6 @@ class Worker:
             exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
-
-    def _under_other_statistics(
-        self, job: Job, net: SuperNet, images: ImageSet, streams: Streams
-    ) -> dict[str, np.ndarray]:
-        """Final accuracies `[copy, child]` under the validation batch's statistics, and under recalibrated ones.
-
-        Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
-        """
-        if not job.calibration_batches:
-            return {}
-        after = job.training.epochs
-        batches = images.epoch(job.training.batch, streams.data.fork(after), streams.augment.fork(after))
-        calibration = [batch for batch, _ in islice(batches, job.calibration_batches)]
-        validation = images.validation(job.images.sweep_images)
-        return {
-            name: sweep_under(net, how, *validation, net.plan.children, job.training.batch, calibration).cpu().numpy()
-            for name, how in (("batch", Statistics.BATCH), ("recalibrated", Statistics.RECALIBRATED))
-        }
 
     def _how(self, engine: Engine, started: datetime, seconds: float) -> dict[str, object]:
         return {
@@ -267,6 +245,26 @@ def processor() -> str:
     lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+def _read(reading: FinalReading, job: Job, engine: Engine, images: ImageSet, streams: Streams) -> np.ndarray:
+    """The final accuracies `[copy, child]`.
+
+    Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
+    """
+    net, batch = engine.net, job.training.batch
+    swept = images.validation(job.images.sweep_images)
+    match reading:
+        case FinalReading.JUDGED:
+            accuracy = engine.sweep(*images.validation(job.images.judge_images), net.plan.children)
+        case FinalReading.UNDER_BATCH_STATISTICS:
+            accuracy = sweep_under(net, Statistics.BATCH, *swept, net.plan.children, batch, ())
+        case FinalReading.RECALIBRATED:
+            after = job.training.epochs
+            batches = images.epoch(batch, streams.data.fork(after), streams.augment.fork(after))
+            calibration = [some for some, _ in islice(batches, job.calibration_batches)]
+            accuracy = sweep_under(net, Statistics.RECALIBRATED, *swept, net.plan.children, batch, calibration)
+    return accuracy.cpu().numpy()
 
 
 def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:

@@ -8,11 +8,11 @@ from paper.claims.test_worlds import INSTANCES, checked, noise
 from paper.making import made_up, only, tiny_setting
 
 from commonweight.paper import published
+from commonweight.paper.artefacts import catalogue
 from commonweight.paper.claims.correction import told
-from commonweight.paper.claims.programme import DEFINITIONS, claims, claims_so_far, needed_by_claims
+from commonweight.paper.claims.programme import DEFINITIONS, claims, claims_so_far
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.evidence import Evidence
-from commonweight.paper.experiments import catalogue
 
 TEXT = Path(__file__).parents[4] / "shared" / "deeper-insights.txt"
 CLAIMS = Path(__file__).parents[4] / "shared" / "PAPER.md"
@@ -23,7 +23,7 @@ needs_text = pytest.mark.skipif(not TEXT.is_file(), reason=f"the paper's text is
 def everything(**overrides):
     """Evidence of all that the claims need, children of a quality of their own in every experiment."""
     setting = tiny_setting(**overrides)
-    return made_up(setting, *needed_by_claims(setting))
+    return made_up(setting, *claims.experiments(setting))
 
 
 # The list
@@ -99,7 +99,7 @@ def test_the_papers_other_words_stand_in_its_text(number, quoted, words):
 
 def test_what_claims_need_is_known_and_each_once():
     setting = tiny_setting()
-    needed = needed_by_claims(setting)
+    needed = claims.experiments(setting)
     assert len(set(needed)) == len(needed)
     assert set(needed) <= set(catalogue(setting))
     assert {name for d in DEFINITIONS for name in d.experiments(setting)} == set(needed)
@@ -140,10 +140,10 @@ def test_claims_that_a_study_cannot_have_say_why():
     small = tiny_setting(space__nodes=1, space__primitives=["max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "none"])
     assert len(small.children) == 4
     reason = "it needs groups of four children, and this space has only 4 children"
-    judged = only(claims(made_up(small, *needed_by_claims(small)))).claims
+    judged = only(claims(made_up(small, *claims.experiments(small)))).claims
     assert judged[7].reason == reason
-    assert "bn-0.1" not in needed_by_claims(made.setting)
-    assert "random-1" not in needed_by_claims(small)
+    assert "bn-0.1" not in claims.experiments(made.setting)
+    assert "random-1" not in claims.experiments(small)
 
 
 # What it says

@@ -23,9 +23,10 @@ from commonweight.paper.claims.ranks import (
     beyond_random_ranks,
 )
 from commonweight.paper.claims.verdict import Verdict
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import random_ranks, s_tau_null
 from commonweight.seeds import Stream
+from commonweight.study.jobs import FinalReading
 
 SUPER_NETS = ("seeds", "orders", "orders-shuffled")
 TITLES = {"seeds": "different seeds", "orders": "different orders", "orders-shuffled": "diff. orders (shuffle)"}
@@ -93,7 +94,7 @@ def test_claim_1_against_scipy():
     made = evidence_of(*SUPER_NETS, experiments__ground_truth_seeds=4)
     ground_truth(made, np.random.default_rng(1).random((4, CHILDREN)))
     claim = checked(made, 1)
-    truth = s_tau_of(made.measured["ground-truth"].judged)
+    truth = s_tau_of(made.measured["ground-truth"].final[FinalReading.JUDGED])
     expected = [(truth - s_tau_of(final(made, name)), s_tau_of(final(made, name))) for name in SUPER_NETS]
     assert [check.statistic.value for check in claim.checks] == pytest.approx([v for pair in expected for v in pair])
     assert [check.instances for check in claim.checks] == [INSTANCES] * 6
@@ -182,9 +183,8 @@ def test_claim_1_of_a_constant_rank_is_not_measured():
     assert "last 4 epochs" not in claim.checks[1].text
 
 
-def test_ground_truth_is_read_on_the_images_of_the_super_nets(monkeypatch):
+def test_ground_truth_is_read_on_the_images_of_the_super_nets():
     """Its own S-Tau, GT-Tau and TnR, so that both sides have the same validation noise; the truth has all images."""
-    monkeypatch.setattr(Evidence, "final", lambda self, name: self.measured[name].accuracy[:, -1])
     made = unstable()
     noisy = made.measured["ground-truth"].accuracy
     noisy[:] = np.random.default_rng(0).random(noisy.shape)
@@ -193,7 +193,7 @@ def test_ground_truth_is_read_on_the_images_of_the_super_nets(monkeypatch):
         s_tau_of(final(made, "ground-truth")) - s_tau_of(final(made, "seeds"))
     )
     assert two[0].statistic.value == pytest.approx(mean(tau(rank, truth_of(made)) for rank in final(made, "seeds")))
-    judged = made.measured["ground-truth"].judged
+    judged = made.measured["ground-truth"].final[FinalReading.JUDGED]
     others = [np.delete(judged, seed, axis=0).mean(axis=0) for seed in range(INSTANCES)]
     own = mean(tau(*pair) for pair in zip(final(made, "ground-truth"), others, strict=True))
     assert two[1].statistic.value == pytest.approx(own - two[0].statistic.value)
@@ -225,7 +225,7 @@ def test_claim_2_fails_where_ground_truth_is_no_better(name):
     made = correlated(**{name.replace("-", "_"): (2, 3, 4, 1, 5, 6, 7, 8)})
     rng = np.random.default_rng(0)
     ground_truth_ranks(made, [[1, 2, 3, 4, *(5 + rng.permutation(4))] for _ in range(INSTANCES)])
-    truth = made.ground_truth
+    truth = GROUND_TRUTH.read(made)
     order = np.argsort(-truth)[[1, 2, 3, 0, 4, 5, 6, 7]]
     made.measured[name].accuracy[:, -1, order] = np.linspace(0.8, 0.1, CHILDREN)
     assert_fails_alone(checked(made, 2), 4 * SUPER_NETS.index(name) + 1)
@@ -236,7 +236,7 @@ def test_claim_2_fails_where_the_best_one_is_found_as_well(name):
     """Ground truth itself confuses its three best, so that its T1R is no better than this super-net's."""
     made = correlated(**dict.fromkeys(("seeds", "orders", "orders_shuffled"), (8, 7, 6, 5, 4, 1, 2, 3)))
     ground_truth_ranks(made, [[1, 2, 3, *range(4, 9)], [2, 3, 1, *range(4, 9)], [3, 1, 2, *range(4, 9)]] * 2)
-    truth_order = np.argsort(-made.ground_truth, kind="stable")
+    truth_order = np.argsort(-GROUND_TRUTH.read(made), kind="stable")
     for other in SUPER_NETS:
         order = [1, 3, 4, 0, 2, 7, 6, 5] if other == name else [3, 4, 5, 0, 1, 2, 6, 7]
         made.measured[other].accuracy[:, -1, truth_order[order]] = np.linspace(0.8, 0.1, CHILDREN)
@@ -251,7 +251,7 @@ def test_claim_2_fails_where_the_best_one_is_among_the_first_three(name):
 
 def test_claim_2_against_scipy():
     made = unstable()
-    judged = made.measured["ground-truth"].judged
+    judged = made.measured["ground-truth"].final[FinalReading.JUDGED]
     ground_truth(made, judged + 0.2 * np.random.default_rng(2).normal(size=judged.shape))
     made = type(made)(made.setting, made.measured)  # ground truth is another now
     truth = [mean(column) for column in judged.T.tolist()]

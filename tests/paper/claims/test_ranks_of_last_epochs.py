@@ -20,7 +20,8 @@ from paper.making import after, mean, places, tau
 
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, less_told_apart, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Verdict
-from commonweight.paper.evidence import Evidence
+from commonweight.paper.experiments import ORDERS_SHUFFLED
+from commonweight.study.jobs import FinalReading
 
 # Claim 3
 
@@ -238,12 +239,12 @@ def test_moments_of_another_program_are_told_as_such():
     assert all("last 5 moments" in check.text for check in checks)
 
 
-def test_claim_4_reads_ground_truth_on_the_images_of_the_super_nets(monkeypatch):
-    monkeypatch.setattr(Evidence, "final", lambda self, name: self.measured[name].accuracy[:, -1])
+def test_claim_4_reads_ground_truth_on_the_images_of_the_super_nets():
     made = wandering(0.2, 0.2)
     alone = made.measured["ground-truth"]
     alone.accuracy[:] = np.random.default_rng(0).random(alone.accuracy.shape)
-    last = made.after_epochs("orders-shuffled")[:, -4:]
+    last = ORDERS_SHUFFLED.last_epochs().read(made)
     found = checked(made, 4).checks[3].statistic.value
-    assert found == less_told_apart(last, alone.accuracy[:, -1], alone.judged).statistic.value
-    assert found != less_told_apart(last, alone.judged, alone.judged).statistic.value
+    judged = alone.final[FinalReading.JUDGED]
+    assert found == less_told_apart(last, alone.accuracy[:, -1], judged).statistic.value
+    assert found != less_told_apart(last, judged, judged).statistic.value

@@ -21,7 +21,9 @@ from commonweight.paper.claims.power import enough_to_name
 from commonweight.paper.claims.programme import DEFINITIONS
 from commonweight.paper.claims.sharing import children_interfere
 from commonweight.paper.claims.verdict import Verdict
+from commonweight.paper.truth import groups_in_fours
 from commonweight.ranking import help_and_harm
+from commonweight.study.jobs import FinalReading
 
 # Claim 7
 
@@ -83,11 +85,11 @@ def trends(columns):
 
 def test_claim_7_against_scipy():
     made = randomly(evidence_of(*GROUPS, experiments__instances=4, experiments__ground_truth_seeds=3))
-    made.measured["ground-truth"].judged[:] = np.random.default_rng(1).random((3, CHILDREN))
+    made.measured["ground-truth"].final[FinalReading.JUDGED][:] = np.random.default_rng(1).random((3, CHILDREN))
     made = type(made)(made.setting, made.measured)  # ground truth is another now
     found = {name: window(made, name) for name in GROUPS}
     random = mean(mean(found[name][0]) for name in ("random-2", "random-4"))
-    alone, judged = made.measured["ground-truth"], made.measured["ground-truth"].judged
+    alone, judged = made.measured["ground-truth"], made.measured["ground-truth"].final[FinalReading.JUDGED]
     others = [np.delete(judged, seed, axis=0).mean(axis=0) for seed in range(3)]  # without its own
     alone = mean(mean(last_taus(alone, seed, others[seed], 8)) for seed in range(3))
     similar = [found[name] for name in ("seeds", "similar-2", "similar-4")]
@@ -115,7 +117,7 @@ def dealt(made, name, rng):
     assert measured.step.tolist() == list(range(9, 17))  # whole rounds of four
     order = np.array([np.concatenate([rng.permutation(4) for _ in range(moments // 4)]) for _ in range(instances)])
     measured.trained[:] = False
-    for group in made.groups(2):
+    for group in groups_in_fours(made.setting):
         measured.trained[:, :, group] = order[..., None] == np.arange(4)
     return order
 
@@ -129,7 +131,7 @@ def company(effects, moved, seed=0, noise=0.002, instances=COMPANIES):
     together, apart = (made.measured[name] for name in SHUFFLED)
     order, level = dealt(made, SHUFFLED[0], rng), np.full((instances, CHILDREN), 0.5)
     for moment in range(order.shape[1]):
-        for group in made.groups(2):
+        for group in groups_in_fours(made.setting):
             level[:, group] += np.asarray(effects)[order[:, moment]]
         together.accuracy[:, moment] = level + noise * rng.normal(size=level.shape)
     apart.accuracy[:] = together.accuracy.mean(axis=(0, 1)) + np.asarray(moved)
@@ -146,7 +148,7 @@ def falling_back(made, amplitudes, order, rng, noise=0.002):
     since = np.full((len(order), 4), 12)
     for moment in range(order.shape[1]):
         since = np.where(order[:, [moment]] == np.arange(4), 0, np.minimum(since + 1, 12))
-        for group, amplitude in zip(made.groups(2), np.asarray(amplitudes).reshape(2, 4), strict=True):
+        for group, amplitude in zip(groups_in_fours(made.setting), np.asarray(amplitudes).reshape(2, 4), strict=True):
             together.accuracy[:, moment, group] = 0.5 + amplitude * left[since]
     together.accuracy[:] += noise * rng.normal(size=together.accuracy.shape)
 
@@ -199,7 +201,7 @@ def test_claim_8_of_a_fixed_order_names_nobody(amplitudes):
     """There a partner and the time since a child's own training are the same thing: this passed before (item 5)."""
     made, rng = company(np.zeros((4, 4)), APART), np.random.default_rng(1)
     order = np.tile([2, 0, 3, 1], (COMPANIES, 2))
-    for group in made.groups(2):
+    for group in groups_in_fours(made.setting):
         made.measured[SHUFFLED[0]].trained[:, :, group] = order[..., None] == np.arange(4)
     falling_back(made, AMPLITUDES[amplitudes], order, rng)
     assert [check.verdict for check in children_interfere(made)] == [
@@ -211,7 +213,7 @@ def test_claim_8_of_a_fixed_order_names_nobody(amplitudes):
 def test_claim_8_is_read_from_shuffled_orders_alone():
     """A run of fixed orders, whatever is in it, says nothing of it."""
     setting = evidence_of().setting
-    assert DEFINITIONS[7].experiments(setting) == ("ground-truth", *SHUFFLED)
+    assert DEFINITIONS[7].experiments(setting) == SHUFFLED
 
 
 def test_claim_8_finds_who_harms_among_children_that_fall_back():
@@ -219,7 +221,7 @@ def test_claim_8_finds_who_harms_among_children_that_fall_back():
     order = dealt(made, SHUFFLED[0], rng)
     falling_back(made, AMPLITUDES["different"], order, rng)
     together = made.measured[SHUFFLED[0]].accuracy
-    for group in made.groups(2):
+    for group in groups_in_fours(made.setting):
         together[:, :, group] += np.cumsum(0.8 * np.asarray(FRIENDS)[order], axis=1)
     assert_supported(checked(made, 8))
 
@@ -254,7 +256,7 @@ def test_claim_8_against_benjamini_and_hochberg_and_scipy(seed):
     measured = made.measured[SHUFFLED[0]]
     ps = []  # of helping, then of harming
     for kind in ("p_helps", "p_harms"):
-        for group in made.groups(2):
+        for group in groups_in_fours(made.setting):
             found = help_and_harm(measured.accuracy[..., group], measured.trained[..., group], [2] * 4 + [3] * 4)
             ps += [getattr(found, kind)[i, j] for i in range(4) for j in range(4) if i != j]
     sure = rejected(ps)
@@ -279,7 +281,7 @@ def test_claim_8_says_how_many_instances_would_decide():
     measured, (help_check, _, moved) = made.measured[SHUFFLED[0]], checked(made, 8).checks
     found = [
         help_and_harm(measured.accuracy[..., group], measured.trained[..., group], [2] * 4 + [3] * 4)
-        for group in made.groups(2)
+        for group in groups_in_fours(made.setting)
     ]
     surest = min(np.nanmin(one.p_helps) for one in found)
     assert help_check.verdict is moved.verdict is Verdict.UNDECIDED

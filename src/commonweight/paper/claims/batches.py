@@ -1,54 +1,88 @@
 """Claims 5, 6 and 10: what single mini-batches do (paper §3.3, §4.1, appendix A.2)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from commonweight.paper.claims.definition import claim
 from commonweight.paper.claims.statistics import difference, mean, paired
 from commonweight.paper.claims.verdict import Check, above
-from commonweight.paper.evidence import Evidence, Randomness
-from commonweight.paper.experiments import BN_MOMENTA, FEW, half_way
+from commonweight.paper.evidence import Randomness, report_stream
+from commonweight.paper.experiments import (
+    BN_MOMENTA,
+    BN_MOMENTUM,
+    FEW,
+    FINETUNED_END,
+    FINETUNED_HALF,
+    NO_SGD_MOMENTUM,
+    ORDERS_SHUFFLED,
+    SEEDS,
+)
 from commonweight.paper.lastbatches import ROUNDS
-from commonweight.paper.stability import TITLES
+from commonweight.paper.looks import END, HALF
+from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import autocorrelations, gt_tau, trained_is_best
+from commonweight.study.experiments import Measured, Setting
 
 MOST = 0.5  # of the mini-batches: "in most of mini-batches" (paper §4.1)
 A_FEW = 10  # mini-batches of fine-tuning (paper §3.3: 10 from half-way, 5 from the end)
 
 
-def finetuning_helps(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 5: GT-Tau before and after some fine-tuning, from the snapshots half-way and at the end."""
-    taus = {name: gt_tau(evidence.measured[name].accuracy, evidence.ground_truth) for name in _SNAPSHOTS}
-    epochs = {"finetuned-half": half_way(evidence.setting), "finetuned-end": evidence.study.training.epochs}
-    checks = []
-    for name, tuned in taus.items():
+@claim(
+    5,
+    "Fine-tuning from a snapshot lifts GT-Tau within a few mini-batches; a later snapshot does better and is steadier.",
+    "GT-Tau 0.6 after 10 mini-batches from epoch 100; close to 0.8 after 5 from epoch 200",
+    SEEDS.after(HALF),
+    FINETUNED_HALF.every_batch(),
+    SEEDS.after(END),
+    FINETUNED_END.every_batch(),
+    GROUND_TRUTH,
+)
+def finetuning_helps(  # noqa: PLR0917
+    shared_half: np.ndarray,
+    tuned_half: Measured,
+    shared_end: np.ndarray,
+    tuned_end: Measured,
+    truth: np.ndarray,
+    setting: Setting,
+) -> tuple[Check, ...]:
+    """GT-Tau before and after some fine-tuning, from the snapshots half-way and at the end."""
+    stream, checks = report_stream(setting), []
+    half, end = (gt_tau(tuned.accuracy, truth) for tuned in (tuned_half, tuned_end))
+    for planned, tuned, before in ((FINETUNED_HALF, half, shared_half), (FINETUNED_END, end, shared_end)):
         few = min(A_FEW, tuned.shape[1])
-        shared = gt_tau(evidence.window("seeds", 1, epochs[name]).accuracy[:, 0], evidence.ground_truth)
-        gain = paired(evidence.stream, tuned[:, few - 1], shared, "5", name)
-        checks.append(above(f"GT-Tau after {few} mini-batches from epoch {epochs[name]} − before", gain, len(tuned)))
-    half, end = (tuned[:, tuned.shape[1] // 2 :] for tuned in taus.values())
-    better = paired(evidence.stream, end.mean(axis=1), half.mean(axis=1), "5 later")
-    steadier = paired(evidence.stream, half.std(axis=1), end.std(axis=1), "5 steadier")
+        gain = paired(stream, tuned[:, few - 1], gt_tau(before, truth), "5", planned.name)
+        text = f"GT-Tau after {few} mini-batches from epoch {planned.epoch.of(setting)} − before"
+        checks.append(above(text, gain, len(tuned)))
+    half, end = (taus[:, taus.shape[1] // 2 :] for taus in (half, end))
+    better = paired(stream, end.mean(axis=1), half.mean(axis=1), "5 later")
+    steadier = paired(stream, half.std(axis=1), end.std(axis=1), "5 steadier")
     stretch = f"over the last {half.shape[1]} mini-batches of fine-tuning"
     checks.append(above(f"GT-Tau {stretch}, later snapshot − earlier", better, len(half)))
     checks.append(above(f"Std of GT-Tau {stretch}, earlier snapshot − later", steadier, len(half)))
     return tuple(checks)
 
 
-_SNAPSHOTS = ("finetuned-half", "finetuned-end")
-
-
-def the_last_trained_leads(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 6: how often the child just trained is the best; and whether curves repeat after a round of all children."""
-    children = evidence.children
-    checks, excess = [], {}
-    for name in ("seeds", "orders-shuffled"):
-        window = evidence.window(name, ROUNDS * children)
-        checks.append(trained_leads(window.accuracy, window.trained, TITLES[name].lower(), evidence.stream))
-        excess[name] = _repeats(window.accuracy, children)
-    fixed, shuffled = excess.values()
+@claim(
+    6,
+    "The child just trained tends to be the best one; with a fixed order the curves repeat every round of all "
+    "children, with shuffled orders they do not.",
+    "Figures 5a and 5b: period 64; 'in most of mini-batches' the trained child is the best",
+    SEEDS.window(ROUNDS),
+    ORDERS_SHUFFLED.window(ROUNDS),
+)
+def the_last_trained_leads(seeds: Measured, shuffled: Measured, setting: Setting) -> tuple[Check, ...]:
+    """How often the child just trained is the best; and whether curves repeat after a round of all children."""
+    stream, children = report_stream(setting), len(setting.children)
+    checks = [
+        trained_leads(window.accuracy, window.trained, planned.title.lower(), stream)
+        for planned, window in ((SEEDS, seeds), (ORDERS_SHUFFLED, shuffled))
+    ]
+    fixed, drawn = (_repeats(window.accuracy, children) for window in (seeds, shuffled))
     text = f"Autocorrelation at lag {children} − mean at other lags"
-    checks.append(above(f"{text}, fixed order", mean(evidence.stream, fixed, "6 fixed"), len(fixed)))
+    checks.append(above(f"{text}, fixed order", mean(stream, fixed, "6 fixed"), len(fixed)))
     # Two permutations one after another have their lags around one round, so a shuffled order repeats a little.
-    more = difference(evidence.stream, fixed, 2 * shuffled, "6 shuffled")
+    more = difference(stream, fixed, 2 * drawn, "6 shuffled")
     checks.append(above(f"{text}, fixed order less twice that of shuffled orders", more, len(fixed)))
     return tuple(checks)
 
@@ -64,24 +98,28 @@ def trained_leads(accuracies: np.ndarray, trained: np.ndarray, who: str, randomn
     return above(text, mean(randomness, best - chance, "6", who), len(best), MOST - chance)
 
 
-def momentum_steadies(evidence: Evidence) -> tuple[Check, ...]:
-    """Claim 10: steps of GT-Tau from mini-batch to mini-batch by BN momentum; its range with and without SGD momentum."""
-    batches = ROUNDS * evidence.children
-    low, high = (
-        np.abs(np.diff(gt_tau(evidence.window(f"bn-{m}", batches).accuracy, evidence.ground_truth))).mean(axis=1)
-        for m in BN_MOMENTA
-    )
-    without, own = (
-        np.ptp(gt_tau(evidence.window(name, batches).accuracy[:FEW], evidence.ground_truth), axis=1)
-        for name in ("sgd-0", "seeds")
-    )
+@claim(
+    10,
+    "A lower BN momentum steadies the short term; without SGD momentum the rank swings more.",
+    "Figure 8; GT-Tau between -0.1 and 0.5 without SGD momentum, 0.0 and 0.6 with it",
+    SEEDS.window(ROUNDS),
+    BN_MOMENTUM.each(lambda one: one.window(ROUNDS)),
+    NO_SGD_MOMENTUM.window(ROUNDS),
+    GROUND_TRUTH,
+)
+def momentum_steadies(
+    seeds: Measured, by_bn: Mapping[float, Measured], no_sgd: Measured, truth: np.ndarray, setting: Setting
+) -> tuple[Check, ...]:
+    """Steps of GT-Tau from mini-batch to mini-batch by BN momentum; its range with and without SGD momentum."""
+    stream, momentum = report_stream(setting), setting.study.training.momentum
+    low, high = (np.abs(np.diff(gt_tau(by_bn[bn].accuracy, truth))).mean(axis=1) for bn in BN_MOMENTA)
+    without, own = (np.ptp(gt_tau(window.accuracy[:FEW], truth), axis=1) for window in (no_sgd, seeds))
     text = f"Mean step of GT-Tau between mini-batches, BN momentum {BN_MOMENTA[1]} − {BN_MOMENTA[0]}"
-    momentum = evidence.study.training.momentum
     return (
-        above(text, paired(evidence.stream, high, low, "10 bn"), len(low)),
+        above(text, paired(stream, high, low, "10 bn"), len(low)),
         above(
-            f"Range of GT-Tau over the last {batches} mini-batches, SGD momentum 0 − {momentum}",
-            paired(evidence.stream, without, own, "10 sgd"),
+            f"Range of GT-Tau over the last {len(seeds.step)} mini-batches, SGD momentum 0 − {momentum}",
+            paired(stream, without, own, "10 sgd"),
             len(own),
         ),
     )

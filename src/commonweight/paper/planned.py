@@ -1,0 +1,193 @@
+"""Planned experiments: each is one object, which says whom it trains and under which conditions, and gives views."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from commonweight.paper.looks import END, Epoch, Looks
+from commonweight.paper.views import Refusal, View, all_of, of_study
+from commonweight.sharing import Partition
+from commonweight.study.experiments import Conditions, Experiment, Measured, Member, Setting
+from commonweight.study.jobs import FinalReading
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Planned(ABC):
+    """An experiment of the programme, whatever the study. Whoever looks at it names this object; its name is for people."""
+
+    name: str
+    title: str
+
+    @abstractmethod
+    def build(self, setting: Setting, looks: Looks, others: Callable[["Planned"], Experiment]) -> Experiment:
+        """The study's jobs for it, which look at `looks`; `others` gives experiments that it has parts of."""
+
+
+@dataclass(frozen=True, eq=False)
+class FromScratch(Planned):
+    """One instance for each of `members`, each of the `groups` trained together from new weights.
+
+    Where it is said, the first instance is that of the experiment `first`, and a group of one child is that child of the
+    experiment `alone`, if it has this initialisation: so these are not trained again. `also` is looked at although no view
+    asks for it.
+    """
+
+    members: Callable[[Setting], Sequence[Member]]
+    groups: Callable[[Setting], Partition] = lambda setting: (setting.children,)
+    conditions: Callable[[Setting], Conditions] = attrgetter("conditions")
+    first: "FromScratch | None" = None
+    alone: "FromScratch | None" = None
+    also: Looks = Looks()
+
+    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
+        conditions = (looks | self.also).added_to(self.conditions(setting), setting)
+        groups, members = self.groups(setting), self.members(setting)
+        if self.first is not None:
+            rest = setting.experiment(self.name, groups, members[1:], conditions)
+            return replace(rest, instances=(others(self.first).instances[0], *rest.instances))
+        experiment = setting.experiment(self.name, groups, members, conditions)
+        if self.alone is None or all(len(group) > 1 for group in groups):
+            return experiment
+        alone = [{part.job.children: part for part in parts} for parts in others(self.alone).instances]
+        instances = tuple(
+            tuple(alone[init].get(part.job.children, part) for part in parts) if init < len(alone) else parts
+            for init, parts in enumerate(experiment.instances)
+        )
+        return replace(experiment, instances=instances)
+
+    def last(self) -> View[np.ndarray]:
+        """Accuracies `[instance, child]` at the end, of ground truth too, all on the validation images of sweeps."""
+        return self._view(lambda _: Looks(), lambda measured, _: measured.accuracy[:, -1])
+
+    def after_epochs(self) -> View[np.ndarray]:
+        """Accuracies `[instance, epoch, child]` after every epoch."""
+
+        def read(measured: Measured, setting: Setting) -> np.ndarray:
+            ends = np.arange(1, self.conditions(setting).training.epochs + 1) * setting.batches_per_epoch
+            return self._at(measured, ends).accuracy
+
+        return self._view(lambda _: Looks(every_epoch=True), read)
+
+    def last_epochs(self) -> View[np.ndarray]:
+        """Accuracies `[instance, epoch, child]` after each of the last epochs (`experiments.last_epochs`)."""
+        return self.after_epochs().then(lambda every, setting: every[:, -setting.study.experiments.last_epochs :])
+
+    def after(self, epoch: Epoch) -> View[np.ndarray]:
+        """Accuracies `[instance, child]` after this epoch."""
+        return self.after_epochs().then(lambda every, setting: every[:, epoch.of(setting) - 1])
+
+    def window(self, rounds: int = 1, until: Epoch = END) -> View[Measured]:
+        """What was measured after each mini-batch of the last `rounds` rounds of all children before the end of an epoch.
+
+        `END` is the end of the run. A study must train so many mini-batches, in its own epochs even where this experiment
+        trains longer.
+        """
+
+        def looks(setting: Setting) -> Looks:
+            wanted = rounds * len(setting.children)
+            return Looks(last_batches=wanted) if until is END else Looks(windows={until.of(setting): wanted})
+
+        def read(measured: Measured, setting: Setting) -> Measured:
+            end = measured.step[-1] if until is END else until.of(setting) * setting.batches_per_epoch
+            return self._at(measured, np.arange(end - rounds * len(setting.children) + 1, end + 1))
+
+        def refused(setting: Setting) -> str | None:
+            wanted, have = rounds * len(setting.children), until.of(setting) * setting.batches_per_epoch
+            if have >= wanted:
+                return None
+            return (
+                f"it looks at each of {wanted} mini-batches ({rounds} × {len(setting.children)} children), and this "
+                f"study trains {have} up to there; raise training.epochs"
+            )
+
+        return self._view(looks, read, refused)
+
+    def judged(self) -> View[np.ndarray]:
+        """Final accuracies `[instance, child]` on the validation images of the final judgement."""
+        return self.final(FinalReading.JUDGED)
+
+    def final(self, reading: FinalReading) -> View[np.ndarray]:
+        """Accuracies `[instance, child]` of the final weights, read so."""
+        return self._view(lambda _: Looks(final=frozenset([reading])), lambda measured, _: measured.final[reading])
+
+    def snapshot(self, epoch: Epoch) -> View[None]:
+        """The weights after this epoch, for others to start from; there is nothing to read."""
+        return self._view(lambda setting: Looks(snapshots=frozenset([epoch.of(setting)])), lambda *_: None)
+
+    def _at(self, measured: Measured, step: np.ndarray) -> Measured:
+        """What was measured at these moments, without the final readings."""
+        moments = np.searchsorted(measured.step, step)
+        assert np.array_equal(measured.step[moments], step), f"{self.name} was not looked at at all of these moments"
+        return Measured(measured.accuracy[:, moments], measured.step[moments], measured.trained[:, moments])
+
+    def _view(
+        self,
+        looks: Callable[[Setting], Looks],
+        read: Callable[[Measured, Setting], T],
+        refused: Refusal = lambda setting: None,  # noqa: ARG005
+    ) -> View[T]:
+        return View(
+            lambda setting: {self: looks(setting)},
+            lambda evidence: read(evidence.measured[self.name], evidence.setting),
+            refused,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned(Planned):
+    """Every child of every instance of `source` trained alone from its snapshot after this epoch (paper §3.3)."""
+
+    source: FromScratch
+    epoch: Epoch
+
+    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:  # noqa: ARG002
+        return setting.finetuned(self.name, others(self.source), self.epoch.of(setting))
+
+    def every_batch(self) -> View[Measured]:
+        """After each mini-batch of fine-tuning: its jobs always look at all of them."""
+        kept = self.source.snapshot(self.epoch)
+        return View(
+            lambda setting: {**kept.looks(setting), self: Looks()}, lambda evidence: evidence.measured[self.name]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Family(Generic[K]):
+    """Experiments that differ in one thing alone: `RANDOM[16]` has 16 groups. A study has those of `keys`.
+
+    `member` gives the same object for the same key (`functools.cache`).
+    """
+
+    member: Callable[[K], FromScratch]
+    keys: Callable[[Setting], Iterable[K]]
+
+    def __getitem__(self, key: K) -> FromScratch:
+        return self.member(key)
+
+    def each(self, look: Callable[[FromScratch], View[T]]) -> View[dict[K, T]]:
+        """A view of every member that the study has, by key: `RANDOM.each(FromScratch.window)`."""
+
+        def every(setting: Setting) -> View[dict[K, T]]:
+            keys = list(self.keys(setting))
+            return all_of(*(look(self[key]) for key in keys)).then(lambda read, _: dict(zip(keys, read, strict=True)))
+
+        return of_study(every)
+
+    def only(self, look: Callable[[FromScratch], View[T]], key: Callable[[Setting], K], unless: Refusal) -> View[T]:
+        """A view of the one member that the study decides; it needs nothing of a study for which `unless` gives a reason."""
+
+        def one(setting: Setting) -> View[T]:
+            return look(self[key(setting)])
+
+        return View(
+            lambda setting: {} if unless(setting) else one(setting).looks(setting),
+            lambda evidence: one(evidence.setting).read(evidence),
+            lambda setting: unless(setting) or one(setting).refused(setting),
+        )

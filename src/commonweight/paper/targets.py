@@ -1,0 +1,45 @@
+"""Targets: a table, figure or insight is a function of the views that it declares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from commonweight.paper.claims import Claims
+from commonweight.paper.evidence import Evidence
+from commonweight.paper.figures import Boxes, Curves
+from commonweight.paper.tables import Table
+from commonweight.paper.views import View, all_of
+from commonweight.study.experiments import Setting
+
+Made = Table | Curves | Boxes | Claims
+
+
+@dataclass(frozen=True, eq=False)
+class Artefact:
+    """A target: called with evidence, it makes what is shown. It looks at nothing but `view`.
+
+    `section` is where the paper has it; None of what is not in the paper.
+    """
+
+    name: str
+    section: str | None
+    view: View[tuple[Any, ...]]
+    compute: Callable[..., tuple[Made, ...]]
+
+    def __call__(self, evidence: Evidence) -> tuple[Made, ...]:
+        return self.compute(*self.view.read(evidence), evidence.setting)
+
+    def experiments(self, setting: Setting) -> tuple[str, ...]:
+        """The names of the experiments that it needs."""
+        return self.view.experiments(setting)
+
+    def refused(self, setting: Setting) -> str | None:
+        """Why this study cannot have it; None when it can."""
+        return self.view.refused(setting)
+
+
+def artefact(
+    name: str, section: str | None, *views: View[Any]
+) -> Callable[[Callable[..., tuple[Made, ...]]], Artefact]:
+    """Makes a target of a function, which is called with what each view gives, and with the study's setting."""
+    return lambda compute: Artefact(name, section, all_of(*views), compute)
