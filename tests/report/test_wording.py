@@ -25,3 +25,5 @@ def test_a_long_name_loses_its_middle(name, letters, shorter):
 
 def test_escaped():
     assert escaped("a|b_<c>") == r"a\|b\_\<c\>"
+    assert escaped("data_order _so_ _") == r"data_order \_so\_ \_"
+    assert escaped("a__b") == r"a\_\_b"

@@ -18,7 +18,7 @@ RANDOM, EPOCHS, JUDGED = "random", "epochs", "judged"
 TITLES = {RANDOM: "Random rank", EPOCHS: "Different epochs"}
 DATA_ORDERS = {
     DataOrder.COMMON: "All instances, and all children alone, see the images in one order, augmented alike "
-    "(the study's data order is common): what other orders would change is left out of these numbers.",
+    "(experiments.data_order: common): what other orders would change is left out of these numbers.",
     DataOrder.OWN: "Every instance, and every initialisation of the children alone, sees the images in its own order, "
     "augmented in its own way (experiments.data_order: own).",
 }

@@ -1,5 +1,6 @@
 """How names and numbers are put: titles, statistics, and text that Markdown shows as it is."""
 
+import re
 from collections.abc import Iterable
 
 from commonweight.paper import Made, Number
@@ -36,8 +37,8 @@ def short(name: str, letters: int) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{c}" if c in r"\|*_`<>[]#" else c for c in text)
+    """Text that Markdown shows as it is; an underscore inside a word needs no help (CommonMark 6.2)."""
+    return re.sub(r"[\\|*`<>\[\]#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
 def row(cells: Iterable[str]) -> str:
