@@ -57,6 +57,15 @@ def test_one_number_has_one_interval_in_every_table(seed):
     assert seeds.numbers[0] == last.numbers[1] == own.numbers[1] == end.numbers[0]
     assert (seeds.numbers[2], seeds.numbers[4]) == last.numbers[3:] == end.numbers[1:3]
     assert by_name["table-1"]["Different seeds"].numbers[0] == last.numbers[2] == own.numbers[0]
+    (claims,) = ARTEFACTS["claims"](made)
+    checks = {check.text.partition(", of random")[0]: check.statistic for c in claims.claims for check in c.checks}
+    for title in ("Different seeds", "Different orders", "Diff. orders (shuffle)"):
+        gt, s_tau = by_name["table-2"][title].numbers[0], by_name["table-1"][title].numbers[0]
+        assert (gt.value, gt.interval) == (
+            checks[f"GT-Tau of {title.lower()}"].value,
+            checks[f"GT-Tau of {title.lower()}"].interval,
+        )
+        assert s_tau == checks[f"S-Tau of {title.lower()}"]
 
 
 def test_one_number_has_one_interval_in_the_tables_of_ranks_from_elsewhere():

@@ -51,12 +51,12 @@ def finetuning_helps(  # noqa: PLR0917
     half, end = (gt_tau(tuned.accuracy, truth) for tuned in (tuned_half, tuned_end))
     for planned, tuned, before in ((FINETUNED_HALF, half, shared_half), (FINETUNED_END, end, shared_end)):
         few = min(A_FEW, tuned.shape[1])
-        gain = paired(stream, tuned[:, few - 1], gt_tau(before, truth), "5", planned.name)
+        gain = paired(stream, tuned[:, few - 1], gt_tau(before, truth))
         text = f"GT-Tau after {few} mini-batches from epoch {planned.epoch.of(setting)} − before"
         checks.append(above(text, gain, len(tuned)))
     half, end = (taus[:, taus.shape[1] // 2 :] for taus in (half, end))
-    better = paired(stream, end.mean(axis=1), half.mean(axis=1), "5 later")
-    steadier = paired(stream, half.std(axis=1), end.std(axis=1), "5 steadier")
+    better = paired(stream, end.mean(axis=1), half.mean(axis=1))
+    steadier = paired(stream, half.std(axis=1), end.std(axis=1))
     stretch = f"over the last {half.shape[1]} mini-batches of fine-tuning"
     checks.append(above(f"GT-Tau {stretch}, later snapshot − earlier", better, len(half)))
     checks.append(above(f"Std of GT-Tau {stretch}, earlier snapshot − later", steadier, len(half)))
@@ -80,9 +80,9 @@ def the_last_trained_leads(seeds: Measured, shuffled: Measured, setting: Setting
     ]
     fixed, drawn = (_repeats(window.accuracy, children) for window in (seeds, shuffled))
     text = f"Autocorrelation at lag {children} − mean at other lags"
-    checks.append(above(f"{text}, fixed order", mean(stream, fixed, "6 fixed"), len(fixed)))
+    checks.append(above(f"{text}, fixed order", mean(stream, fixed), len(fixed)))
     # Two permutations one after another have their lags around one round, so a shuffled order repeats a little.
-    more = difference(stream, fixed, 2 * drawn, "6 shuffled")
+    more = difference(stream, fixed, 2 * drawn)
     checks.append(above(f"{text}, fixed order less twice that of shuffled orders", more, len(fixed)))
     return tuple(checks)
 
@@ -95,7 +95,7 @@ def trained_leads(accuracies: np.ndarray, trained: np.ndarray, who: str, randomn
     chance = 1 / accuracies.shape[-1]
     best = trained_is_best(accuracies, trained)
     text = f"Share of mini-batches that make their child the best, {who}, less chance ({chance:.3f}); most: {MOST:g}"
-    return above(text, mean(randomness, best - chance, "6", who), len(best), MOST - chance)
+    return above(text, mean(randomness, best - chance), len(best), MOST - chance)
 
 
 @claim(
@@ -116,10 +116,10 @@ def momentum_steadies(
     without, own = (np.ptp(gt_tau(window.accuracy[:FEW], truth), axis=1) for window in (no_sgd, seeds))
     text = f"Mean step of GT-Tau between mini-batches, BN momentum {BN_MOMENTA[1]} − {BN_MOMENTA[0]}"
     return (
-        above(text, paired(stream, high, low, "10 bn"), len(low)),
+        above(text, paired(stream, high, low), len(low)),
         above(
             f"Range of GT-Tau over the last {len(seeds.step)} mini-batches, SGD momentum 0 − {momentum}",
-            paired(stream, without, own, "10 sgd"),
+            paired(stream, without, own),
             len(own),
         ),
     )

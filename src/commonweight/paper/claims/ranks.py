@@ -47,7 +47,7 @@ def unstable(
         final, who = epochs[:, -1], planned.title.lower()
         less = Number(
             s_tau(alone[:, -1]).mean - s_tau(final).mean,
-            interval=s_tau_difference_interval(alone[:, -1], final, stream("claims", "1", planned.name)),
+            interval=s_tau_difference_interval(alone[:, -1], final, stream("difference of S-Tau")),
         )
         text = f"S-Tau of ground truth − S-Tau of {who}{_range(of_truth - _s_taus(epochs))}"
         checks.append(above(text, less, len(final), WELL))
@@ -61,7 +61,7 @@ def beyond_random_ranks(accuracies: np.ndarray, who: str, randomness: Randomness
     The null's test says whether it is above random, the bootstrap's interval whether it is surely less than well above.
     """
     value, n = s_tau(accuracies).mean, len(accuracies)
-    interval = s_tau_interval(accuracies, randomness("claims", "1 own", who))
+    interval = s_tau_interval(accuracies, randomness("S-Tau"))
     text, expected = f"S-Tau of {who}", f"at least {WELL:g}, and surely above random ranks"
     if interval is None:
         return without_interval(text + told, Number(value), expected, n)
@@ -110,14 +110,14 @@ def far_from_the_truth(  # noqa: PLR0917
     }
     checks = []
     for planned, final in zip(SUPER_NETS, (seeds, orders, shuffled), strict=True):
-        name, who = planned.name, planned.title.lower()
+        who = planned.title.lower()
         taus = gt_tau(final, truth)
-        checks.append(above(f"GT-Tau of {who}", mean(stream, taus, "2", name), len(final)))
-        less = difference(stream, alone["GT-Tau"], taus, "2 less", name)
+        checks.append(above(f"GT-Tau of {who}", mean(stream, taus), len(final)))
+        less = difference(stream, alone["GT-Tau"], taus)
         checks.append(above(f"GT-Tau of ground truth − GT-Tau of {who}", less, len(final), WELL))
         for n in (1, 3):
             found = top_n_rank(final, truth, n)
-            worse = difference(stream, found, alone[f"T{n}R"], "2 worse", name, str(n))
+            worse = difference(stream, found, alone[f"T{n}R"])
             checks.append(above(f"T{n}R of {who} − T{n}R of ground truth", worse, len(final)))
     return tuple(checks)
 
@@ -144,9 +144,9 @@ def moments_differ_as_instances_do(accuracies: np.ndarray, moments: str, randomn
     between = Number(float(inside.mean()) - s_tau(final).mean, interval=interval)
     text = f"S-Tau between the last {accuracies.shape[1]} {moments}"
     return (
-        above(f"{text}, random ranks having 0", mean(randomness, inside, "3 own"), n, WELL),
+        above(f"{text}, random ranks having 0", mean(randomness, inside), n, WELL),
         within(f"{text} − S-Tau between instances", between, n, ALIKE),
-        above(f"1 − {text} of one instance", mean(randomness, 1 - inside, "3 inside"), n, WELL),
+        above(f"1 − {text} of one instance", mean(randomness, 1 - inside), n, WELL),
     )
 
 
@@ -215,12 +215,12 @@ def bad_ones_stay_bad_over(
     return (
         above(
             f"{share} at one of the {moments}, less chance",
-            mean(randomness, in_worse_half - chance, "4 worst"),
+            mean(randomness, in_worse_half - chance),
             n,
             WELL,
         ),
-        above(f"{share} by mean rank, less chance", mean(randomness, by_mean - chance, "4 mean rank"), n, WELL),
-        within(AMONG_BEST, mean(randomness, _told_apart(accuracies, truth), "4 best"), n, ALIKE),
+        above(f"{share} by mean rank, less chance", mean(randomness, by_mean - chance), n, WELL),
+        within(AMONG_BEST, mean(randomness, _told_apart(accuracies, truth)), n, ALIKE),
     )
 
 

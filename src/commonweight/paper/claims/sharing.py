@@ -61,17 +61,17 @@ def groups_matter(  # noqa: PLR0917
     similar = [together, *(gt_tau_window(window, truth) for window in similar_groups.values())]
     smart = np.mean([curve.mean for curve in similar[1:]], axis=0)
     n = random.shape[1]
-    worse = paired(stream, random.mean(axis=0), np.asarray(together.mean), "7 random")
-    better = difference(stream, alone, random.mean(axis=0), "7 alone")
-    rising = trend(stream, np.array([curve.mean for curve in similar]), "7 similar")
-    falling = trend(stream, np.array([curve.std for curve in similar]), "7 steadier")
+    worse = paired(stream, random.mean(axis=0), np.asarray(together.mean))
+    better = difference(stream, alone, random.mean(axis=0))
+    rising = trend(stream, np.array([curve.mean for curve in similar]))
+    falling = trend(stream, np.array([curve.std for curve in similar]))
     between = f"m = {counts[0]} … {counts[-1]}"
     return (
         below(f"GT-Tau-Mean-{k} of random groups, mean of {between}, − of full sharing", worse, n),
         above(f"GT-Tau-Mean-{k} of children alone − of random groups, mean of {between}", better, n),
         above(
             f"GT-Tau-Mean-{k} of similar groups − of random groups, mean of {between}",
-            paired(stream, smart, random.mean(axis=0), "7 smart"),
+            paired(stream, smart, random.mean(axis=0)),
             n,
         ),
         above(f"Kendall's tau between m and GT-Tau-Mean-{k}, similar groups, m = 1 … {counts[-1]}", rising, n),
@@ -182,15 +182,15 @@ def fewer_shared_cells(
     accuracy = np.array([window.accuracy.mean(axis=(1, 2)) for window in long.values()])  # [shared cells, instance]
     n = accuracy.shape[1]
     means_long, means_short = (np.array([curve.mean for curve in curves]) for curves in (longs, shorts))
-    of_mean = trend(stream, means_long, "9 mean")
-    of_std = trend(stream, np.array([curve.std for curve in longs]), "9 std")
-    longer = paired(stream, trends(means_long), trends(means_short), "9 longer")
-    of_short = trend(stream, means_short, "9 short")
+    of_mean = trend(stream, means_long)
+    of_std = trend(stream, np.array([curve.std for curve in longs]))
+    longer = paired(stream, trends(means_long), trends(means_short))
+    of_short = trend(stream, means_short)
     text = "Kendall's tau between the number of shared cells and"
     return (
         below(f"{text} GT-Tau-Mean-{k}, trained long", of_mean, n),
         above(f"{text} GT-Tau-Std-{k}, trained long", of_std, n),
-        below(f"{text} the mean accuracy, trained long", trend(stream, accuracy, "9 accuracy"), n),
+        below(f"{text} the mean accuracy, trained long", trend(stream, accuracy), n),
         below(f"{text} GT-Tau-Mean-{k}, trained long − trained short", longer, n),
         not_below(f"{text} GT-Tau-Mean-{k}, trained short", of_short, n, ALIKE),
     )

@@ -1,4 +1,7 @@
-"""Statistics that several claims share: means and differences over instances, with their bootstrap intervals."""
+"""Statistics that several claims share: means and differences over instances, with their bootstrap intervals.
+
+As in `estimates`, the random stream of an interval is named by the statistic alone: a number has one interval everywhere.
+"""
 
 import numpy as np
 
@@ -7,26 +10,26 @@ from commonweight.paper.tables import Number
 from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval, tau
 
 
-def mean(randomness: Randomness, values: np.ndarray, *purpose: str) -> Number:
+def mean(randomness: Randomness, values: np.ndarray) -> Number:
     """Mean of values `[instance]`."""
-    return Number(float(np.mean(values)), interval=mean_interval(values, randomness("claims", *purpose)))
+    return Number(float(np.mean(values)), interval=mean_interval(values, randomness("mean")))
 
 
-def difference(randomness: Randomness, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
+def difference(randomness: Randomness, a: np.ndarray, b: np.ndarray) -> Number:
     """mean(a) − mean(b) of different instances."""
-    interval = difference_interval(a, b, randomness("claims", *purpose))
+    interval = difference_interval(a, b, randomness("difference"))
     return Number(float(np.mean(a) - np.mean(b)), interval=interval)
 
 
-def paired(randomness: Randomness, a: np.ndarray, b: np.ndarray, *purpose: str) -> Number:
+def paired(randomness: Randomness, a: np.ndarray, b: np.ndarray) -> Number:
     """mean(a − b) of the same instances under two conditions."""
-    interval = paired_difference_interval(a, b, randomness("claims", *purpose))
+    interval = paired_difference_interval(a, b, randomness("paired difference"))
     return Number(float(np.mean(a - b)), interval=interval)
 
 
-def trend(randomness: Randomness, values: np.ndarray, *purpose: str) -> Number:
+def trend(randomness: Randomness, values: np.ndarray) -> Number:
     """Mean over instances of `trends`."""
-    return mean(randomness, trends(values), *purpose)
+    return mean(randomness, trends(values))
 
 
 def others(accuracies: np.ndarray) -> np.ndarray:
