@@ -30,4 +30,4 @@ extensions = [] if sys.platform == "win32" else [
     for flavour, flags in FLAVOURS.items()
 ]  # fmt: skip
 
-setup(ext_modules=extensions)
+setup(ext_modules=extensions, options={"build_ext": {"parallel": True}})
