@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 
 from commonweight.errors import DataError, StudyError, UsageError
+from commonweight.images import RawImages, load_raw, subset
 from commonweight.net import (
     Engine,
     EngineChoice,
@@ -31,7 +32,6 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
-from commonweight.study.data import RawImages, load_raw, subset
 from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
