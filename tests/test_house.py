@@ -28,6 +28,8 @@ LAYERS = (
 FACE = {"": "api", "__main__": "cli"}
 """The package's own `__init__` shows what the layers up to `api` offer; `python -m commonweight` is the command line."""
 
+THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "train", "train_step", "SGD"))
+
 FORBIDDEN = {
     "errors": ("torch",),
     "seeds": ("torch",),
@@ -38,10 +40,9 @@ FORBIDDEN = {
     "images": ("torch",),
     "training": ("pathlib", "os", "rich", "tqdm", "safetensors", "json", "concurrent", "multiprocessing", "ray"),
     "study": ("matplotlib", "plotly"),
-    "paper": (
-        *(f"commonweight.training.{name}" for name in ("loop", "sgd", "train", "train_step", "SGD")),
-        *("matplotlib", "torch.nn", "torch.optim"),
-    ),
+    "paper": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
+    "elsewhere": (*THE_LOOP, "matplotlib", "plotly", "torch.nn", "torch.optim"),
+    "elsewhere.logs": ("torch",),
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""
 

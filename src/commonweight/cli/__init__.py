@@ -13,11 +13,10 @@ from typer.core import TyperGroup
 
 from commonweight import api
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import rank_command, read_ranks, report_ranks
+from commonweight.elsewhere import judge, rank_command, read_ranks, report_ranks
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import ARTEFACTS, named
-from commonweight.paper.imported import judge
 from commonweight.report import preface
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
