@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from commonweight.images import RawImages
 from commonweight.net import Engine, Head, Native, NetShape, Norm, Reference, SuperNet, find_library
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all_but
@@ -226,13 +227,8 @@ def image_set(
     kind: type[ImageSet] = DoubleImages, train: int = 40, validation: int = 24, padding: int = 1, seed: int = 0, **sizes
 ) -> ImageSet:
     """Random images with crop and flip; the labels mean nothing."""
-    classes = sizes.get("classes", 4)
-    return kind(
-        *random_arrays(train, seed=seed, **sizes),
-        *random_arrays(validation, seed=seed + 1, **sizes),
-        classes,
-        Augmentation(padding, flip=True),
-    )
+    arrays = *random_arrays(train, seed=seed, **sizes), *random_arrays(validation, seed=seed + 1, **sizes)
+    return kind(RawImages(*arrays, classes=sizes.get("classes", 4)), Augmentation(padding, flip=True))
 
 
 def streams(seed: int = 0) -> Streams:

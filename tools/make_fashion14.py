@@ -6,13 +6,13 @@ The source is a folder with the four files of Fashion-MNIST, as in Debian's pack
 import argparse
 from pathlib import Path
 
-import commonweight.study.data
+import commonweight.images
 from commonweight.errors import DataError
-from commonweight.study.data import read_idx_directory, subset
-from commonweight.study.data.embedded import FASHION14, FASHION14_CLASSES, pack
+from commonweight.images import read_idx_directory, subset
+from commonweight.images.embedded import FASHION14, FASHION14_CLASSES, pack
 
 SOURCE = Path("/usr/share/datasets/fashion-mnist")
-OUT = Path(commonweight.study.data.__file__).parent / FASHION14
+OUT = Path(commonweight.images.__file__).parent / FASHION14
 
 
 def main() -> None:

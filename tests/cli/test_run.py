@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from cli.calling import JOBS, SETS, TARGETS, call
-from study.data import making
+from images import making
 from tiny import flip_accuracy, record_files, tiny_study
 
 from commonweight import cli

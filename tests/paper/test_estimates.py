@@ -7,11 +7,11 @@ import pytest
 from paper.making import made_up, tiny_setting
 from scipy.stats import bootstrap
 
+from commonweight.elsewhere import Imported, judge
 from commonweight.errors import UsageError
 from commonweight.paper import ARTEFACTS, Table
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
-from commonweight.paper.imported import Imported, judge
 from commonweight.seeds import Stream
 
 

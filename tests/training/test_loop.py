@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from commonweight.errors import UsageError
+from commonweight.images import RawImages
 from commonweight.net import Combine, Engine, NetShape, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all, share_none, share_prefix, similar, singletons
@@ -284,7 +285,7 @@ def test_a_whole_run_reads_nothing_back_but_whether_it_is_finite(monkeypatch, in
     looks = []
     monkeypatch.setattr("commonweight.training.loop.check_finite", lambda net, sgd, step: looks.append(step))  # noqa: ARG005
     pixels, labels = oracle.random_arrays(40)
-    images = ImageSet(pixels, labels, pixels, labels, 4, Augmentation(1, flip=True), device="meta")
+    images = ImageSet(RawImages(pixels, labels, pixels, labels, 4), Augmentation(1, flip=True), device="meta")
     with torch.device("meta"):
         net = SuperNet(share_all(GROUP, 2), NetShape(3, 4, channels=2), [Stream(0), Stream(1)])
     events = oracle.run(net, replace(oracle.RECIPE, inactive=inactive), Course(), images=images)
@@ -379,7 +380,7 @@ def test_one_image_of_one_pixel_is_refused_by_every_engine(backend, images, batc
 def test_two_pixels_are_enough(backend, images, batch, height, width):
     pixels, labels = oracle.random_arrays(images, size=2)
     pixels, kind = pixels[:, :, :height, :width], type(backend.images())
-    few = kind(pixels, labels, pixels, labels, 4)
+    few = kind(RawImages(pixels, labels, pixels, labels, 4))
     recipe = replace(oracle.RECIPE, batch=batch)
     events = oracle.run(backend.net(share_all(GROUP, 2)), recipe, backend=backend, images=few)
     assert len(oracle.trained(events)) == 3 * few.batches_per_epoch(batch)

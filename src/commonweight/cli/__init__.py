@@ -12,12 +12,23 @@ import typer
 from typer.core import TyperGroup
 
 from commonweight import api
+from commonweight.cli.options import (
+    Device,
+    Engine,
+    ExecutorName,
+    Json,
+    Out,
+    Overrides,
+    Results,
+    StudyWord,
+    Targets,
+    Workers,
+)
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import rank_command, read_ranks, report_ranks
+from commonweight.elsewhere import judge, rank_command, read_ranks, report_ranks
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
-from commonweight.paper import ARTEFACTS, named
-from commonweight.paper.imported import judge
+from commonweight.paper import named
 from commonweight.report import preface
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
@@ -82,33 +93,6 @@ def _options(
     if show_version:
         print_text(version("commonweight"))
         raise typer.Exit
-
-
-StudyWord = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, small, paper) or a YAML file.")
-]
-Targets = Annotated[
-    list[str] | None, typer.Argument(metavar="[TARGET]...", help=f"{', '.join(ARTEFACTS)}; default all.")
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; by default results/<study's name>.")]
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=0, help="Worker processes; default: one per core, one on a GPU; 0: none.")
-]
-ExecutorName = Annotated[
-    str | None,
-    typer.Option(
-        "--executor",
-        metavar="NAME",
-        help="Where jobs run: inline (in this process), local (in worker processes), or one that an installed package "
-        "adds; default: inline with --workers 0, else local.",
-    ),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]
-Engine = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 @app.command(epilog="Example: **commonweight run quick table-1 --set training.epochs=3 --out /tmp/q**")
@@ -267,7 +251,7 @@ def info(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: **commonweight check --out results/quick**")
-def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results.")], as_json: Json = False) -> None:
+def check(out: Results, as_json: Json = False) -> None:
     """Verify the checksum of every stored file, and that their study is there; exit code 4 if a file is damaged."""
     store = Store(out)
     if not store.jobs.is_dir():
@@ -292,7 +276,7 @@ def check(out: Annotated[Path, typer.Option("--out", help="Folder of the results
 
 @app.command(epilog="Example: **commonweight report --out results/quick**")
 def report(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    out: Results,
     target: Targets = None,
     as_json: Json = False,
 ) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from commonweight.errors import nearest
+from commonweight.images import data_names
 from commonweight.net import Precision, primitive_names
-from commonweight.study.data import data_names
 from commonweight.study.jobs import (
     AugmentSpec,
     Count,

@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 
 from commonweight.errors import DataError, StudyError, UsageError
+from commonweight.images import RawImages, load_raw, subset
 from commonweight.net import (
     Engine,
     EngineChoice,
@@ -31,7 +32,6 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
-from commonweight.study.data import RawImages, load_raw, subset
 from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
@@ -125,15 +125,8 @@ class Worker:
         if fingerprint not in (None, raw.fingerprint):
             raise DataError(f"data {self.data.name!r} has changed since the study was planned; run the command again")
         if augment not in self._sets:
-            self._sets[augment] = ImageSet(
-                raw.train_images,
-                raw.train_labels,
-                raw.validation_images,
-                raw.validation_labels,
-                raw.classes,
-                Augmentation(augment.padding, augment.flip),
-                self.runtime.device,
-            )
+            augmentation = Augmentation(augment.padding, augment.flip)
+            self._sets[augment] = ImageSet(raw, augmentation, self.runtime.device)
         return self._sets[augment]
 
     def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:

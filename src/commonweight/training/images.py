@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from commonweight.errors import UsageError
+from commonweight.images import RawImages
 from commonweight.seeds import Stream
 
 
@@ -20,38 +21,31 @@ class Augmentation:
 
 
 class ImageSet:
-    """Training and validation images on `device`; arrays uint8 `[image, channel, height, width]`, labels `[image]`.
+    """Training and validation images on `device`.
 
     Images are normalised per channel by mean and population deviation of all training pixels (a channel that never
     changes is only centred). Training images stay uint8 until their batch is made. Tensors are channels_last.
     """
 
-    def __init__(  # noqa: PLR0917
-        self,
-        train_images: np.ndarray,
-        train_labels: np.ndarray,
-        validation_images: np.ndarray,
-        validation_labels: np.ndarray,
-        classes: int,
-        augmentation: Augmentation = Augmentation(),
-        device: torch.device | str = "cpu",
+    def __init__(
+        self, raw: RawImages, augmentation: Augmentation = Augmentation(), device: torch.device | str = "cpu"
     ) -> None:
-        self.classes = classes
+        self.classes = raw.classes
         self.augmentation = augmentation
         self.device = torch.device(device)
-        self.train_count = len(train_images)
-        self.channels, self.height, self.width = train_images.shape[1:]
-        pixels = train_images.transpose(1, 0, 2, 3).reshape(self.channels, -1).astype(np.float64)
+        self.train_count = len(raw.train_images)
+        self.channels, self.height, self.width = raw.train_images.shape[1:]
+        pixels = raw.train_images.transpose(1, 0, 2, 3).reshape(self.channels, -1).astype(np.float64)
         deviation = pixels.std(axis=1)
         self._mean = torch.tensor(pixels.mean(axis=1), dtype=torch.float32, device=device)
         self._scale = torch.tensor(1 / np.where(deviation == 0, 1, deviation), dtype=torch.float32, device=device)
         margin = augmentation.padding
-        padded = np.pad(train_images.transpose(0, 2, 3, 1), ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+        padded = np.pad(raw.train_images.transpose(0, 2, 3, 1), ((0, 0), (margin, margin), (margin, margin), (0, 0)))
         self._train = torch.from_numpy(padded).to(device)  # [image, height, width, channel]
-        self._train_labels = torch.from_numpy(train_labels.astype(np.int64)).to(device)
-        validation = torch.from_numpy(np.array(validation_images.transpose(0, 2, 3, 1), order="C")).to(device)
+        self._train_labels = torch.tensor(raw.train_labels, device=device)
+        validation = torch.from_numpy(np.array(raw.validation_images.transpose(0, 2, 3, 1), order="C")).to(device)
         self._validation = self._normalised(validation)
-        self._validation_labels = torch.from_numpy(validation_labels.astype(np.int64)).to(device)
+        self._validation_labels = torch.tensor(raw.validation_labels, device=device)
 
     def batches_per_epoch(self, batch: int) -> int:
         """Mini-batches in one pass over the training images; the last one takes what is left."""

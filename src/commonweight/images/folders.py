@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.study.data.pictures import VALIDATION, read_pictures
-from commonweight.study.data.raw import RawImages
+from commonweight.images.pictures import VALIDATION, read_pictures
+from commonweight.images.raw import RawImages
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp")
 

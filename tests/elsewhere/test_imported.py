@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from paper.making import mean, only, places, std, tau, tnr
 
+from commonweight.elsewhere import Imported, judge
 from commonweight.errors import UsageError
 from commonweight.paper import Boxes, Claims, Curves, Table
 from commonweight.paper.claims.programme import DEFINITIONS
 from commonweight.paper.claims.verdict import Verdict
-from commonweight.paper.imported import Imported, judge
 from commonweight.ranking import mean_of_last, readings, survival, trained_mask
 
 CHILDREN = 12

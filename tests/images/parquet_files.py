@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from study.data.making import png
+from images.making import png
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from commonweight.errors import DataError
-from commonweight.study.data import load_raw, read_idx, read_idx_directory
+from commonweight.images import load_raw, read_idx, read_idx_directory
 
 
 def idx_bytes(array, kind=0x08):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.study.data.pickled import read_pickled_dict
+from commonweight.images.pickled import read_pickled_dict
 
 SHAPE = (3, 32, 32)  # the red, green and blue planes, each row by row
 PIXELS = 3 * 32 * 32

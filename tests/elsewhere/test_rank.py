@@ -7,9 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from commonweight.cli import app
-from commonweight.elsewhere import rank, read_ranks
+from commonweight.elsewhere import Imported, judge, rank, read_ranks
 from commonweight.errors import DataError, UsageError
-from commonweight.paper.imported import Imported, judge
 from commonweight.ranking import gt_tau, s_tau, top_n_rank, trained_mask
 
 RNG = np.random.default_rng(0)

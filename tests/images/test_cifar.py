@@ -5,11 +5,11 @@ import tarfile
 
 import numpy as np
 import pytest
-from study.data import making
+from images import making
 
 from commonweight.errors import DataError
-from commonweight.study.data import data_names, load_raw, read_cifar10, read_cifar100
-from commonweight.study.data.cifar import CIFAR10, CIFAR100
+from commonweight.images import data_names, load_raw, read_cifar10, read_cifar100
+from commonweight.images.cifar import CIFAR10, CIFAR100
 
 PARTS10 = making.cifar_parts()
 PARTS100 = making.cifar_parts(train_files=1, classes=100, images=7)

@@ -8,7 +8,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from commonweight.errors import DataError
-from commonweight.study.data.raw import RawImages
+from commonweight.images.raw import RawImages
 
 FASHION14 = "fashion14.safetensors.xz"
 FASHION14_CLASSES = 10
@@ -21,7 +21,7 @@ def fashion14() -> RawImages:
 
     Both parts stand in `balanced` order, so every prefix is balanced. Read once per process: the value is immutable.
     """
-    path = resources.files("commonweight.study.data") / FASHION14
+    path = resources.files("commonweight.images") / FASHION14
     try:
         return unpack(path.read_bytes(), FASHION14_CLASSES)
     except (OSError, DataError) as error:

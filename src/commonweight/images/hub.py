@@ -10,9 +10,9 @@ import re
 from pathlib import Path, PurePath
 
 from commonweight.errors import DataError
-from commonweight.study.data.extra import from_extra_hub
-from commonweight.study.data.parquet import read_parquet
-from commonweight.study.data.raw import RawImages
+from commonweight.images.extra import from_extra_hub
+from commonweight.images.parquet import read_parquet
+from commonweight.images.raw import RawImages
 
 CONVERTED = "refs/convert/parquet"  # the branch in which the hub keeps its own conversion of any public data set
 SHA256 = re.compile("[0-9a-f]{64}")

@@ -1,17 +1,17 @@
-"""The data room: from a name in the study file to images and labels in memory. Plain NumPy, no torch."""
+"""Images: from a name in the study file to images and labels in memory. Plain NumPy, no torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from commonweight.errors import DataError, nearest
-from commonweight.study.data.cifar import read_cifar10, read_cifar100
-from commonweight.study.data.embedded import fashion14
-from commonweight.study.data.folders import read_image_folders
-from commonweight.study.data.hub import read_hub
-from commonweight.study.data.idx import read_idx, read_idx_directory
-from commonweight.study.data.parquet import read_parquet
-from commonweight.study.data.raw import RawImages, balanced, reduce, subset
+from commonweight.images.cifar import read_cifar10, read_cifar100
+from commonweight.images.embedded import fashion14
+from commonweight.images.folders import read_image_folders
+from commonweight.images.hub import read_hub
+from commonweight.images.idx import read_idx, read_idx_directory
+from commonweight.images.parquet import read_parquet
+from commonweight.images.raw import RawImages, balanced, reduce, subset
 
 __all__ = [
     "RawImages",

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from study.data.making import dump_python2
+from images.making import dump_python2
 
 from commonweight.errors import DataError
-from commonweight.study.data.pickled import read_pickled_dict
+from commonweight.images.pickled import read_pickled_dict
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 NUMBERS = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.unsigned_integer_dtypes() | hnp.floating_dtypes()
@@ -58,7 +58,7 @@ def test_a_command_is_refused_and_does_not_run(tmp_path, protocol):
 
 
 NAMES = "posix system, builtins eval, __builtin__ eval, numpy load, numpy.core.multiarray scalar, numpy core.x, numpy matrix"
-NAMES += ", commonweight.study.data.pickled io.BytesIO, collections OrderedDict, _codecs decode"
+NAMES += ", commonweight.images.pickled io.BytesIO, collections OrderedDict, _codecs decode"
 
 
 @pytest.mark.parametrize("name", NAMES.split(", "))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from commonweight.errors import DataError
-from commonweight.study.data import load_raw, read_parquet
+from commonweight.images import load_raw, read_parquet
 
 pa = pytest.importorskip("pyarrow")
-from study.data.parquet_files import images, write_cifar, write_parquet  # noqa: E402 - needs pyarrow
+from images.parquet_files import images, write_cifar, write_parquet  # noqa: E402 - needs pyarrow
 
 
 @pytest.mark.parametrize("inside", ["", "plain_text"])

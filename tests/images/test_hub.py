@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from commonweight.errors import DataError
-from commonweight.study.data import load_raw, read_hub, read_parquet
+from commonweight.images import load_raw, read_hub, read_parquet
 
 hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("pyarrow")
 from huggingface_hub import constants, errors  # noqa: E402 - may be missing
-from study.data.parquet_files import write_cifar  # noqa: E402 - needs pyarrow
+from images.parquet_files import write_cifar  # noqa: E402 - needs pyarrow
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
 from commonweight.errors import DataError
-from commonweight.study.logs import Rows, read_ground_truth, read_log
 
 CHILDREN = ("111", "112", "121", "122")
 VALUES = np.array([[0.51, 0.6, 0.4, 0.125], [0.52, 0.61, 0.39, 0.25], [0.5, 0.625, 0.41, 0.375]])

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from images.making import png
 from PIL import Image
-from study.data.making import png
 
 from commonweight.errors import DataError
-from commonweight.study.data.pictures import read_pictures
+from commonweight.images.pictures import read_pictures
 
 SHAPES = st.tuples(st.integers(1, 4), st.sampled_from([1, 3]), st.integers(1, 6), st.integers(1, 6))
 

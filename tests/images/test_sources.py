@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from study.data import making
+from images import making
 
 from commonweight.errors import StudyError
-from commonweight.study.data import data_names
+from commonweight.images import data_names
 from commonweight.study.schema import DataSpec
 from commonweight.study.work import study_images
 
@@ -21,7 +21,7 @@ def write_pictures(folder):
 
 def write_parquet(folder):
     pytest.importorskip("pyarrow")
-    from study.data.parquet_files import write_parquet  # noqa: PLC0415 - needs pyarrow
+    from images.parquet_files import write_parquet  # noqa: PLC0415 - needs pyarrow
 
     for part, count in (("train", 100), ("test", 20)):
         images = np.random.default_rng(count).integers(0, 256, (count, 3, 32, 32), np.uint8)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.study.data.raw import RawImages
+from commonweight.images.raw import RawImages
 
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8 = 0x08

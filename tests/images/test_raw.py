@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from commonweight.errors import DataError
-from commonweight.study.data import RawImages, balanced, reduce, subset
-from commonweight.study.data import raw as raw_module
+from commonweight.images import RawImages, balanced, reduce, subset
+from commonweight.images import raw as raw_module
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=40).map(lambda labels: np.array(labels, np.uint8))
 

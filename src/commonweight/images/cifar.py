@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.study.data.cifar_parts import Part, binary_part, python_part
-from commonweight.study.data.raw import RawImages
+from commonweight.images.cifar_parts import Part, binary_part, python_part
+from commonweight.images.raw import RawImages
 
 CHUNK = 1 << 20
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from commonweight.elsewhere.imported import Imported, judge
+from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
 from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
-from commonweight.paper.imported import Imported, judge
 from commonweight.ranking.checked import finite
 from commonweight.report import About, Run, write_report
-from commonweight.study.logs import Rows, read_ground_truth, read_log
+
+__all__ = ["Imported", "judge", "rank", "rank_command", "read_ranks", "report_ranks"]
 
 
 def rank(

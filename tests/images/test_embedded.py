@@ -11,11 +11,11 @@ import pytest
 import safetensors.numpy
 
 from commonweight.errors import DataError
-from commonweight.study.data import embedded, fashion14, load_raw, subset
+from commonweight.images import embedded, fashion14, load_raw, subset
 
-SHIPPED = resources.files("commonweight.study.data")
+SHIPPED = resources.files("commonweight.images")
 SOURCE = Path("/usr/share/datasets/fashion-mnist")
-SCRIPT = Path(__file__).parents[3] / "tools" / "make_fashion14.py"
+SCRIPT = Path(__file__).parents[2] / "tools" / "make_fashion14.py"
 
 
 def test_shapes_dtypes_and_balance():

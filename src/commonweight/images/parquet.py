@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.study.data.extra import from_extra_hub
-from commonweight.study.data.pictures import VALIDATION, read_pictures
-from commonweight.study.data.raw import RawImages
+from commonweight.images.extra import from_extra_hub
+from commonweight.images.pictures import VALIDATION, read_pictures
+from commonweight.images.raw import RawImages
 
 IMAGES = ("img", "image")
 LABELS = ("label", "fine_label")

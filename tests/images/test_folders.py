@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from study.data.making import png
+from images.making import png
 
 from commonweight.errors import DataError
-from commonweight.study.data import load_raw, read_image_folders
+from commonweight.images import load_raw, read_image_folders
 
 TRAIN = {"cat": ["b.png", "a.png"], "ape": ["z.PNG"], "dog": ["10.png", "9.png", "1.png"]}
 TEST = {"dog": ["x.png"], "cat": ["y.png"], "ape": ["w.png", "v.png"]}
