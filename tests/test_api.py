@@ -63,11 +63,6 @@ def test_a_run_gives_its_targets_and_writes_them(whole):
     assert not (out / "failed").exists()
 
 
-def test_the_public_names():
-    assert set(commonweight.__all__) == {"CommonweightError", "Programme", "load_study", "programme", "rank", "run"}
-    assert all(hasattr(commonweight, name) for name in commonweight.__all__)
-
-
 def test_the_same_study_again_elsewhere_is_the_same_bits(whole, tmp_path):
     watcher = Watcher()
     made = commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)

@@ -1,5 +1,7 @@
 """A study from start to report in a few lines: what the command line does, for Python."""
 
+from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
+
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +38,13 @@ from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
 class Programme:
     """A study run toward some artefacts in one folder: what it needs, what is there, and what can be made of it.
 
-    `refused` are targets that this study cannot have, with the reason.
+    `refused` are targets that this study cannot have, with the reason. Made by `programme`, or from a folder by `stored`.
+
+    >>> work = cw.programme(cw.load_study("smoke"), ["table-1", "figure-2"], out="results/two")
+    >>> list(work.experiments)
+    ['seeds', 'orders', 'orders-shuffled', 'ground-truth']
+    >>> work.command("figure-2")
+    'commonweight run smoke figure-2 --out results/two'
     """
 
     setting: Setting
@@ -124,6 +132,9 @@ def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None 
     """The study toward these targets (all that it can have, if none is named) in `out`, by default `results/<its name>`.
 
     Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
+
+    >>> [job.label for job in cw.programme(cw.load_study("smoke"), ["figure-5"]).plan().missing][:2]
+    ['64 children, all, fixed order 0, 3 copies', '64 children, all, shuffled order 0, 1 copy']
     """
     named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
     return _toward(targets, settle(study), Path(out or Path("results") / study.name))
@@ -133,6 +144,10 @@ def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
     """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
 
     Raises as `programme` does, and what `read_settled` raises.
+
+    >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
+    >>> [made.title for made in cw.stored("results/four-children", ["table-2"]).make()]
+    ['Comparison with ground truth with GT-Tau and TnR, after epoch 4']
     """
     return _toward(tuple(targets), read_settled(Path(out)), Path(out))
 
@@ -153,6 +168,10 @@ def run(
 
     Runs in this process unless an `executor` says otherwise; `observe` is told every event. Raises `JobFailed` after all
     other jobs are done when some failed. Interrupting keeps finished jobs; the same call goes on from there.
+
+    >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
+    >>> [column.title for column in table.columns if not column.paper]
+    ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
     train_missing(work, work.plan(), executor or Inline(), observe)

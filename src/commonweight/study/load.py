@@ -49,6 +49,9 @@ def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] 
 
     What a results folder's `study.json` says of images is left out: the study may have others now. Raises `StudyError`
     with one line for a missing file, bad YAML, or any value that a study does not allow.
+
+    >>> cw.load_study("quick", {"training.epochs": 9}).training.epochs
+    9
     """
     where, content = read_content(source)
     content.pop(SETTLED, None)
