@@ -32,7 +32,7 @@ def test_gradients_and_statistics_are_those_of_plain_cross_entropy(backend, node
     net = backend.net(plan, copies=2, stirred=True, combine=combine)
     plains = [oracle.plain_super_net(net, copy).double() for copy in range(2)]
     engine = backend.engine(net)
-    images, labels = backend.batch(19)
+    images, labels = backend.batch(19, seed=1)  # no ReLU of any build is within rounding of its corner here
     for child in plan.children:
         found = oracle.copied(engine.gradients(images, labels, child))
         reached: set[nn.Parameter] = set()
