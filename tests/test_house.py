@@ -226,6 +226,28 @@ def test_all_files_are_read():
     assert "commonweight.seeds.Stream" in reached("net.supernet", PACKAGE)
 
 
+LINES, CODE = 400, {".py", ".cpp", ".h", ".j2", ".css", ".js"}
+"""A longer file is two files."""
+
+
+def long(root: Path) -> list[str]:
+    """Files of code below `src` and `tests` with more lines than a file may have."""
+    code = (path for part in ("src", "tests") for path in (root / part).rglob("*") if path.suffix in CODE)
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in code}
+    return [f"{path.relative_to(root)} has {length} lines" for path, length in lengths.items() if length > LINES]
+
+
+def test_no_file_is_two_files():
+    assert long(SOURCE.parents[1]) == []
+
+
+def test_a_long_file_is_seen(tmp_path):
+    for name, lines in (("src/a/b.h", 401), ("tests/c.py", 401), ("src/d.py", 400), ("tests/e.json", 999)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n" * lines)
+    assert long(tmp_path) == ["src/a/b.h has 401 lines", "tests/c.py has 401 lines"]
+
+
 def names_in(path: Path) -> set[str]:
     """First words of all that a file imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

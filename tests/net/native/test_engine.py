@@ -1,8 +1,6 @@
-"""The native kernels against the reference engine in double, over shapes, builds and images; and what only they promise."""
+"""The native engine against the reference engine in double, over shapes, builds and images; and what only it promises."""
 
 import functools
-import importlib
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.errors import UsageError
 from commonweight.net import Combine, Engine, Native, NetShape, Reference, SuperNet, find_library
-from commonweight.net.native.library import Batch, Kind
-from commonweight.net.native.memory import Value, step
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
 
 pytestmark = oracle.needs_native
-running = importlib.import_module("commonweight.net.native.engine")
-PAPER = SearchSpace()
-CHILDREN = tuple(PAPER.children())
+CHILDREN = tuple(SearchSpace().children())
 
 
 # ------------------------------------------------------------------ parity over shapes
@@ -159,41 +152,6 @@ def test_a_batch_of_two_single_pixels(library):
             torch.testing.assert_close(ours.gradients[name], truth.gradients[name], rtol=1e-3, atol=1e-4)
 
 
-# ------------------------------------------------------------------ every depthwise kernel, alone
-
-
-@oracle.libraries
-@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (4, 21)])
-@pytest.mark.parametrize(("kernel", "dilation"), [*itertools.product((3, 5, 7), (1, 2))])
-def test_a_separable_unit_by_another_road(library, kernel, dilation, size):
-    """ReLU, depthwise, pointwise, BN: forward and all gradients against PyTorch's functions in double."""
-    ci, co, count = 3, 5, library.lanes + 2
-    rng = np.random.default_rng(kernel * 10 + dilation)
-    shapes = ((count, ci, *size), (ci, 1, kernel, kernel), (co, ci, 1, 1), (count, co, *size))
-    x, spatial, mixing, d_out = (torch.from_numpy(rng.normal(size=shape)) for shape in shapes)
-    leaves = [tensor.requires_grad_() for tensor in (x, spatial, mixing)]
-    middle = F.conv2d(F.relu(x), spatial, padding=dilation * (kernel // 2), dilation=dilation, groups=ci)
-    normal = F.batch_norm(F.conv2d(middle, mixing), None, None, training=True)
-    normal.backward(d_out)
-
-    held = in_lanes(x.detach().float(), library.lanes)
-    out, d_held = (in_lanes(torch.zeros(shapes[3]), library.lanes), in_lanes(d_out.float(), library.lanes))
-    weights = {"spatial": spatial.detach().float().contiguous(), "mixing": mixing.detach().float().contiguous()}
-    kept = {name: torch.zeros(co) for name in ("inverse", "centre", "factor", "shift", "mean", "variance")}
-    found = {f"d_{name}": torch.full_like(weight, torch.nan) for name, weight in weights.items()}
-    tensors = {**weights, **kept, **found, "middle": torch.zeros_like(held), "d_out": d_held}
-    numbers = {"kernel": kernel, "dilation": dilation}
-    steps = [step(kind, [Value(ci, held)], out, co, numbers, tensors) for kind in (Kind.SEPARABLE, Kind.SEPARABLE_BACK)]
-    d_in = torch.zeros_like(held)
-    steps[1].d_in[0] = d_in.data_ptr()
-    library.run(running.packed(steps), Batch(count=count, height=size[0], width=size[1]))
-    normalised = images_of(out, normal) * kept["factor"][:, None, None] + kept["shift"][:, None, None]
-    torch.testing.assert_close(normalised.double(), normal.detach(), rtol=1e-4, atol=1e-4)
-    gradients = (images_of(d_in, x), found["d_spatial"], found["d_mixing"])
-    for gradient, leaf in zip(gradients, leaves, strict=True):
-        torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-3, atol=1e-3 * float(leaf.grad.abs().max()))
-
-
 # ------------------------------------------------------------------ what a large mean or a large value does
 
 
@@ -219,54 +177,6 @@ def test_large_logits_do_not_overflow(library):
     images, labels = oracle.random_batch(20, size=4)
     found = Native(net, library).gradients(images.float(), labels, child)
     assert all(gradient.isfinite().all() for _, gradient in found)
-
-
-# ------------------------------------------------------------------ ties of max pooling
-
-
-def in_lanes(x: Tensor, lanes: int) -> Tensor:
-    """`[batch, channel, height, width]` as the kernels hold it: `[block, channel, pixel, lane]`, zeros past the end."""
-    blocks = -(-len(x) // lanes)
-    padded = torch.zeros(blocks * lanes, x.shape[1], x.shape[2] * x.shape[3], dtype=x.dtype)
-    padded[: len(x)] = x.flatten(2)
-    return padded.view(blocks, lanes, *padded.shape[1:]).permute(0, 2, 3, 1).contiguous()
-
-
-def images_of(held: Tensor, like: Tensor) -> Tensor:
-    """Back again, without the lanes that hold no image."""
-    return held.permute(0, 3, 1, 2).reshape(-1, *like.shape[1:])[: len(like)]
-
-
-@oracle.libraries
-@pytest.mark.parametrize("pixels", ["same", "steps", "coins", "all different"])
-def test_the_first_of_equal_pixels_wins_a_pool(library, pixels):
-    """The first in the order of the window, exactly PyTorch's choice; and its gradient goes there."""
-    rng = np.random.default_rng(0)
-    shape = (20, 3, 5, 7)
-    values = {
-        "same": np.full(shape, -2),
-        "steps": np.broadcast_to(np.arange(7) // 3, shape),
-        "coins": rng.integers(-1, 1, size=shape),
-        "all different": rng.permutation(np.prod(shape)).reshape(shape) - 1000,
-    }[pixels]
-    x = torch.from_numpy(np.array(values, dtype=np.float32)).requires_grad_()
-    d_out = torch.from_numpy(rng.normal(size=shape).astype(np.float32))
-    pooled, winners = F.max_pool2d(x, 3, stride=1, padding=1, return_indices=True)
-    F.batch_norm(pooled, torch.zeros(3), torch.ones(3), training=True).backward(d_out)
-    held = in_lanes(x.detach(), library.lanes)
-    value, out, d_in = Value(3, held), torch.zeros_like(held), torch.zeros_like(held)
-    tensors = {
-        "middle": torch.zeros(held.shape, dtype=torch.uint8),
-        **{name: torch.zeros(3) for name in ("inverse", "centre", "factor", "shift", "mean", "variance")},
-        "d_out": in_lanes(d_out, library.lanes),
-    }
-    steps = [step(kind, [value], out, 3, {}, tensors) for kind in (Kind.MAX_POOL, Kind.MAX_POOL_BACK)]
-    steps[1].d_in[0] = d_in.data_ptr()
-    library.run(running.packed(steps), Batch(count=20, height=5, width=7))
-    rows, columns = np.divmod(images_of(tensors["middle"], x).numpy(), 3)
-    row, column = np.mgrid[:5, :7]
-    assert np.array_equal((row + rows - 1) * 7 + column + columns - 1, winners.numpy())
-    torch.testing.assert_close(images_of(d_in, x), x.grad, rtol=1e-4, atol=1e-4 * float(x.grad.abs().max()))
 
 
 # ------------------------------------------------------------------ what is not a number
@@ -301,21 +211,6 @@ def test_a_nan_passes_as_in_pytorch(library, name, where):
         assert any(value.isnan().any() for value in right.values())
         for key, value in right.items():
             assert torch.equal(mine[key].isnan(), value.isnan()), key
-
-
-@oracle.libraries
-def test_a_nan_is_the_largest_pixel_of_a_pool(library):
-    """In eval mode, where nothing spreads it: the windows that hold it, no others; an infinity is a number."""
-    pixels = torch.arange(2 * 42, dtype=torch.float32).reshape(1, 2, 6, 7)
-    pixels[0, 0, 2, 3], pixels[0, 1, 4, 0] = torch.nan, -torch.inf
-    held = in_lanes(pixels, library.lanes)
-    out = torch.zeros_like(held)
-    tensors = {"folded": torch.ones(2), "shift": torch.zeros(2)}
-    steps = [step(Kind.MAX_POOL_EVAL, [Value(2, held)], out, 2, {}, tensors)]
-    library.run(running.packed(steps), Batch(count=1, height=6, width=7))
-    expected = F.max_pool2d(pixels, 3, stride=1, padding=1)
-    assert expected.isnan().sum() == 9
-    torch.testing.assert_close(images_of(out, pixels), expected, rtol=0, atol=0, equal_nan=True)
 
 
 # ------------------------------------------------------------------ lanes without an image
@@ -359,7 +254,7 @@ def test_lanes_without_an_image_hold_nothing_of_the_batch_before(library, count)
     assert torch.equal(*sweeps)
 
 
-# ------------------------------------------------------------------ builds, sizes, refusals
+# ------------------------------------------------------------------ builds, and another road
 
 
 def test_the_builds_agree():
@@ -376,63 +271,6 @@ def test_the_builds_agree():
     for other in found[1:]:
         distances = [distance(ours, theirs) for ours, theirs in zip(other, found[0], strict=True)]
         assert min(distances) < 1e-4  # one ReLU on the other side moves the others
-
-
-def test_more_nodes_than_the_kernels_take_run_through_pytorch():
-    space = SearchSpace(9, ("skip_connect", "conv_1x1"))
-    children = [Child(space, tuple(1 + (edge + first) % 2 for edge in range(45))) for first in range(2)]
-    net = oracle.NATIVE.net(share_all(children, 1))
-    images, labels = oracle.NATIVE.batch(9)
-    found = dict(oracle.NATIVE.engine(net).gradients(images, labels, children[0]))
-    expected = dict(Reference(net).gradients(images, labels, children[0]))
-    assert all(torch.equal(found[p], expected[p]) for p in expected)
-    sweeps = [engine.sweep(images, labels, children) for engine in (oracle.NATIVE.engine(net), Reference(net))]
-    assert torch.equal(*sweeps)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            lambda net: net.double(),
-            r"needs float32 on a CPU, the net has torch\.float64 on cpu; use the reference engine",
-        ),
-        (lambda net: net.to("meta"), r"needs float32 on a CPU, the net has torch\.float32 on meta; use the reference"),
-    ],
-    ids=["double", "meta"],
-)
-def test_other_nets_are_refused(change, words):
-    net = change(oracle.make_net(share_all(CHILDREN[:2], 1)).float())
-    with pytest.raises(UsageError, match=words):
-        oracle.NATIVE.engine(net)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            lambda x, y: (x.double(), y),
-            r"needs torch\.float32 \[9, 3, 6, 6\] on a CPU, got torch\.float64 \[9, 3, 6, 6\]",
-        ),
-        (
-            lambda x, y: (x[:, :1], y),
-            r"needs torch\.float32 \[9, 3, 6, 6\] on a CPU, got torch\.float32 \[9, 1, 6, 6\]",
-        ),
-        (lambda x, y: (x, y.int()), r"needs torch\.int64 \[9\] on a CPU, got torch\.int32 \[9\] on cpu"),
-        (lambda x, y: (x, y[:8]), r"needs torch\.int64 \[9\] on a CPU, got torch\.int64 \[8\] on cpu"),
-        (lambda x, y: (x.to("meta"), y), r"got torch\.float32 \[9, 3, 6, 6\] on meta"),
-    ],
-    ids=["double", "channels", "int32", "labels", "meta"],
-)
-def test_other_images_and_labels_are_refused(change, words):
-    """The kernels read raw memory: what does not fit would be read as garbage."""
-    engine = oracle.NATIVE.engine(oracle.NATIVE.net(share_all(CHILDREN[:2], 1)))
-    batch = change(*oracle.NATIVE.batch(9))
-    with pytest.raises(UsageError, match=words):
-        engine.gradients(*batch, CHILDREN[0])
-    if len(batch[0]) == len(batch[1]):  # `split` refuses the others
-        with pytest.raises(UsageError, match=words):
-            engine.sweep(*batch, CHILDREN[:2])
 
 
 @oracle.libraries
