@@ -11,7 +11,7 @@ from commonweight.net import Engine, Precision, SuperNet
 from commonweight.seeds import Stream
 from commonweight.space import Child
 from commonweight.training.divergence import check_finite
-from commonweight.training.images import ImageSet
+from commonweight.training.image_set import ImageSet
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
 from commonweight.training.sgd import SGD
