@@ -22,10 +22,10 @@ import torch
 from shapes import CHILDREN, CORNERS, Shape, shape
 
 from commonweight.net import find_library
-from commonweight.net.native.engine import SWEEP_BYTES, packed
 from commonweight.net.native.layouts import Sweep, Training
 from commonweight.net.native.library import Batch, Kind, Library, Step
 from commonweight.net.native.memory import Memory
+from commonweight.net.native.native import SWEEP_BYTES, packed
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP_CHILDREN = CHILDREN[::4]

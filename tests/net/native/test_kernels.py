@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.net.native.engine import packed
 from commonweight.net.native.library import Batch, Kind
 from commonweight.net.native.memory import Value, step
+from commonweight.net.native.native import packed
 
 pytestmark = oracle.needs_native
 
