@@ -4,7 +4,7 @@ from rich.console import RenderableType
 
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
 from commonweight.report import claims, tables
-from commonweight.report.figures import FORMATS, draw, render
+from commonweight.report.static import FORMATS, draw, render
 
 
 def to_text(made: Made) -> str | None:

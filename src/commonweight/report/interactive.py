@@ -14,7 +14,7 @@ from matplotlib.cbook import boxplot_stats
 
 from commonweight.paper import Boxes, Curves, Identity, Series
 from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
-from commonweight.report.figures import POINTS, TICK_LETTERS, rank_ticks
+from commonweight.report.static import POINTS, TICK_LETTERS, rank_ticks
 from commonweight.report.wording import short
 
 Spec = dict[str, Any]

@@ -12,9 +12,9 @@ from plotly.offline import get_plotlyjs
 
 from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table, Verdict
 from commonweight.report import claims
-from commonweight.report.figures import FORMATS
 from commonweight.report.interactive import interactive
 from commonweight.report.preface import About
+from commonweight.report.static import FORMATS
 from commonweight.report.tables import cell
 from commonweight.report.wording import called, heading
 

@@ -13,7 +13,7 @@ from report.made_up import boxes, children_curves, crowd, reading_curves, surviv
 from commonweight.paper import Curves, Series
 from commonweight.report import draw, render
 from commonweight.report.colours import box_colours, child_colours
-from commonweight.report.figures import FORMATS
+from commonweight.report.static import FORMATS
 
 HOSTILE = r"$\frac{ costs $5 & <b>_x^2"
 
