@@ -13,8 +13,7 @@ from tiny import tiny_study
 
 from commonweight.paper import Column, Curves, Number, Row, Series, Table
 from commonweight.ranking import Interval
-from commonweight.report import Run, about_study, draw, preface, render, to_csv, to_markdown, write_report
-from commonweight.report import claims as claim_forms
+from commonweight.report import Run, about_study, claim_forms, draw, preface, render, to_csv, to_markdown, write_report
 from commonweight.report.interactive import interactive
 from commonweight.study.experiments import Setting
 from commonweight.study.load import load_study

@@ -5,7 +5,7 @@ from commonweight.report.forms import to_terminal, to_text
 from commonweight.report.page import Run
 from commonweight.report.preface import About, about_study, preface
 from commonweight.report.static import draw, render
-from commonweight.report.tables import to_csv, to_markdown, to_rich
+from commonweight.report.table_forms import to_csv, to_markdown, to_rich
 from commonweight.report.writing import write_report
 
 __all__ = [

@@ -11,11 +11,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table, Verdict
-from commonweight.report import claims
+from commonweight.report import claim_forms
 from commonweight.report.interactive import interactive
 from commonweight.report.preface import About
 from commonweight.report.static import FORMATS
-from commonweight.report.tables import cell
+from commonweight.report.table_forms import cell
 from commonweight.report.wording import called, heading
 
 
@@ -51,11 +51,11 @@ def page(about: About, made: Sequence[Made], run: Run) -> str:
         heading=heading,
         cell=cell,
         json=_json,
-        tally=claims.tally,
-        badge=claims.badge,
-        why=claims.why,
-        check_header=claims.HEADER,
-        check_cells=claims.cells,
+        tally=claim_forms.tally,
+        badge=claim_forms.badge,
+        why=claim_forms.why,
+        check_header=claim_forms.HEADER,
+        check_cells=claim_forms.cells,
         outcomes=_outcomes,
         css=_file("page.css"),
         script=_file("page.js"),

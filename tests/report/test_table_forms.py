@@ -11,7 +11,7 @@ from rich.console import Console
 from commonweight.paper import Column, Number, Row, Table
 from commonweight.ranking import Interval
 from commonweight.report import to_csv, to_markdown, to_rich
-from commonweight.report.tables import cell
+from commonweight.report.table_forms import cell
 
 HOSTILE = r"a|b *c* _d_ `e` <script>alert(1)</script> [f](g) #h \i"
 TABLE = Table(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from commonweight.paper import Check, Claim, Claims, Number, Verdict
 from commonweight.ranking import Interval
-from commonweight.report.claims import badge, outcome, tally, to_csv, to_markdown, to_rich, why
+from commonweight.report.claim_forms import badge, outcome, tally, to_csv, to_markdown, to_rich, why
 
 HOSTILE = r"a|b *c* _d_ `e` <script>alert(1)</script> [f](g) #h \i [red]no[/red]"
 SURE = Number(1 / 3, 0.25, Interval(0.125, 0.5, 0.9))
