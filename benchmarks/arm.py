@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import tables
+import engine_tables
 import torch
 from replay import Replay, ReplayError, replaying
 from torch import Tensor
@@ -214,7 +214,9 @@ def report(rows: Iterable[tuple[str, Found]]) -> tuple[str, bool]:
     """The table, and whether everything fits."""
     rows = list(rows)
     lines = [[name, f.what, f.error, float(f.tolerance), "fits" if f.fits else "**differs**"] for name, f in rows]
-    return tables.table(("case", "what", "worst error", "tolerance", "verdict"), lines), all(f.fits for _, f in rows)
+    return engine_tables.table(("case", "what", "worst error", "tolerance", "verdict"), lines), all(
+        f.fits for _, f in rows
+    )
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import engine_tables
 import machine
 import peak
-import tables
 import torch
 from shapes import CHILDREN, CORNERS, Shape, shape
 
@@ -189,7 +189,7 @@ def markdown(flavour: str, limit: peak.Peak, found: dict[str, dict[str, dict[str
     ]
     return (
         f"Peak of one core ({flavour}): {limit.gmac:.0f} GMAC/s; copying {limit.cache['copy']:.0f} GB/s within L2, "
-        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{tables.table(HEAD, lines)}"
+        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{engine_tables.table(HEAD, lines)}"
     )
 
 
@@ -220,7 +220,7 @@ def main() -> None:
     content = json.dumps({"machine": facts, "builds": builds}, indent=1)
     (given.out / "kernels.json").write_text(content, encoding="utf-8")
     if given.docs:
-        tables.into_docs(ROOT / "docs" / "engine.md", "kernels", text)
+        engine_tables.into_docs(ROOT / "docs" / "engine.md", "kernels", text)
 
 
 if __name__ == "__main__":
