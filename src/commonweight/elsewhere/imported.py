@@ -16,8 +16,8 @@ from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import Randomness
 from commonweight.paper.figures import Curves, Identity, Series
 from commonweight.paper.lastbatches import child_curves
-from commonweight.paper.readings import BANDS, COLUMNS, reading_curves, reading_rows, reading_series
-from commonweight.paper.readings import NOTES as READING_NOTES
+from commonweight.paper.reading_costs import BANDS, COLUMNS, reading_curves, reading_rows, reading_series
+from commonweight.paper.reading_costs import NOTES as READING_NOTES
 from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
 from commonweight.paper.targets import Made
 from commonweight.ranking import gt_tau, ranks, readings, s_tau, top_n_rank

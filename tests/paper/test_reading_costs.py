@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from paper.making import PER_EPOCH, after, made_up, mean, std, tau, tiny_setting, tnr, truth_of
 
-from commonweight.paper.readings import readings_artefact
+from commonweight.paper.reading_costs import readings_artefact
 
 EPOCHS, LAST = 8, 5
 
