@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from commonweight.paper.claims.comparisons import difference, mean, paired
 from commonweight.paper.claims.definition import claim
-from commonweight.paper.claims.statistics import difference, mean, paired
 from commonweight.paper.claims.verdict import Check, above
 from commonweight.paper.evidence import Randomness, report_stream
 from commonweight.paper.experiments import (

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from commonweight.paper.claims.comparisons import difference, others, paired, trend, trends
 from commonweight.paper.claims.definition import claim
 from commonweight.paper.claims.power import LEVEL, enough_to_name, exceeded
-from commonweight.paper.claims.statistics import difference, others, paired, trend, trends
 from commonweight.paper.claims.verdict import ALIKE, Check, Verdict, above, below, not_below, without_interval
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import (

@@ -5,7 +5,7 @@ import pytest
 from paper.making import mean as plain_mean
 from paper.making import tau
 
-from commonweight.paper.claims.statistics import difference, mean, paired, trend
+from commonweight.paper.claims.comparisons import difference, mean, paired, trend
 from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval
 
 A, B = np.array([1.0, 2, 4, 8]), np.array([0.5, 3, 3, 4])
