@@ -9,7 +9,7 @@ from paper.making import mean, only, places, std, tau, tnr
 from commonweight.elsewhere import Imported, judge
 from commonweight.errors import UsageError
 from commonweight.paper import Boxes, Claims, Curves, Table
-from commonweight.paper.claims.programme import DEFINITIONS
+from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.ranking import mean_of_last, readings, survival, trained_mask
 

@@ -7,7 +7,7 @@ import pytest
 from paper.making import made_up, paper_setting, tiny_setting
 
 from commonweight.paper.artefacts import ARTEFACTS, catalogue, looked_at, named, needed
-from commonweight.paper.claims.programme import DEFINITIONS
+from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import (
     BN_MOMENTUM,

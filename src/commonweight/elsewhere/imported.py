@@ -8,7 +8,7 @@ import numpy as np
 from commonweight.errors import UsageError
 from commonweight.paper.claims.batches import trained_leads
 from commonweight.paper.claims.correction import told
-from commonweight.paper.claims.programme import DEFINITIONS, NOTES
+from commonweight.paper.claims.every import DEFINITIONS, NOTES
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Check, Claim, Claims
 from commonweight.paper.distributions import pruning, rank_boxes

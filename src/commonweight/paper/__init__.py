@@ -2,7 +2,7 @@
 
 from commonweight.paper.artefacts import ARTEFACTS, artefacts, evidence, named, needed
 from commonweight.paper.claims import Check, Claim, Claims, Verdict
-from commonweight.paper.claims.programme import claims_so_far
+from commonweight.paper.claims.every import claims_so_far
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series
 from commonweight.paper.tables import Column, Number, Row, Table

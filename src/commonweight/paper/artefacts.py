@@ -5,7 +5,7 @@ from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
 from commonweight.paper import degrees, distributions, finetuning, hidden, lastbatches, reading_costs, stability
-from commonweight.paper.claims import programme
+from commonweight.paper.claims import every
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
 from commonweight.paper.planned import Planned
@@ -14,7 +14,7 @@ from commonweight.paper.views import union
 from commonweight.study.experiments import Experiment, Setting
 from commonweight.study.store import Store
 
-_MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, reading_costs, programme)
+_MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, reading_costs, every)
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
 ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
 """By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""
@@ -51,7 +51,7 @@ def looked_at(setting: Setting) -> dict[Planned, Looks]:
     What the study is too short for counts too: so an experiment's jobs are the same for every choice of targets, and no two
     targets train one twice.
     """
-    declared = (*ARTEFACTS.values(), *programme.DEFINITIONS)
+    declared = (*ARTEFACTS.values(), *every.DEFINITIONS)
     return union(one.view.looks(setting) for one in declared)
 
 

@@ -17,8 +17,8 @@ from paper.claims.test_worlds import (
 from paper.making import last_taus, mean, std, tau, truth_of
 from scipy import stats
 
+from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.claims.power import enough_to_name
-from commonweight.paper.claims.programme import DEFINITIONS
 from commonweight.paper.claims.sharing import children_interfere
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.truth import groups_in_fours

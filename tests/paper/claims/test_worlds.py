@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from paper.making import after, made_up, std, tau, tiny_setting
 
-from commonweight.paper.claims.programme import claims
+from commonweight.paper.claims.every import claims
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.evidence import Evidence
 from commonweight.study.jobs import FinalReading

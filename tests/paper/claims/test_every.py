@@ -10,7 +10,7 @@ from paper.making import made_up, only, tiny_setting
 from commonweight.paper import published
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.claims.correction import told
-from commonweight.paper.claims.programme import DEFINITIONS, claims, claims_so_far
+from commonweight.paper.claims.every import DEFINITIONS, claims, claims_so_far
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.evidence import Evidence
 
