@@ -13,7 +13,7 @@ from commonweight.elsewhere.imported import Imported, judge
 from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
 from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
-from commonweight.ranking.checked import finite
+from commonweight.ranking.arrays import finite
 from commonweight.report import About, Run, write_report
 
 __all__ = ["Imported", "judge", "rank", "rank_command", "read_ranks", "report_ranks"]

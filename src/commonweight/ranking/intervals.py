@@ -25,7 +25,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import numbers
+from commonweight.ranking.arrays import numbers
 from commonweight.ranking.metrics import tau_matrix
 
 

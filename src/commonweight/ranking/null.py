@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import finite
+from commonweight.ranking.arrays import finite
 
 
 @dataclass(frozen=True)
