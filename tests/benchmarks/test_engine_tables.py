@@ -6,7 +6,7 @@ import engine_tables
 import pytest
 from shapes import CHILDREN, Work
 
-NCHW, CHANNELS_LAST = tables.PLAIN
+NCHW, CHANNELS_LAST = engine_tables.PLAIN
 
 
 def race(**parts: object) -> dict:
