@@ -9,9 +9,9 @@ from tiny import tiny_study
 
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.evidence import Evidence
-from commonweight.study.experiments import Measured, Setting
 from commonweight.study.jobs import FinalReading
 from commonweight.study.load import load_study
+from commonweight.study.setting import Measured, Setting
 
 PER_EPOCH = 2  # mini-batches of an epoch of `tiny_setting`: 128 images in batches of 64
 

@@ -13,9 +13,9 @@ from commonweight.paper.artefacts import catalogue
 from commonweight.paper.experiments import group_counts, random_groups
 from commonweight.sharing import Kind, similar
 from commonweight.study import jobs
-from commonweight.study.experiments import Member, Setting
 from commonweight.study.jobs import SharingSpec
 from commonweight.study.load import load_study, shipped_studies
+from commonweight.study.setting import Member, Setting
 from commonweight.training import ChildOrder, Inactive
 
 SETTINGS = {

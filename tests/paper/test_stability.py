@@ -16,9 +16,9 @@ from commonweight.paper.tables import mean_std
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.report.wording import statistic
 from commonweight.seeds import Stream
-from commonweight.study.experiments import Measured
 from commonweight.study.jobs import FinalReading
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import Measured
 
 EPOCHS, LAST, PER_EPOCH = 5, 3, 4
 TITLES = stability.TITLES | {one.name: one.title for one in (SEEDS, ORDERS, ORDERS_SHUFFLED, TRUTH)}

@@ -28,8 +28,8 @@ from commonweight.paper.looks import END, HALF, Looks
 from commonweight.paper.planned import FromScratch
 from commonweight.paper.targets import artefact
 from commonweight.paper.views import all_of, of_study
-from commonweight.study.experiments import Measured
 from commonweight.study.jobs import FinalReading
+from commonweight.study.setting import Measured
 
 SETTING = tiny_setting(experiments__instances=3, experiments__last_epochs=3)  # 8 children, 8 epochs of 2 mini-batches
 FAMILIES = (RANDOM, SIMILAR, RANDOM_SHUFFLED, SIMILAR_SHUFFLED, PREFIX, PREFIX_LONG, BN_MOMENTUM, UNSHARED_EDGE)

@@ -21,7 +21,7 @@ from tiny import tiny_study
 from commonweight.paper import Box, Boxes, Curves, Identity, Series
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.page import page
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 

@@ -15,8 +15,8 @@ from commonweight.paper import Column, Curves, Number, Row, Series, Table
 from commonweight.ranking import Interval
 from commonweight.report import Run, about_study, claim_forms, draw, preface, render, to_csv, to_markdown, write_report
 from commonweight.report.interactive import interactive
-from commonweight.study.experiments import Setting
 from commonweight.study.load import load_study
+from commonweight.study.setting import Setting
 
 EVIL = "<script>alert(1)</script> & \"quotes\" 'here' {{ 7*7 }} $x$"
 NUMBERS = (Number(0.5, 0.1, Interval(0.2, 0.8, 0.95)), Number(float("nan")))

@@ -14,9 +14,9 @@ from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
 from commonweight.net import Statistics, find_library, register_primitive, sweep_under
 from commonweight.sharing import similar
 from commonweight.study import work
-from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import FinalReading, Job
 from commonweight.study.schema import DataSpec
+from commonweight.study.setting import Member, settle
 from commonweight.study.store import Store
 from commonweight.study.work import (
     Runtime,

@@ -11,7 +11,7 @@ from commonweight.paper.looks import Looks
 from commonweight.paper.planned import Planned
 from commonweight.paper.targets import Artefact
 from commonweight.paper.views import union
-from commonweight.study.experiments import Experiment, Setting
+from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 
 _MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, reading_costs, every)

@@ -35,7 +35,7 @@ from commonweight.paper.tables import (
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, groups_in_fours, gt_tau_window
 from commonweight.ranking import gt_tau, last_k
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 
 @artefact(

@@ -10,9 +10,9 @@ from commonweight.paper.planned import Family, FineTuned, FromScratch
 from commonweight.paper.views import View
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Partition, at_random, similar, singletons
-from commonweight.study.experiments import FINETUNING_STREAM, Conditions, Member, Setting
 from commonweight.study.jobs import SharingSpec
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import FINETUNING_STREAM, Conditions, Member, Setting
 from commonweight.training import ChildOrder, Inactive
 
 T = TypeVar("T")

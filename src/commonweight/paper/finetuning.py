@@ -14,7 +14,7 @@ from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, IDENTITIES
 from commonweight.ranking import gt_tau, top_n_rank
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 HOW = (
     "Fine-tuning: the learning rate of the snapshot's epoch, constant; fresh momentum; all children of all instances see "

@@ -13,8 +13,8 @@ from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.paper.views import View, all_of
 from commonweight.ranking import gt_tau
-from commonweight.study.experiments import Setting
 from commonweight.study.jobs import FinalReading
+from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from commonweight.study.experiments import Conditions, Setting
 from commonweight.study.jobs import FinalReading, WindowSpec
+from commonweight.study.setting import Conditions, Setting
 
 
 class Epoch(Enum):

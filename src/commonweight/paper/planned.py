@@ -11,8 +11,8 @@ import numpy as np
 from commonweight.paper.looks import END, Epoch, Looks
 from commonweight.paper.views import Refusal, View, all_of, of_study
 from commonweight.sharing import Partition
-from commonweight.study.experiments import Conditions, Experiment, Measured, Member, Setting
 from commonweight.study.jobs import FinalReading
+from commonweight.study.setting import Conditions, Experiment, Measured, Member, Setting
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import Reading, gt_tau, readings, top_n_rank
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 COLUMNS = (
     Column("passes", "passes per child", 0),

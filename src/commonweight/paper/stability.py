@@ -10,8 +10,8 @@ from commonweight.paper.figures import Curves, Series
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std, with_paper
 from commonweight.paper.targets import artefact
 from commonweight.ranking import gt_tau, random_ranks, s_tau, top_n_rank
-from commonweight.study.experiments import Setting
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import Setting
 
 RANDOM, EPOCHS, JUDGED = "random", "epochs", "judged"
 """Rows of Table 1 and 2 that are no experiments of their own, as `published` names them."""

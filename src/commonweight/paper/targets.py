@@ -9,7 +9,7 @@ from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Boxes, Curves
 from commonweight.paper.tables import Table
 from commonweight.paper.views import View, all_of
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 Made = Table | Curves | Boxes | Claims
 

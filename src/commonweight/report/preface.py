@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from commonweight.paper import published
-from commonweight.study.experiments import Setting
 from commonweight.study.load import dump_study
+from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
 FROZEN = (

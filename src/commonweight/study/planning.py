@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from commonweight.errors import StoreError
-from commonweight.study.experiments import Experiment
 from commonweight.study.jobs import Job
+from commonweight.study.setting import Experiment
 from commonweight.study.store import Store
 
 VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins first, and no more (see `calibration.py`)

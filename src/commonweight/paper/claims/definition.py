@@ -7,7 +7,7 @@ from typing import Any
 from commonweight.paper.claims.verdict import Check
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.views import View, all_of
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 
 @dataclass(frozen=True, eq=False)

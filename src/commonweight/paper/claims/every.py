@@ -9,7 +9,7 @@ from commonweight.paper.looks import Looks
 from commonweight.paper.planned import Planned
 from commonweight.paper.targets import artefact
 from commonweight.paper.views import View, union
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 _DECLARED = (one for module in (ranks, batches, sharing) for one in vars(module).values())
 DEFINITIONS = tuple(

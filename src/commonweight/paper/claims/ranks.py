@@ -23,7 +23,7 @@ from commonweight.ranking import (
     top_n_rank,
     within_between_interval,
 )
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 SUPER_NETS = (SEEDS, ORDERS, ORDERS_SHUFFLED)
 

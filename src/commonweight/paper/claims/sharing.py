@@ -27,7 +27,7 @@ from commonweight.paper.planned import FromScratch
 from commonweight.paper.tables import Number
 from commonweight.paper.truth import GROUND_TRUTH, groups_in_fours, gt_tau_window
 from commonweight.ranking import HelpAndHarm, gt_tau, help_and_harm, share_interval
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 
 @claim(

@@ -1,4 +1,4 @@
-"""An experiment: several instances of one way to train all children, as jobs; and what they measured, read back."""
+"""A study's setting, and the experiments in it: instances of one way to train all children, as jobs, and read back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

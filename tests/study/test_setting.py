@@ -9,8 +9,8 @@ from tiny import PAIR, tiny_study, write_idx_folder
 from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import at_random, similar, singletons
-from commonweight.study.experiments import Member, Setting, settle
 from commonweight.study.jobs import FinalReading
+from commonweight.study.setting import Member, Setting, settle
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import ChildOrder
 
