@@ -24,9 +24,9 @@ from commonweight.paper import (
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
+from commonweight.study.inventory import Plan, plan
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
-from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, write_settled

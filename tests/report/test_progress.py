@@ -11,7 +11,7 @@ from commonweight.report import progress
 from commonweight.report.progress import Bars, Lines, Tally, clock, meanwhile, watch
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Failed, Finished, Started
-from commonweight.study.planning import Plan
+from commonweight.study.inventory import Plan
 
 JOBS = (make_job(), make_job(["111"]), make_job(["112"], init=(0, 1)))
 PLAN = Plan((make_job(["222"]),), JOBS, {})

@@ -13,8 +13,8 @@ from commonweight.paper import artefacts, needed
 from commonweight.space import SearchSpace
 from commonweight.study import calibration
 from commonweight.study.calibration import Cost, Estimate, estimate, spread_out
+from commonweight.study.inventory import Plan, plan
 from commonweight.study.jobs import Job
-from commonweight.study.planning import Plan, plan
 from commonweight.study.setting import settle
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, make_engine

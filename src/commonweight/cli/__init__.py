@@ -34,8 +34,8 @@ from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
 from commonweight.study.executors.local import cores
+from commonweight.study.inventory import Plan, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
-from commonweight.study.planning import Plan, record_bytes
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, check_native, resolve_device

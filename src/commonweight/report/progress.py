@@ -15,8 +15,8 @@ from rich.text import Text
 
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Event, Failed, Finished, Started
+from commonweight.study.inventory import Plan
 from commonweight.study.jobs import Job
-from commonweight.study.planning import Plan
 
 LINE_SECONDS = 5.0  # at least, between the lines of jobs that ended well
 QUIET_SECONDS = 13.0  # at most, without a line: one is there every 15 seconds even where a busy machine wakes us late

@@ -13,8 +13,8 @@ from commonweight.net import Engine, Precision, Statistics, sweep_under
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
+from commonweight.study.inventory import Plan, makespan
 from commonweight.study.jobs import Job, NetSpec, SpaceSpec
-from commonweight.study.planning import Plan, makespan
 from commonweight.study.work import Worker, make_engine
 from commonweight.training import SGD, ImageSet, train_step
 

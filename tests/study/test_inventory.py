@@ -9,7 +9,7 @@ from tiny import flip_accuracy, make_job, make_record, tiny_study
 
 from commonweight.paper import artefacts, named, needed
 from commonweight.study.executors import Finished, Inline, Task
-from commonweight.study.planning import Plan, image_passes, makespan, plan, record_bytes
+from commonweight.study.inventory import Plan, image_passes, makespan, plan, record_bytes
 from commonweight.study.setting import settle
 from commonweight.study.store import Result, Store
 
