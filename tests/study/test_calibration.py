@@ -13,7 +13,7 @@ from commonweight.paper import artefacts, needed
 from commonweight.space import SearchSpace
 from commonweight.study import calibration
 from commonweight.study.calibration import Cost, Estimate, estimate, spread_out
-from commonweight.study.inventory import Plan, plan
+from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.setting import settle
 from commonweight.study.store import Store
@@ -223,17 +223,17 @@ def test_a_job_on_its_way_step_by_step():
         assert COST.sweeps(done) == sum(step < done for step in swept)
 
 
-def test_all_jobs_of_a_plan_one_after_its_source():
+def test_all_jobs_of_an_inventory_one_after_its_source():
     first, second = make_job(snapshots=[1]), make_job(["111"])
     third = make_job(start={"job": first.id, "epoch": 1})
     seconds = {first.id: 3.0, second.id: 2.0, third.id: 4.0}
     found = Estimate({job: Cost(1, (1,), time, 0.0, 0.0) for job, time in seconds.items()})
-    missing = Plan((), (first, second, third), {})
-    assert found.seconds(missing, 1) == found.seconds(missing, 0) == 9
-    assert found.seconds(missing, 2) == 3 + 4
+    inventory = Inventory((), (first, second, third), {})
+    assert found.seconds(inventory, 1) == found.seconds(inventory, 0) == 9
+    assert found.seconds(inventory, 2) == 3 + 4
     slow = Estimate(found.costs | {second.id: Cost(1, (1,), 6.0, 0.0, 0.0)})
-    assert slow.seconds(missing, 2) == 3 + 4  # the third has not waited for the second
-    assert found.seconds(Plan((first,), (third,), {}), 2) == 4
+    assert slow.seconds(inventory, 2) == 3 + 4  # the third has not waited for the second
+    assert found.seconds(Inventory((first,), (third,), {}), 2) == 4
 
 
 # ------------------------------------------------------------------ by the engines
@@ -241,7 +241,7 @@ def test_all_jobs_of_a_plan_one_after_its_source():
 
 def test_estimate_is_positive_and_grows_with_the_work(setting):
     experiments = needed(artefacts((), setting)[0], setting)
-    jobs = plan(experiments.values(), Store("nowhere")).missing
+    jobs = take_inventory(experiments.values(), Store("nowhere")).missing
     worker = Worker(setting.study.data, Runtime())
     found = estimate(jobs, worker)
     assert found.costs.keys() == {job.id for job in jobs}

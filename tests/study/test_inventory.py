@@ -9,7 +9,7 @@ from tiny import flip_accuracy, make_job, make_record, tiny_study
 
 from commonweight.paper import artefacts, named, needed
 from commonweight.study.executors import Finished, Inline, Task
-from commonweight.study.inventory import Plan, image_passes, makespan, plan, record_bytes
+from commonweight.study.inventory import Inventory, image_passes, makespan, record_bytes, take_inventory
 from commonweight.study.setting import settle
 from commonweight.study.store import Result, Store
 
@@ -26,7 +26,7 @@ def experiments_of(setting, *targets):
 
 def test_every_job_stands_once_over_all_targets(setting, tmp_path):
     experiments = experiments_of(setting)
-    made = plan(experiments.values(), Store(tmp_path))
+    made = take_inventory(experiments.values(), Store(tmp_path))
     ids = [job.id for job in made.jobs]
     # Seeds and orders share one; two seeds of 8 children; fine-tuning from 2 snapshots of 3 instances; other inactive;
     # the other data order shares one with seeds.
@@ -35,20 +35,20 @@ def test_every_job_stands_once_over_all_targets(setting, tmp_path):
     assert made.missing == made.jobs
     assert made.done == ()
     assert made.damaged == {}
-    again = plan([*experiments.values(), *experiments.values()], Store(tmp_path))
+    again = take_inventory([*experiments.values(), *experiments.values()], Store(tmp_path))
     assert [job.id for job in again.jobs] == ids
 
 
 def test_done_missing_and_damaged(setting, tmp_path):
     experiments, store = experiments_of(setting, "table-1"), Store(tmp_path)
-    jobs = plan(experiments.values(), store).jobs
+    jobs = take_inventory(experiments.values(), store).jobs
     for job in jobs[:7]:
         store.write(job, Result(make_record(job)))
     stranger = make_job()
     store.write(stranger, Result(make_record(stranger)))  # what nobody asks for is in nobody's way
     flip_accuracy(store, jobs[0].id)
     (store.folder(jobs[1].id) / "done.json").unlink()
-    made = plan(experiments.values(), store)
+    made = take_inventory(experiments.values(), store)
     assert {job.id for job in made.done} == {job.id for job in jobs[2:7]}
     assert {job.id for job in made.missing} == {job.id for job in (*jobs[:2], *jobs[7:])}
     assert made.damaged.keys() == {jobs[0].id, jobs[1].id}
@@ -60,7 +60,7 @@ def test_done_missing_and_damaged(setting, tmp_path):
 
 def test_a_job_comes_after_the_one_from_whose_snapshot_it_starts(setting, tmp_path):
     experiments, store = experiments_of(setting, "insight-2"), Store(tmp_path)
-    made = plan(experiments.values(), store)
+    made = take_inventory(experiments.values(), store)
     assert list(made.after) == [job.id for job in made.missing]  # the costliest first
     assert all(made.after[job.id] == () for job in made.missing if job.start is None)
     sources = [sources for sources in made.after.values() if sources]
@@ -73,11 +73,11 @@ def test_a_job_comes_after_none_that_is_there(setting, tmp_path):
     seeds = experiments["seeds"].jobs
     for job in seeds:
         store.write(job, Result(make_record(job)))
-    made = plan(experiments.values(), store)
+    made = take_inventory(experiments.values(), store)
     assert set(made.after.values()) == {()}
     assert made.after.keys() == {job.id for job in made.missing}
     flip_accuracy(store, seeds[1].id)  # one is to be made again: those that start from it wait, and nobody else
-    made = plan(experiments.values(), store)
+    made = take_inventory(experiments.values(), store)
     assert set(made.after.values()) == {(), (seeds[1].id,)}
     assert {job.id for job in made.missing if made.after[job.id]} == {
         job.id for job in made.missing if job.start and job.start.job == seeds[1].id
@@ -85,7 +85,7 @@ def test_a_job_comes_after_none_that_is_there(setting, tmp_path):
     for experiment in experiments.values():
         for job in experiment.jobs:
             store.write(job, Result(make_record(job)))
-    assert plan(experiments.values(), store).after == {}
+    assert take_inventory(experiments.values(), store).after == {}
 
 
 def test_jobs_of_a_chain():
@@ -94,14 +94,14 @@ def test_jobs_of_a_chain():
     second = make_job(start={"job": first.id, "epoch": 1}, snapshots=[1])
     third = make_job(start={"job": second.id, "epoch": 1})
     stranger = make_job(init=(5,), start={"job": "0" * 16, "epoch": 1})  # of a source that is not to be made
-    made = Plan((), (third, stranger, second, first), {})
+    made = Inventory((), (third, stranger, second, first), {})
     assert list(made.after.items()) == [
         (third.id, (second.id,)),
         (stranger.id, ()),
         (second.id, (first.id,)),
         (first.id, ()),
     ]
-    assert Plan((first,), (third, second), {}).after == {third.id: (second.id,), second.id: ()}
+    assert Inventory((first,), (third, second), {}).after == {third.id: (second.id,), second.id: ()}
 
 
 def test_image_passes_by_hand():
@@ -169,7 +169,7 @@ def test_record_bytes_is_within_a_fifth_of_the_files(tmp_path):
     for overrides in ({}, {"training__epochs": 30, "experiments__stack": 1}):
         setting = settle(tiny_study(space__primitives=["skip_connect", "max_pool_3x3", "conv_1x1"], **overrides))
         experiments, store = experiments_of(setting, "table-1"), Store(tmp_path)
-        jobs = plan(experiments.values(), store).missing
+        jobs = take_inventory(experiments.values(), store).missing
         some = {(len(job.children), job.copies): job for job in jobs}.values()
         for event in Inline().run([Task(job, setting.study.data, tmp_path) for job in some]):
             if isinstance(event, Finished):

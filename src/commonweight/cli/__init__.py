@@ -34,7 +34,7 @@ from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
 from commonweight.study.executors.local import cores
-from commonweight.study.inventory import Plan, record_bytes
+from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
@@ -111,21 +111,24 @@ def run(
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
-    todo = work.plan()
-    for reason in todo.damaged.values():
+    inventory = work.inventory()
+    for reason in inventory.damaged.values():
         say(f"{reason}; training it again")
-    say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
+    say(
+        f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
+        f"in {work.store.out}"
+    )
     work.store.out.mkdir(parents=True, exist_ok=True)
     with _resumable(work.store.out):
-        found = _estimate(work, todo, runtime)
+        found = _estimate(work, inventory, runtime)
         for line in _about(found, runtime):
             say(line)
-        if todo.missing:
+        if inventory.missing:
             say(
-                f"about {clock(found.seconds(todo, executor.workers))} with {executor.workers or 'no'} worker processes"
+                f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} worker processes"
             )
-        with watch(todo, found, executor.workers, errors()) as observe:
-            api.train_missing(work, todo, executor, observe)
+        with watch(inventory, found, executor.workers, errors()) as observe:
+            api.train_missing(work, inventory, executor, observe)
     if agreement := work.precision_agreement():
         say(
             f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
@@ -151,18 +154,18 @@ def plan(
     """Say which jobs the targets need, which exist, and what the rest will cost in time and disk."""
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
-    todo = work.plan()
-    found = _estimate(work, todo, runtime)
-    seconds = found.seconds(todo, executor.workers)
-    size = sum(map(record_bytes, todo.missing))
+    inventory = work.inventory()
+    found = _estimate(work, inventory, runtime)
+    seconds = found.seconds(inventory, executor.workers)
+    size = sum(map(record_bytes, inventory.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
         print_json(
             {
-                "jobs": len(todo.jobs),
-                "done": len(todo.done),
-                "damaged": sorted(todo.damaged),
-                "missing": [job.id for job in todo.missing],
+                "jobs": len(inventory.jobs),
+                "done": len(inventory.done),
+                "damaged": sorted(inventory.damaged),
+                "missing": [job.id for job in inventory.missing],
                 "seconds": round(seconds, 1),
                 "engine": found.engine,
                 "through_pytorch": found.through_pytorch,
@@ -176,14 +179,15 @@ def plan(
     _say_refused(work)
     for artefact in work.targets:
         print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
-    missing = {job.id for job in todo.missing}
+    missing = {job.id for job in inventory.missing}
     for name, jobs in needs.items():
         print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
     for line in _about(found, runtime):
         print_text(line)
     print_text(
-        f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
-        f"about {clock(seconds)} with {executor.workers or 'no'} worker processes, about {size / 1e6:.1f} MB"
+        f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
+        f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
+        f"about {size / 1e6:.1f} MB"
     )
 
 
@@ -325,9 +329,9 @@ def _executor(device: str, engine: EngineChoice, name: str | None, workers: int 
     return runtime, make_executor(name, runtime, workers)
 
 
-def _estimate(work: api.Programme, todo: Plan, runtime: Runtime) -> Estimate:
+def _estimate(work: api.Programme, inventory: Inventory, runtime: Runtime) -> Estimate:
     with meanwhile("measuring how fast this machine is", errors()):
-        return estimate(todo.missing, Worker(work.setting.study.data, runtime))
+        return estimate(inventory.missing, Worker(work.setting.study.data, runtime))
 
 
 def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:

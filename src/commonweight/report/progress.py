@@ -15,14 +15,14 @@ from rich.text import Text
 
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Event, Failed, Finished, Started
-from commonweight.study.inventory import Plan
+from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Job
 
 LINE_SECONDS = 5.0  # at least, between the lines of jobs that ended well
 QUIET_SECONDS = 13.0  # at most, without a line: one is there every 15 seconds even where a busy machine wakes us late
 SHOWN_JOBS = 2  # running jobs that a line names
-PLAN_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
-PLAN_SHARE = 0.1  # and at most for this share of the estimate
+TRUST_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
+TRUST_SHARE = 0.1  # and at most for this share of the estimate
 
 
 class Watch(Protocol):
@@ -37,9 +37,9 @@ class Watch(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-def watch(missing: Plan, estimate: Estimate, workers: int, console: Console) -> Watch:
+def watch(inventory: Inventory, estimate: Estimate, workers: int, console: Console) -> Watch:
     """What suits this console."""
-    tally = Tally(missing, estimate, workers)
+    tally = Tally(inventory, estimate, workers)
     return Bars(tally, console) if console.is_terminal else Lines(tally, console)
 
 
@@ -90,17 +90,17 @@ class _Running:
 
 
 class Tally:
-    """How much of a plan's missing work is done, weighted by what was measured of it, and what is left."""
+    """How much of an inventory's missing work is done, weighted by what was measured of it, and what is left."""
 
-    def __init__(self, missing: Plan, estimate: Estimate, workers: int) -> None:
-        self.jobs = len(missing.missing)
+    def __init__(self, inventory: Inventory, estimate: Estimate, workers: int) -> None:
+        self.jobs = len(inventory.missing)
         self.ended = 0
         self._costs = estimate.costs
-        self._all = sum(estimate.costs[job.id].seconds for job in missing.missing)
+        self._all = sum(estimate.costs[job.id].seconds for job in inventory.missing)
         self._over = 0.0  # of jobs that have ended
         self._failed = 0.0  # of those, what was never done: it says nothing of the pace
         self._running: dict[str, _Running] = {}
-        self._planned = estimate.seconds(missing, workers)
+        self._estimated = estimate.seconds(inventory, workers)
         self._begun: float | None = None  # when the first job began: starting workers is no slow pace
 
     def note(self, event: Event) -> None:
@@ -134,11 +134,11 @@ class Tally:
             return ""
         now = time.monotonic()
         over = self._over + sum(running.presumably_over(now) for running in self._running.values())
-        expected = self._planned * (over - self._failed) / self._all
-        trust = min(PLAN_SECONDS, PLAN_SHARE * self._planned)
+        expected = self._estimated * (over - self._failed) / self._all
+        trust = min(TRUST_SECONDS, TRUST_SHARE * self._estimated)
         seen = 0.0 if self._begun is None else now - self._begun
         pace = (seen + trust) / (expected + trust)
-        return f"about {clock(self._planned * (1 - over / self._all) * pace)} left"
+        return f"about {clock(self._estimated * (1 - over / self._all) * pace)} left"
 
     @property
     def doing(self) -> str:

@@ -13,7 +13,7 @@ from commonweight.net import Engine, Precision, Statistics, sweep_under
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
-from commonweight.study.inventory import Plan, makespan
+from commonweight.study.inventory import Inventory, makespan
 from commonweight.study.jobs import Job, NetSpec, SpaceSpec
 from commonweight.study.work import Worker, make_engine
 from commonweight.training import SGD, ImageSet, train_step
@@ -65,9 +65,9 @@ class Estimate:
     engine: str | None = None
     through_pytorch: tuple[str, ...] = ()
 
-    def seconds(self, missing: Plan, workers: int) -> float:
-        """Until all missing jobs of the plan are done."""
-        return makespan({job.id: self.costs[job.id].seconds for job in missing.missing}, missing.after, workers)
+    def seconds(self, inventory: Inventory, workers: int) -> float:
+        """Until all missing jobs of the inventory are done."""
+        return makespan({job.id: self.costs[job.id].seconds for job in inventory.missing}, inventory.after, workers)
 
 
 def estimate(jobs: Sequence[Job], worker: Worker) -> Estimate:

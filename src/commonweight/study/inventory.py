@@ -14,7 +14,7 @@ VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins firs
 
 
 @dataclass(frozen=True)
-class Plan:
+class Inventory:
     """Every needed job once; `done` are whole in the store, `missing` are to be trained, the costliest first.
 
     `damaged` gives the reason for each missing job whose folder is there but is not whole.
@@ -35,7 +35,7 @@ class Plan:
         return {job.id: (job.start.job,) if job.start and job.start.job in names else () for job in self.missing}
 
 
-def plan(experiments: Iterable[Experiment], store: Store) -> Plan:
+def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory:
     """The jobs of these experiments against what is stored. Reads every stored file that it relies on."""
     needed = {job.id: job for experiment in experiments for job in experiment.jobs}
     done, missing, damaged = [], [], {}
@@ -46,7 +46,7 @@ def plan(experiments: Iterable[Experiment], store: Store) -> Plan:
             missing.append(job)
             damaged[job.id] = str(error)
     missing.sort(key=image_passes, reverse=True)
-    return Plan(tuple(done), tuple(missing), damaged)
+    return Inventory(tuple(done), tuple(missing), damaged)
 
 
 def image_passes(job: Job) -> float:
