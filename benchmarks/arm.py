@@ -23,7 +23,7 @@ from replay import Replay, ReplayError, replaying
 from torch import Tensor
 
 from commonweight.net import Combine, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
-from commonweight.net.native.library import Kind
+from commonweight.net.native.library import StepKind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
 from commonweight.space import Child, SearchSpace
@@ -237,7 +237,7 @@ def main() -> None:
             text, fits = report(compared(library, tuple(cases(library.lanes))))
     except (ReplayError, OSError) as error:
         raise SystemExit(f"nothing to compare: {error}") from None
-    left = [kind.name for kind in Kind if kind not in library.performed]
+    left = [kind.name for kind in StepKind if kind not in library.performed]
     print(f"{library.flavour}, {library.lanes} lanes, emulator: {given.emulator or 'none'}\n\n{text}")
     if left:
         print(f"\nno case performs {', '.join(left)}: add one to benchmarks/arm.py")

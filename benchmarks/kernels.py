@@ -23,7 +23,7 @@ from shapes import CHILDREN, CORNERS, Shape, shape
 
 from commonweight.net import find_library
 from commonweight.net.native.layouts import Sweep, Training
-from commonweight.net.native.library import Batch, Kind, Library, Step
+from commonweight.net.native.library import Batch, Library, Step, StepKind
 from commonweight.net.native.memory import Memory
 from commonweight.net.native.native import SWEEP_BYTES, packed
 
@@ -54,7 +54,7 @@ def needs(step: Step, batch: Batch) -> tuple[float, float]:
     P·Cin·Cout, dense 9·P·Cin·Cout (the padding's taps among them), and each backward pass twice that (gradients of
     weights and input), or once where nobody needs the input's gradient.
     """
-    p, kind = batch.count * batch.height * batch.width, Kind(step.kind)
+    p, kind = batch.count * batch.height * batch.width, StepKind(step.kind)
     name = kind.name.removesuffix("_BACK").removesuffix("_EVAL")
     back, train = kind.name.endswith("_BACK"), not kind.name.endswith("_EVAL")
     cin, cout = step.channels_in * step.inputs, step.channels_out
@@ -102,7 +102,7 @@ def by_kind(library: Library, steps: Sequence[Step], batch: Batch, passes: int) 
     """Sums over the steps of a program, for each kind."""
     found: dict[str, Sums] = {}
     for step, seconds in zip(steps, timed_steps(library, steps, batch, passes), strict=True):
-        sums = found.setdefault(Kind(step.kind).name, Sums())
+        sums = found.setdefault(StepKind(step.kind).name, Sums())
         macs, moved = needs(step, batch)
         sums.steps += 1
         sums.seconds += seconds

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.net.native.library import Batch, Kind
+from commonweight.net.native.library import Batch, StepKind
 from commonweight.net.native.memory import Value, step
 from commonweight.net.native.native import packed
 
@@ -50,7 +50,10 @@ def test_a_separable_unit_by_another_road(library, kernel, dilation, size):
     found = {f"d_{name}": torch.full_like(weight, torch.nan) for name, weight in weights.items()}
     tensors = {**weights, **kept, **found, "middle": torch.zeros_like(held), "d_out": d_held}
     numbers = {"kernel": kernel, "dilation": dilation}
-    steps = [step(kind, [Value(ci, held)], out, co, numbers, tensors) for kind in (Kind.SEPARABLE, Kind.SEPARABLE_BACK)]
+    steps = [
+        step(kind, [Value(ci, held)], out, co, numbers, tensors)
+        for kind in (StepKind.SEPARABLE, StepKind.SEPARABLE_BACK)
+    ]
     d_in = torch.zeros_like(held)
     steps[1].d_in[0] = d_in.data_ptr()
     library.run(packed(steps), Batch(count=count, height=size[0], width=size[1]))
@@ -84,7 +87,7 @@ def test_the_first_of_equal_pixels_wins_a_pool(library, pixels):
         **{name: torch.zeros(3) for name in ("inverse", "centre", "factor", "shift", "mean", "variance")},
         "d_out": in_lanes(d_out, library.lanes),
     }
-    steps = [step(kind, [value], out, 3, {}, tensors) for kind in (Kind.MAX_POOL, Kind.MAX_POOL_BACK)]
+    steps = [step(kind, [value], out, 3, {}, tensors) for kind in (StepKind.MAX_POOL, StepKind.MAX_POOL_BACK)]
     steps[1].d_in[0] = d_in.data_ptr()
     library.run(packed(steps), Batch(count=20, height=5, width=7))
     rows, columns = np.divmod(images_of(tensors["middle"], x).numpy(), 3)
@@ -101,7 +104,7 @@ def test_a_nan_is_the_largest_pixel_of_a_pool(library):
     held = in_lanes(pixels, library.lanes)
     out = torch.zeros_like(held)
     tensors = {"folded": torch.ones(2), "shift": torch.zeros(2)}
-    steps = [step(Kind.MAX_POOL_EVAL, [Value(2, held)], out, 2, {}, tensors)]
+    steps = [step(StepKind.MAX_POOL_EVAL, [Value(2, held)], out, 2, {}, tensors)]
     library.run(packed(steps), Batch(count=1, height=6, width=7))
     expected = F.max_pool2d(pixels, 3, stride=1, padding=1)
     assert expected.isnan().sum() == 9

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from commonweight.net import Combine, Native, Reference, SuperNet
 from commonweight.net.native.layouts import Sweep
-from commonweight.net.native.library import Kind
+from commonweight.net.native.library import StepKind
 from commonweight.net.native.memory import Memory
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
@@ -101,8 +101,8 @@ def test_what_children_have_in_common_stands_in_the_program_once(nodes, combine)
     inner = sum(2 ** leading[node] for node in range(2, nodes))  # x1 is no sum: one edge leads there
     output = int(combine is Combine.SUM and nodes > 1)
     private = min(1, nodes - 1) + output + (cells - 1) * (nodes - 1 + output)  # sums of each child alone
-    sums = [step.out for step in layout.steps if step.kind == Kind.SUM]
+    sums = [step.out for step in layout.steps if step.kind == StepKind.SUM]
     assert len(sums) == inner + len(children) * private
     assert len(set(sums)) == inner + private
-    stages = [step for step in layout.steps if step.kind not in (Kind.LOAD, Kind.SUM, Kind.HEAD_EVAL)]
+    stages = [step for step in layout.steps if step.kind not in (StepKind.LOAD, StepKind.SUM, StepKind.HEAD_EVAL)]
     assert len(stages) == 3 + units + len(children) * (cells - 1) * (1 + len(edges))  # 2 of the stem, 1 before the cell
