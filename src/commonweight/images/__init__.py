@@ -39,21 +39,21 @@ class Shipped:
 
 
 @dataclass(frozen=True)
-class Local:
+class AtPath:
     """Data that the user has or names, and what their path must be."""
 
     read: Callable[[Path], RawImages]
     expects: str
 
 
-SOURCES: dict[str, Shipped | Local] = {
+SOURCES: dict[str, Shipped | AtPath] = {
     "fashion14": Shipped(fashion14),
-    "idx": Local(read_idx_directory, "the folder with the four IDX files"),
-    "cifar10": Local(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
-    "cifar100": Local(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
-    "images": Local(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
-    "parquet": Local(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
-    "hub": Local(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
+    "idx": AtPath(read_idx_directory, "the folder with the four IDX files"),
+    "cifar10": AtPath(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
+    "cifar100": AtPath(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
+    "images": AtPath(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
+    "parquet": AtPath(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
+    "hub": AtPath(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
 }
 
 
