@@ -11,14 +11,14 @@ SHAPE = (3, 32, 32)  # the red, green and blue planes, each row by row
 PIXELS = 3 * 32 * 32
 
 
-class Part(NamedTuple):
+class CifarFile(NamedTuple):
     """Images uint8 [image, 3, 32, 32] and labels [image], both read-only views of the file."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
-def binary_part(data: bytes, label_bytes: int) -> Part:
+def binary_file(data: bytes, label_bytes: int) -> CifarFile:
     """Records of `label_bytes` labels, of which the last is the finest, and 3,072 pixels.
 
     Raises `DataError` when the bytes are not a whole number of records, at least one.
@@ -27,10 +27,10 @@ def binary_part(data: bytes, label_bytes: int) -> Part:
     if not data or len(data) % record:
         raise DataError(f"got {len(data)} bytes, expected a multiple of {record}, at least one")
     records = np.frombuffer(data, np.uint8).reshape(-1, record)
-    return Part(records[:, label_bytes:].reshape(-1, *SHAPE), records[:, label_bytes - 1])
+    return CifarFile(records[:, label_bytes:].reshape(-1, *SHAPE), records[:, label_bytes - 1])
 
 
-def python_part(data: bytes, labels_key: str) -> Part:
+def python_file(data: bytes, labels_key: str) -> CifarFile:
     """A pickled dict with `data`, uint8 [image, 3072], and a list of labels under `labels_key`.
 
     Raises `DataError` when it is damaged, names more than arrays are made of, or does not hold just that.
@@ -49,4 +49,4 @@ def python_part(data: bytes, labels_key: str) -> Part:
         raise DataError(
             f"got {labels_key} of {count}, expected {len(images)} integers, at least one, one for each image"
         )
-    return Part(images.reshape(-1, *SHAPE), labels)
+    return CifarFile(images.reshape(-1, *SHAPE), labels)
