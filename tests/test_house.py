@@ -42,7 +42,7 @@ FORBIDDEN = {
     "study": ("matplotlib", "plotly"),
     "paper": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
     "elsewhere": (*THE_LOOP, "matplotlib", "plotly", "torch.nn", "torch.optim"),
-    "elsewhere.logs": ("torch",),
+    "elsewhere.accuracy_tables": ("torch",),
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from commonweight.elsewhere.imported import Imported, judge
-from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
+from commonweight.elsewhere.accuracy_tables import Rows, read_ground_truth, read_log
+from commonweight.elsewhere.worth import Imported, judge
 from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
 from commonweight.ranking.arrays import finite

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
+from commonweight.elsewhere.accuracy_tables import Rows, read_ground_truth, read_log
 from commonweight.errors import DataError
 
 CHILDREN = ("111", "112", "121", "122")
