@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commonweight.elsewhere.accuracy_tables import Rows, read_ground_truth, read_log
+from commonweight.elsewhere.accuracy_tables import Rows, read_accuracy_table, read_ground_truth
 from commonweight.errors import DataError
 
 CHILDREN = ("111", "112", "121", "122")
@@ -30,7 +30,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def read(write):
-    return lambda text, **how: read_log(write(text, **how))
+    return lambda text, **how: read_accuracy_table(write(text, **how))
 
 
 def table(*rows, between=","):
@@ -150,13 +150,13 @@ def test_pandas_itself(tmp_path):
     path, truth = tmp_path / "log.csv", tmp_path / "truth.csv"
     frame = pandas.DataFrame(VALUES, columns=CHILDREN)
     frame.to_csv(path)
-    assert_is(read_log(path), index=(0, 1, 2))
+    assert_is(read_accuracy_table(path), index=(0, 1, 2))
     pandas.read_csv(path).to_csv(path, index=False)
-    assert_is(read_log(path), index=(0, 1, 2))
+    assert_is(read_accuracy_table(path), index=(0, 1, 2))
     frame.to_csv(path, index=False, sep=";", decimal=",")
-    assert_is(read_log(path))
+    assert_is(read_accuracy_table(path))
     pandas.DataFrame(VALUES).to_csv(path, index=False)
-    assert_is(read_log(path), children="0123")
+    assert_is(read_accuracy_table(path), children="0123")
     pandas.Series([1.0, 2, 3, 4], index=list(reversed(CHILDREN))).to_csv(truth)
     assert read_ground_truth(truth, CHILDREN)[0].tolist() == [4, 3, 2, 1]
 
@@ -164,22 +164,22 @@ def test_pandas_itself(tmp_path):
 def test_numpy_savetxt(tmp_path):
     path = tmp_path / "log.csv"
     np.savetxt(path, VALUES)
-    assert_is(read_log(path), children="1234")
+    assert_is(read_accuracy_table(path), children="1234")
     np.savetxt(path, VALUES, header=" ".join(CHILDREN))
-    assert_is(read_log(path))
+    assert_is(read_accuracy_table(path))
     np.savetxt(path, np.column_stack([[98, 196, 391], VALUES]), delimiter=",", header="step,111,112,121,122")
-    assert_is(read_log(path), index=(98, 196, 391), rows=Rows.MOMENTS)
+    assert_is(read_accuracy_table(path), index=(98, 196, 391), rows=Rows.MOMENTS)
 
 
 def test_bytes_of_other_systems(write):
     text = "\ufeff" + table(("step", *CHILDREN), *((n, *row) for n, row in zip((1, 2, 3), VALUES, strict=True)))
     text = text.replace("\n", "\r\n\r\n")
-    assert_is(read_log(write(text)), rows=Rows.MOMENTS)
+    assert_is(read_accuracy_table(write(text)), rows=Rows.MOMENTS)
     quoted = "\r\n".join(",".join(f'"{cell}"' for cell in row) for row in [CHILDREN, *VALUES])
-    assert_is(read_log(write(quoted)))
+    assert_is(read_accuracy_table(write(quoted)))
     spaced = "\n".join(", ".join(f'"{cell}"' for cell in row) for row in [CHILDREN, *VALUES])
-    assert_is(read_log(write(spaced)))
-    assert_is(read_log(write("\n".join("  ".join(map(str, row)) + "  " for row in VALUES))), children="1234")
+    assert_is(read_accuracy_table(write(spaced)))
+    assert_is(read_accuracy_table(write("\n".join("  ".join(map(str, row)) + "  " for row in VALUES))), children="1234")
 
 
 @pytest.mark.parametrize("between", [";", "\t"])
@@ -245,7 +245,7 @@ def test_whatever_is_written_is_read_or_refused_but_never_misread(write, data, n
     refused = ""
     expected = names if header else [str(n) for n in range(1, len(names) + 1)]
     try:
-        log = read_log(path)
+        log = read_accuracy_table(path)
     except DataError as error:
         refused = str(error)
     if refused:
@@ -310,13 +310,13 @@ def test_mistakes_are_told_in_one_line(read, text, message):
 
 def test_what_is_no_text_is_told(tmp_path, write):
     with pytest.raises(DataError, match=r"nothing.csv: cannot be read as UTF-8 text: .*No such file"):
-        read_log(tmp_path / "nothing.csv")
+        read_accuracy_table(tmp_path / "nothing.csv")
     with pytest.raises(DataError, match=r"cannot be read as UTF-8 text: 'utf-8' codec"):
-        read_log(write("a,b\n1,2\n", encoding="utf-16"))
+        read_accuracy_table(write("a,b\n1,2\n", encoding="utf-16"))
     with pytest.raises(DataError, match=r"cannot be read as UTF-8 text"):
-        read_log(tmp_path)
+        read_accuracy_table(tmp_path)
     with pytest.raises(DataError, match=r"is no table of text: field larger than field limit"):
-        read_log(write("a,b\n1," + "2" * 200_000))
+        read_accuracy_table(write("a,b\n1," + "2" * 200_000))
 
 
 # ground truth

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from paper.making import mean, only, places, std, tau, tnr
 
-from commonweight.elsewhere import Imported, judge
+from commonweight.elsewhere import FromElsewhere, worth_of
 from commonweight.errors import UsageError
 from commonweight.paper import Boxes, Claims, Curves, Table
 from commonweight.paper.claims.every import DEFINITIONS
@@ -16,18 +16,18 @@ from commonweight.ranking import mean_of_last, readings, survival, trained_mask
 CHILDREN = 12
 
 
-def imported(instances=4, moments=16, *, trained=False, seed=0, children=CHILDREN):
+def elsewhere(instances=4, moments=16, *, trained=False, seed=0, children=CHILDREN):
     """Accuracies around each child's own quality, in whole percent, so that some tie."""
     rng = np.random.default_rng(seed)
     truth = rng.random(children)
     accuracy = np.clip(np.round(truth + rng.normal(0, 0.3, (instances, moments, children)), 2), 0, 1)
     mask = trained_mask(np.tile(np.arange(moments) % children, (instances, 1)), children) if trained else None
     names = tuple(f"c{number}" for number in range(children))
-    return Imported(names, accuracy, truth, np.arange(1, moments + 1) * 10, mask)
+    return FromElsewhere(names, accuracy, truth, np.arange(1, moments + 1) * 10, mask)
 
 
 def made_of(found):
-    made = judge(found)
+    made = worth_of(found)
     assert len({item.name for item in made}) == len(made)
     return {item.name: item for item in made}
 
@@ -73,7 +73,7 @@ CURVES = ["ranks-over-moments", "accuracies", "gt-tau"]
     ],
 )
 def test_what_a_table_allows(shape, trained, expected, claims):
-    made = made_of(imported(*shape, trained=trained))
+    made = made_of(elsewhere(*shape, trained=trained))
     assert list(made) == ["ranks", *expected, "claims"]
     assert [claim.number for claim in made["claims"].claims] == claims
     kinds = {
@@ -94,7 +94,7 @@ def test_what_a_table_allows(shape, trained, expected, claims):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_ranks_against_scipy(seed):
-    found = imported(4, 5, seed=seed)
+    found = elsewhere(4, 5, seed=seed)
     table, truth = made_of(found)["ranks"], found.ground_truth.tolist()
     assert [row.name for row in table.rows] == [
         "4 instances, last moment",
@@ -115,7 +115,7 @@ def test_ranks_against_scipy(seed):
 
 
 def test_one_rank_has_its_own_numbers_only():
-    found = imported(1, 1)
+    found = elsewhere(1, 1)
     row = only(made_of(found)["ranks"].rows)
     assert row.name == "one rank, last moment"
     numbers, _ = expected_row(found.accuracy[0].tolist(), found.ground_truth.tolist())
@@ -124,11 +124,11 @@ def test_one_rank_has_its_own_numbers_only():
 
 
 def test_moments_of_one_instance_have_no_row_across():
-    assert [row.name for row in made_of(imported(1, 5))["ranks"].rows] == ["instance 0, 5 moments"]
+    assert [row.name for row in made_of(elsewhere(1, 5))["ranks"].rows] == ["instance 0, 5 moments"]
 
 
 def test_a_constant_rank_is_undefined_and_breaks_nothing():
-    found = imported(4, 16)
+    found = elsewhere(4, 16)
     found.accuracy[0, -1] = 0.1
     made = made_of(found)
     across = made["ranks"].rows[0]
@@ -141,7 +141,7 @@ def test_a_constant_rank_is_undefined_and_breaks_nothing():
 
 
 def test_readings_against_scipy():
-    found = imported(4, 16, trained=True)
+    found = elsewhere(4, 16, trained=True)
     table, truth = made_of(found)["readings"], found.ground_truth.tolist()
     rows = {row.name: row for row in table.rows}
     read = {
@@ -167,15 +167,15 @@ def just_after(accuracy, trained):
 
 
 def test_just_after_training_needs_every_child_trained():
-    found = imported(2, 16, trained=True)
+    found = elsewhere(2, 16, trained=True)
     assert "just after training" in [row.name for row in made_of(found)["readings"].rows]
     found.trained[1, :, 3] = False
     assert "just after training" not in [row.name for row in made_of(found)["readings"].rows]
-    assert "just after training" not in [row.name for row in made_of(imported(2, 16))["readings"].rows]
+    assert "just after training" not in [row.name for row in made_of(elsewhere(2, 16))["readings"].rows]
 
 
 def test_pruning_is_survival():
-    found = imported(4, 16)
+    found = elsewhere(4, 16)
     rows = {row.name: row for row in made_of(found)["insight-1"].rows}
     one = survival(found.accuracy, found.ground_truth, [1, 3, 5, 10], [6])[:, 0]
     assert values(rows["keep 6 of 12, moments of one instance"]) == pytest.approx(one.mean(axis=0).tolist())
@@ -188,7 +188,7 @@ def test_pruning_is_survival():
 
 
 def test_figures_show_what_was_given():
-    found = imported(3, 4, trained=True)
+    found = elsewhere(3, 4, trained=True)
     made, true = made_of(found), places(found.ground_truth)
     accuracies = made["accuracies"]
     assert [series.identity.rank for series in accuracies.series] == list(range(CHILDREN, 0, -1))  # the best on top
@@ -212,7 +212,7 @@ def test_figures_show_what_was_given():
 
 
 def test_claims_are_the_papers_with_their_checks():
-    claims = {claim.number: claim for claim in made_of(imported(4, 16, trained=True))["claims"].claims}
+    claims = {claim.number: claim for claim in made_of(elsewhere(4, 16, trained=True))["claims"].claims}
     assert [len(claims[number].checks) for number in (3, 4, 6)] == [3, 3, 1]
     assert claims[3].text == DEFINITIONS[2].text
     assert claims[4].text.startswith(DEFINITIONS[3].text)
@@ -224,7 +224,7 @@ def test_claims_are_the_papers_with_their_checks():
 
 
 def test_claim_6_says_only_what_was_checked():
-    found = imported(4, 16, trained=True)
+    found = elsewhere(4, 16, trained=True)
     found.accuracy[:] *= 0.9
     found.accuracy[found.trained] = 1
     claim = made_of(found)["claims"].claims[-1]
@@ -236,13 +236,13 @@ def test_claim_6_says_only_what_was_checked():
 
 @pytest.mark.parametrize("instances", [1, 2])
 def test_few_instances_decide_no_claim(instances):
-    claims = made_of(imported(instances, 16, trained=True))["claims"].claims
+    claims = made_of(elsewhere(instances, 16, trained=True))["claims"].claims
     assert {claim.verdict for claim in claims} == {Verdict.UNDECIDED}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_supports_no_claim(seed):
-    found, rng = imported(6, 12, trained=True), np.random.default_rng(seed)
+    found, rng = elsewhere(6, 12, trained=True), np.random.default_rng(seed)
     found.accuracy[:] = rng.random(found.accuracy.shape)
     verdicts = [claim.verdict for claim in made_of(found)["claims"].claims]
     assert len(verdicts) == 3
@@ -250,10 +250,10 @@ def test_noise_supports_no_claim(seed):
 
 
 def test_the_same_table_gives_the_same_report():
-    first, again = (made_of(imported(4, 16, trained=True)) for _ in range(2))
+    first, again = (made_of(elsewhere(4, 16, trained=True)) for _ in range(2))
     for name in ("ranks", "readings", "insight-1", "claims"):
         assert first[name] == again[name]
-    other = {item.name: item for item in judge(imported(4, 16, trained=True), seed=2)}
+    other = {item.name: item for item in worth_of(elsewhere(4, 16, trained=True), seed=2)}
     assert any(other[name] != first[name] for name in ("ranks", "readings"))
     assert values(other["ranks"].rows[0]) == values(first["ranks"].rows[0])
 
@@ -274,17 +274,17 @@ def test_the_same_table_gives_the_same_report():
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, message):
-    found = imported(4, 5)
+    found = elsewhere(4, 5)
     parts = {name: getattr(found, name) for name in ("children", "accuracy", "ground_truth", "step", "trained")}
     with pytest.raises(UsageError, match=message) as caught:
-        Imported(**(parts | change))
+        FromElsewhere(**(parts | change))
     assert "\n" not in str(caught.value)
 
 
 def test_two_children_are_too_few():
     with pytest.raises(UsageError, match="2 children; a rank worth asking about has at least 3"):
-        Imported(("a", "b"), np.ones((1, 2, 2)), np.arange(2), np.arange(2))
+        FromElsewhere(("a", "b"), np.ones((1, 2, 2)), np.arange(2), np.arange(2))
 
 
 def test_three_children_are_enough():
-    assert list(made_of(imported(3, 4, trained=True, children=3)))[-1] == "claims"
+    assert list(made_of(elsewhere(3, 4, trained=True, children=3)))[-1] == "claims"

@@ -7,7 +7,7 @@ import pytest
 from paper.making import made_up, tiny_setting
 from scipy.stats import bootstrap
 
-from commonweight.elsewhere import Imported, judge
+from commonweight.elsewhere import FromElsewhere, worth_of
 from commonweight.errors import UsageError
 from commonweight.paper import ARTEFACTS, Table
 from commonweight.paper.artefacts import catalogue
@@ -71,7 +71,7 @@ def test_one_number_has_one_interval_in_every_table(seed):
 def test_one_number_has_one_interval_in_the_tables_of_ranks_from_elsewhere():
     rng = np.random.default_rng(0)  # 12 instances: of few, quantiles of two streams often fall on the same draw
     names, steps = tuple("abcdefgh"), np.arange(1, 17)
-    made = {item.name: item for item in judge(Imported(names, rng.random((12, 16, 8)), rng.random(8), steps))}
+    made = {item.name: item for item in worth_of(FromElsewhere(names, rng.random((12, 16, 8)), rng.random(8), steps))}
     across, last = made["ranks"].rows[0], made["readings"].rows[0]
     gt, s_tau, _, _, *tops = across.numbers
     assert [gt, s_tau, *tops] == list(last.numbers[1:])

@@ -25,7 +25,7 @@ from commonweight.cli.options import (
     Workers,
 )
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import judge, rank_command, read_ranks, report_ranks
+from commonweight.elsewhere import rank_command, read_ranks, report_ranks, worth_of
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import named
@@ -309,7 +309,7 @@ def rank(
     found, told = read_ranks(file, ground_truth, rows)
     for sentence in told:
         say(sentence)
-    made = judge(found)
+    made = worth_of(found)
     if out is not None:
         say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, out), out)[0]}")
     print_all(made, [], as_json)

@@ -42,7 +42,7 @@ class Rows(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Log:
+class AccuracyTable:
     """One table: accuracies `[row, child]` as fractions, and what was found of its form, in words.
 
     `index` `[row]` numbers the rows; `trained` names the child that each row's mini-batch trained, where a column says so.
@@ -56,7 +56,7 @@ class Log:
     conventions: tuple[str, ...]
 
 
-def read_log(path: Path) -> Log:
+def read_accuracy_table(path: Path) -> AccuracyTable:
     """The table in this file. Raises `DataError` with file, row and column of what is no number or does not fit.
 
     Rows are counted from 1, the header and no blank line included.
@@ -99,7 +99,7 @@ def read_log(path: Path) -> Log:
                 f"{path}, row {row}: just trained child {name!r} is not a column; expected one of "
                 f"{', '.join(children[:5])} …{nearest(name, children)}"
             )
-    return Log(children, accuracy, index, rows, trained, (*told, unit))
+    return AccuracyTable(children, accuracy, index, rows, trained, (*told, unit))
 
 
 def read_ground_truth(path: Path, children: Sequence[str]) -> tuple[np.ndarray, str]:

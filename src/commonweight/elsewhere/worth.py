@@ -25,7 +25,7 @@ from commonweight.seeds import Stream
 
 
 @dataclass(frozen=True, eq=False)
-class Imported:
+class FromElsewhere:
     """Accuracies `[instance, moment, child]` in [0, 1] after `step` `[moment]`, and ground truth `[child]`.
 
     `trained` `[instance, moment, child]` (bool) says, where it is known, which child each moment's mini-batch trained.
@@ -62,7 +62,7 @@ class Imported:
         return tuple(Identity(child, (), int(rank), float(best)) for child, rank, best in facts)
 
 
-def judge(found: Imported, seed: int = 1) -> list[Made]:
+def worth_of(found: FromElsewhere, seed: int = 1) -> list[Made]:
     """All that this table allows. `seed` is of the bootstrap, so that the same table gives the same report."""
     instances, moments, _ = found.accuracy.shape
 
@@ -93,7 +93,7 @@ def judge(found: Imported, seed: int = 1) -> list[Made]:
     return [*made, _claims(found, randomness)]
 
 
-def _metrics(found: Imported, randomness: Randomness) -> Table:
+def _metrics(found: FromElsewhere, randomness: Randomness) -> Table:
     instances, moments, _ = found.accuracy.shape
     rows = []
     if instances > 1 or moments == 1:
@@ -135,7 +135,7 @@ def _row(name: str, accuracies: np.ndarray, truth: np.ndarray, randomness: Rando
     return Row(name, len(accuracies), (gt, stable, Number(between.max), Number(between.min), t1r, t3r))
 
 
-def _readings(found: Imported, randomness: Randomness) -> list[Made]:
+def _readings(found: FromElsewhere, randomness: Randomness) -> list[Made]:
     instances, moments, children = found.accuracy.shape
     known = found.trained is not None and bool(found.trained.any(axis=1).all())
     ways = [way for way in readings(moments, children) if known or not way.needs_trained]
@@ -145,7 +145,7 @@ def _readings(found: Imported, randomness: Randomness) -> list[Made]:
     return [Table("readings", "These super-nets, read in several ways", COLUMNS, tuple(rows), READING_NOTES), curves]
 
 
-def _curves(found: Imported) -> list[Made]:
+def _curves(found: FromElsewhere) -> list[Made]:
     trained = None if found.trained is None else found.trained[0]
     title = "Accuracy of each child at every moment of instance 0"
     accuracies = child_curves("accuracies", title, found.step, found.accuracy[0], trained, found.identities)
@@ -156,25 +156,25 @@ def _curves(found: Imported) -> list[Made]:
     return [accuracies, Curves("gt-tau", "GT-Tau at every moment", "mini-batch", "GT-Tau", series, ())]
 
 
-def _claims(found: Imported, randomness: Randomness) -> Claims:
+def _claims(found: FromElsewhere, randomness: Randomness) -> Claims:
     """Claims 3, 4 and 6, which need no trainings of our own."""
     instances, moments, _ = found.accuracy.shape
-    judged = []
+    claims = []
     if instances > 1 and moments > 1:
-        judged.append(_claim(3, moments_differ_as_instances_do(found.accuracy, "moments", randomness)))
+        claims.append(_claim(3, moments_differ_as_instances_do(found.accuracy, "moments", randomness)))
     checks = bad_ones_stay_bad_over(found.accuracy, "moments", found.ground_truth, randomness)
     text = (
         "Bad children are ranked badly again and again; the good ones cannot be told apart. (Whether children trained alone "
         "tell them apart needs their single initialisations.)"
     )
-    judged.append(replace(_claim(4, checks), text=text))
+    claims.append(replace(_claim(4, checks), text=text))
     if found.trained is not None:
         check = trained_leads(found.accuracy, found.trained, "these instances", randomness)
         text = "The child just trained tends to be the best one. (Whether curves repeat needs a run of each order.)"
-        judged.append(replace(_claim(6, (check,)), text=text))
+        claims.append(replace(_claim(6, (check,)), text=text))
     others = "The paper's other claims need trainings that a table of accuracies does not hold."
     return Claims(
-        "claims", "The paper's claims that this table can speak to", tuple(judged), (others, *NOTES, *told(judged))
+        "claims", "The paper's claims that this table can speak to", tuple(claims), (others, *NOTES, *told(claims))
     )
 
 

@@ -37,7 +37,7 @@ def _of_those_possible(setting: Setting) -> dict[Planned, Looks]:
     return union(definition.view.looks(setting) for definition in able)
 
 
-def _judged(evidence: Evidence) -> tuple[Claim, ...]:
+def _verdicts(evidence: Evidence) -> tuple[Claim, ...]:
     return tuple(_verdict(definition, evidence) for definition in DEFINITIONS)
 
 
@@ -51,14 +51,14 @@ def _verdict(definition: Definition, evidence: Evidence) -> Claim:
     return Claim(definition.number, definition.text, definition.paper, checks, reason or "")
 
 
-EVERY_CLAIM = View(_of_those_possible, _judged)
+EVERY_CLAIM = View(_of_those_possible, _verdicts)
 """The verdict on every claim; it needs the experiments of those that the study can have."""
 
 
 @artefact("claims", None, EVERY_CLAIM)
-def claims(judged: tuple[Claim, ...], _: Setting) -> tuple[Claims]:
+def claims(every: tuple[Claim, ...], _: Setting) -> tuple[Claims]:
     """The verdict of this data on every claim."""
-    return (Claims("claims", TITLE, judged, (*NOTES, *told(judged))),)
+    return (Claims("claims", TITLE, every, (*NOTES, *told(every))),)
 
 
 def claims_so_far(evidence: Evidence) -> tuple[Claims, ...]:
