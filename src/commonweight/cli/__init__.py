@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from commonweight import api
 from commonweight.cli.options import (
     Device,
-    Engine,
+    EngineName,
     ExecutorName,
     Json,
     Out,
@@ -22,7 +22,7 @@ from commonweight.cli.options import (
     Results,
     StudyWord,
     Targets,
-    Workers,
+    WorkerCount,
 )
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
 from commonweight.elsewhere import rank_command, read_ranks, report_ranks, worth_of
@@ -100,10 +100,10 @@ def run(
     study: StudyWord,
     target: Targets = None,
     out: Out = None,
-    workers: Workers = None,
+    workers: WorkerCount = None,
     executor_name: ExecutorName = None,
     device: Device = "auto",
-    engine: Engine = EngineChoice.AUTO,
+    engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -144,10 +144,10 @@ def plan(
     study: StudyWord,
     target: Targets = None,
     out: Out = None,
-    workers: Workers = None,
+    workers: WorkerCount = None,
     executor_name: ExecutorName = None,
     device: Device = "auto",
-    engine: Engine = EngineChoice.AUTO,
+    engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
