@@ -58,7 +58,7 @@ def make_record(job, seed=0):
     shape = (job.copies, job.sweeps, len(job.children))
     steps = sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))
     trained = rng.permutation(len(job.children))[np.array(steps) % len(job.children)]  # a fixed order
-    final = {reading: rng.random((job.copies, len(job.children))) for reading in job.final_readings}
+    final = {which: rng.random((job.copies, len(job.children))) for which in job.final_accuracies}
     return Record(rng.random(shape), np.array(steps), trained, final)
 
 

@@ -9,7 +9,7 @@ from tiny import tiny_study
 
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.evidence import Evidence
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.load import load_study
 from commonweight.study.setting import Measured, Setting
 
@@ -53,13 +53,13 @@ def _measured(experiment, setting, rng):
         accuracies(instances, len(step)),
         step,
         trained,
-        {reading: accuracies(instances) for reading in job.final_readings},
+        {which: accuracies(instances) for which in job.final_accuracies},
     )
 
 
 def truth_of(evidence):
     """Ground truth of each child: its mean over initialisations, one number after the other."""
-    return [mean(column) for column in evidence.measured["ground-truth"].final[FinalReading.JUDGED].T.tolist()]
+    return [mean(column) for column in evidence.measured["ground-truth"].final[FinalAccuracy.JUDGED].T.tolist()]
 
 
 def after(measured, instance, mini_batches):

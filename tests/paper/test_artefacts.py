@@ -10,7 +10,7 @@ from tiny import make_record
 from commonweight.errors import ResultMissing, StudyError, UsageError
 from commonweight.paper import ARTEFACTS, Boxes, Claims, Curves, Table, artefacts, evidence, named, needed
 from commonweight.paper.artefacts import catalogue
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Result, Store
 
 SETTING = tiny_setting(experiments__instances=3)
@@ -211,7 +211,7 @@ def test_children_that_all_tie_stop_no_target(name, constant):
     """A run that learnt nothing has no order and no tau; whoever trained for hours still gets a report."""
     records = made_up(SETTING, *ARTEFACTS[name].experiments(SETTING))
     for measured in records.measured.values():
-        if constant == "everything" or FinalReading.JUDGED not in measured.final:
+        if constant == "everything" or FinalAccuracy.JUDGED not in measured.final:
             for array in (measured.accuracy, *measured.final.values()):
                 array[:] = 0.1
     for measured in records.measured.values():

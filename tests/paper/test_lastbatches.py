@@ -14,7 +14,7 @@ from commonweight.paper.lastbatches import (
     figure_8,
     figure_9,
 )
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 SEEDS = range(3)
 ALL = {  # figure: (name, experiment, mini-batches of its run)
@@ -81,7 +81,7 @@ def test_the_group_with_the_truly_best_child_alone_and_among_all(seed, study_see
 
 def test_figure_6_says_how_its_group_was_chosen():
     made = made_up(tiny_setting(), "seeds", "random-2", "ground-truth")
-    made.measured["ground-truth"].final[FinalReading.JUDGED][:, 5] = 0.99
+    made.measured["ground-truth"].final[FinalAccuracy.JUDGED][:, 5] = 0.99
     best = made.setting.children[5].name
     for figure in (figure_6a, figure_6b):
         curves = only(figure(made))

@@ -28,7 +28,7 @@ from commonweight.paper.looks import END, HALF, Looks
 from commonweight.paper.planned import FromScratch
 from commonweight.paper.targets import artefact
 from commonweight.paper.views import all_of, of_study
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.setting import Measured
 
 SETTING = tiny_setting(experiments__instances=3, experiments__last_epochs=3)  # 8 children, 8 epochs of 2 mini-batches
@@ -63,18 +63,18 @@ def test_looking_at_both_is_looking_at_each_moment_of_either(one, other):
 
 def test_looking_at_both_keeps_all_snapshots_and_final_readings():
     some, more = (
-        Looks(snapshots=frozenset([4]), final=frozenset([FinalReading.JUDGED])),
+        Looks(snapshots=frozenset([4]), final=frozenset([FinalAccuracy.JUDGED])),
         Looks(snapshots=frozenset([8])),
     )
     job = SETTING.experiment(
         "x", (SETTING.children,), initialisations(SETTING), (some | more).added_to(SETTING.conditions, SETTING)
     ).jobs[0]
     assert job.snapshots == (4, 8)
-    assert job.final_readings == (FinalReading.JUDGED,)
-    for reading in FinalReading:
-        asked = Looks(final=frozenset([reading])).added_to(SETTING.conditions, SETTING)
+    assert job.final_accuracies == (FinalAccuracy.JUDGED,)
+    for which in FinalAccuracy:
+        asked = Looks(final=frozenset([which])).added_to(SETTING.conditions, SETTING)
         job = SETTING.experiment("x", (SETTING.children,), initialisations(SETTING), asked).jobs[0]
-        assert reading in job.final_readings
+        assert which in job.final_accuracies
 
 
 # Views of one experiment
@@ -127,12 +127,12 @@ def test_a_view_does_not_read_other_moments_instead(name):
         view.read(Evidence(SETTING, {"seeds": short}))
 
 
-@pytest.mark.parametrize("reading", FinalReading)
-def test_a_final_reading(reading):
-    view = SEEDS.final(reading)
-    assert view.looks(SETTING)[SEEDS].final == {reading}
-    measured = record(Looks(), [reading])
-    assert view.read(Evidence(SETTING, {"seeds": measured})) is measured.final[reading]
+@pytest.mark.parametrize("which", FinalAccuracy)
+def test_a_final_accuracy(which):
+    view = SEEDS.final(which)
+    assert view.looks(SETTING)[SEEDS].final == {which}
+    measured = record(Looks(), [which])
+    assert view.read(Evidence(SETTING, {"seeds": measured})) is measured.final[which]
 
 
 def test_fine_tuning_needs_its_snapshots_and_who_keeps_them():

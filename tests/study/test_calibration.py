@@ -49,7 +49,7 @@ class World:
     """
 
     LATE = (10, 1, 7)
-    READING = 7e-6  # of an image through a child
+    OTHER_STATISTICS = 7e-6  # of an image through a child
     BFLOAT16 = 3  # times as long as float32
 
     def __init__(self):
@@ -72,7 +72,7 @@ class World:
 
     def sweep_under(self, net, how, images, labels, children, batch, calibration):  # noqa: ARG002, PLR0917
         recalibration = sum(map(len, calibration)) if how.value == "recalibrated" else 0
-        self.take((net, how), self.READING * (len(images) + recalibration) * len(children))
+        self.take((net, how), self.OTHER_STATISTICS * (len(images) + recalibration) * len(children))
 
 
 class Clockwork:
@@ -148,9 +148,9 @@ def test_sweeps_in_another_precision_take_their_own_time_and_one_more_in_float32
 
 
 @pytest.mark.usefixtures("world")
-def test_readings_under_other_statistics_are_part_of_the_end(setting):
+def test_accuracies_under_other_statistics_are_part_of_the_end(setting):
     plain, more = costs_of(setting, job_of(setting), job_of(setting, calibration_batches=2))
-    assert more.end - plain.end == pytest.approx(3 * World.READING * (20 + 20 + 2 * 64))
+    assert more.end - plain.end == pytest.approx(3 * World.OTHER_STATISTICS * (20 + 20 + 2 * 64))
     assert (plain.mini_batch, plain.sweep) == (more.mini_batch, more.sweep)
 
 

@@ -9,7 +9,7 @@ from tiny import PAIR, tiny_study, write_idx_folder
 from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import at_random, similar, singletons
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.setting import Member, Setting, settle
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import ChildOrder
@@ -36,7 +36,7 @@ def fill(store, experiment, index):
         )
         final = {}
         if job.images.judge_images:
-            final[FinalReading.JUDGED] = np.array(
+            final[FinalAccuracy.JUDGED] = np.array(
                 [[value(index[n], init, job.seeds.order, 1, True) for n in job.children] for init in job.seeds.init]
             )
         store.write(job, Result(Record(accuracy, np.array([2, 4]), np.array([0, 0]), final)))
@@ -88,7 +88,7 @@ def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path,
     assert np.array_equal(measured.accuracy, expected)
     if judged:
         expected = [[value(child, m.init, m.order * order_counts, 1, True) for child in range(8)] for m in group]
-        assert np.array_equal(measured.final[FinalReading.JUDGED], expected)
+        assert np.array_equal(measured.final[FinalAccuracy.JUDGED], expected)
     else:
         assert measured.final == {}
 
@@ -142,7 +142,7 @@ def test_children_of_ten_primitives_are_read_in_lexicographic_order(tmp_path):
     fill(Store(tmp_path), experiment, indexes(some))
     measured = experiment.read(Store(tmp_path))
     assert measured.accuracy[0, 1].tolist() == [value(child, 0, 0, 1) for child in range(10)]
-    assert measured.final[FinalReading.JUDGED][0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
+    assert measured.final[FinalAccuracy.JUDGED][0].tolist() == [value(child, 0, 0, 1, True) for child in range(10)]
 
 
 @pytest.mark.parametrize("name", ["seeds", "orders", "orders-shuffled", "ground-truth", "random-2", "similar-4"])
@@ -153,9 +153,9 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
     for job in experiment.jobs:
         rng, steps = np.random.default_rng(int(job.id, 16)), np.array(sorted(moments_of(job)))
         accuracy = rng.random((job.copies, len(steps), len(job.children)))
-        judged = [FinalReading.JUDGED] if job.images.judge_images else []
-        others = [FinalReading.UNDER_BATCH_STATISTICS, FinalReading.RECALIBRATED] if job.calibration_batches else []
-        final = {reading: rng.random((job.copies, len(job.children))) for reading in judged + others}
+        judged = [FinalAccuracy.JUDGED] if job.images.judge_images else []
+        others = [FinalAccuracy.UNDER_BATCH_STATISTICS, FinalAccuracy.RECALIBRATED] if job.calibration_batches else []
+        final = {which: rng.random((job.copies, len(job.children))) for which in judged + others}
         trained = rng.integers(0, len(job.children), len(steps))
         store.write(job, Result(Record(accuracy, steps, trained, final)))
     measured = experiment.read(store)
@@ -169,10 +169,10 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
                 for place, child in enumerate(part.job.children):
                     assert measured.accuracy[instance, moment, index[child]] == record.accuracy[part.copy, at, place]
                     assert measured.trained[instance, moment, index[child]] == (record.trained[at] == place)
-            for reading, final in measured.final.items():
+            for which, final in measured.final.items():
                 for place, child in enumerate(part.job.children):
-                    assert final[instance, index[child]] == record.final[reading][part.copy, place]
-    asked = {"ground-truth": {FinalReading.JUDGED}, "seeds": set(FinalReading) - {FinalReading.JUDGED}}
+                    assert final[instance, index[child]] == record.final[which][part.copy, place]
+    asked = {"ground-truth": {FinalAccuracy.JUDGED}, "seeds": set(FinalAccuracy) - {FinalAccuracy.JUDGED}}
     assert set(measured.final) == asked.get(name, set())
 
 

@@ -14,7 +14,7 @@ from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
 from commonweight.net import Statistics, find_library, register_primitive, sweep_under
 from commonweight.sharing import similar
 from commonweight.study import work
-from commonweight.study.jobs import FinalReading, Job
+from commonweight.study.jobs import FinalAccuracy, Job
 from commonweight.study.schema import DataSpec
 from commonweight.study.setting import Member, settle
 from commonweight.study.store import Store
@@ -128,7 +128,7 @@ def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setti
             if name.startswith("weights/")
         }
     )
-    for measured, count in ((result.record.final[FinalReading.JUDGED], 30), (result.record.accuracy[:, -1], 20)):
+    for measured, count in ((result.record.final[FinalAccuracy.JUDGED], 30), (result.record.accuracy[:, -1], 20)):
         assert np.array_equal(measured, engine.sweep(*images.validation(count), engine.net.plan.children).numpy())
     assert {name.partition("/")[0] for name in arrays} == {"weights", "momentum"}
 
@@ -269,7 +269,7 @@ def test_a_start_that_is_not_there(setting, tmp_path):
         do(Worker(setting.study.data, Runtime()), job, Store(tmp_path))
 
 
-UNDER = {FinalReading.UNDER_BATCH_STATISTICS: Statistics.BATCH, FinalReading.RECALIBRATED: Statistics.RECALIBRATED}
+UNDER = {FinalAccuracy.UNDER_BATCH_STATISTICS: Statistics.BATCH, FinalAccuracy.RECALIBRATED: Statistics.RECALIBRATED}
 
 
 def test_readings_under_other_statistics_leave_the_rest_alone(setting):
@@ -277,8 +277,8 @@ def test_readings_under_other_statistics_leave_the_rest_alone(setting):
     plain, more = job_of(setting), job_of(setting, calibration_batches=3)
     one, two = do(worker, plain)[1].record, do(worker, more)[1].record
     assert plain.id != more.id
-    assert set(one.final) == {FinalReading.JUDGED}
-    assert {reading: array.shape for reading, array in two.final.items()} == dict.fromkeys(FinalReading, (2, 4))
+    assert set(one.final) == {FinalAccuracy.JUDGED}
+    assert {which: array.shape for which, array in two.final.items()} == dict.fromkeys(FinalAccuracy, (2, 4))
     assert all(np.array_equal(array, two.arrays()[name]) for name, array in one.arrays().items())
 
 
@@ -295,7 +295,7 @@ def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches
     )
     third = images.epoch(64, job.seeds.stream("data").fork(2), job.seeds.stream("augment").fork(2))  # of epochs 0 and 1
     calibration = [next(third)[0]]  # half of the images: all of them would have one mean in any order
-    for reading, how in UNDER.items():
+    for which, how in UNDER.items():
         expected = sweep_under(net, how, *images.validation(20), net.plan.children, 64, calibration)
-        assert np.array_equal(result.record.final[reading], expected.numpy())
-    assert not np.array_equal(*(result.record.final[reading] for reading in UNDER))
+        assert np.array_equal(result.record.final[which], expected.numpy())
+    assert not np.array_equal(*(result.record.final[which] for which in UNDER))

@@ -13,7 +13,7 @@ from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.paper.views import View, all_of
 from commonweight.ranking import gt_tau
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
@@ -22,8 +22,8 @@ def _under(planned: FromScratch) -> View[dict[str, np.ndarray]]:
     """Accuracies `[instance, child]` at the end, by the words of a row for the statistics that they are read under."""
     views = {
         "as trained": planned.last(),
-        "of the validation batch": planned.final(FinalReading.UNDER_BATCH_STATISTICS),
-        "recalibrated per child": planned.final(FinalReading.RECALIBRATED),
+        "of the validation batch": planned.final(FinalAccuracy.UNDER_BATCH_STATISTICS),
+        "recalibrated per child": planned.final(FinalAccuracy.RECALIBRATED),
     }
     return all_of(*views.values()).then(lambda read, _: dict(zip(views, read, strict=True)))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from commonweight.study.jobs import FinalReading, WindowSpec
+from commonweight.study.jobs import FinalAccuracy, WindowSpec
 from commonweight.study.setting import Conditions, Setting
 
 
@@ -35,7 +35,7 @@ class Looks:
     last_batches: int = 0
     windows: Mapping[int, int] = field(default_factory=dict)
     snapshots: frozenset[int] = frozenset()
-    final: frozenset[FinalReading] = frozenset()
+    final: frozenset[FinalAccuracy] = frozenset()
 
     def __or__(self, other: "Looks") -> "Looks":
         """All that either asks for; of two windows before the end of one epoch the longer one holds the other."""
@@ -52,10 +52,10 @@ class Looks:
         """The conditions of an experiment whose jobs look at this and at nothing else."""
         windows = tuple(WindowSpec(epoch=epoch, batches=batches) for epoch, batches in sorted(self.windows.items()))
         looking = conditions.looking(every_epoch=self.every_epoch, last_batches=self.last_batches, windows=windows)
-        calibrated = self.final - {FinalReading.JUDGED}
+        calibrated = self.final - {FinalAccuracy.JUDGED}
         return replace(
             looking,
             snapshots=tuple(sorted(self.snapshots)),
-            judged=FinalReading.JUDGED in self.final,
+            judged=FinalAccuracy.JUDGED in self.final,
             calibration_batches=setting.study.experiments.calibration_batches if calibrated else None,
         )

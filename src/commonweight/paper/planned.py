@@ -11,7 +11,7 @@ import numpy as np
 from commonweight.paper.looks import END, Epoch, Looks
 from commonweight.paper.views import Refusal, View, all_of, of_study
 from commonweight.sharing import Partition
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.setting import Conditions, Experiment, Measured, Member, Setting
 
 K = TypeVar("K")
@@ -111,18 +111,18 @@ class FromScratch(Planned):
 
     def judged(self) -> View[np.ndarray]:
         """Final accuracies `[instance, child]` on the validation images of the final judgement."""
-        return self.final(FinalReading.JUDGED)
+        return self.final(FinalAccuracy.JUDGED)
 
-    def final(self, reading: FinalReading) -> View[np.ndarray]:
+    def final(self, which: FinalAccuracy) -> View[np.ndarray]:
         """Accuracies `[instance, child]` of the final weights, read so."""
-        return self._view(lambda _: Looks(final=frozenset([reading])), lambda measured, _: measured.final[reading])
+        return self._view(lambda _: Looks(final=frozenset([which])), lambda measured, _: measured.final[which])
 
     def snapshot(self, epoch: Epoch) -> View[None]:
         """The weights after this epoch, for others to start from; there is nothing to read."""
         return self._view(lambda setting: Looks(snapshots=frozenset([epoch.of(setting)])), lambda *_: None)
 
     def _at(self, measured: Measured, step: np.ndarray) -> Measured:
-        """What was measured at these moments, without the final readings."""
+        """What was measured at these moments, without the final accuracies."""
         moments = np.searchsorted(measured.step, step)
         assert np.array_equal(measured.step[moments], step), f"{self.name} was not looked at at all of these moments"
         return Measured(measured.accuracy[:, moments], measured.step[moments], measured.trained[:, moments])

@@ -99,7 +99,7 @@ class _Bench:
         end = exact * self._validation(job, Precision.FLOAT32) if exact else 0.0
         if job.calibration_batches:
             images = 2 * job.images.sweep_images + job.calibration_batches * job.training.batch
-            end += images * self._rate("reading", (job.training.batch,), job, self._reading)
+            end += images * self._rate("other statistics", (job.training.batch,), job, self._other_statistics)
         return Cost(
             job.mini_batches,
             tuple(sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))),
@@ -143,7 +143,7 @@ class _Bench:
         seconds = sum(self._timed(lambda group=group: engine.sweep(*some, group, precision)) for group in groups)
         return seconds / (len(groups) * together * len(some[0]))
 
-    def _reading(self, job: Job) -> float:
+    def _other_statistics(self, job: Job) -> float:
         """Seconds of one image through one child under statistics other than those as trained."""
         spread = spread_out(job.space.build(), 1)
         engine = self._engine(job, spread)

@@ -57,7 +57,7 @@ def image_passes(job: Job) -> float:
 
 def record_bytes(job: Job) -> int:
     """About what the job's record takes on disk; snapshots come on top."""
-    numbers = job.copies * len(job.children) * (job.sweeps + len(job.final_readings)) + 2 * job.sweeps
+    numbers = job.copies * len(job.children) * (job.sweeps + len(job.final_accuracies)) + 2 * job.sweeps
     return 8 * numbers + len(job.model_dump_json(indent=1)) + 900  # header, how it ran, and checksums
 
 

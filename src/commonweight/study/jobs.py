@@ -179,7 +179,7 @@ class StartSpec(Spec):
     epoch: Count
 
 
-class FinalReading(Enum):
+class FinalAccuracy(Enum):
     """Accuracies of all children at the end of a job, beside its sweeps. The value is the array's name on disk.
 
     `JUDGED`: on the images of the final judgement. `UNDER_BATCH_STATISTICS` and `RECALIBRATED`: on those of sweeps, under
@@ -192,14 +192,14 @@ class FinalReading(Enum):
 
     def asked_of(self, job: "Job") -> bool:
         """Whether the job ends with it."""
-        return bool(job.images.judge_images if self is FinalReading.JUDGED else job.calibration_batches)
+        return bool(job.images.judge_images if self is FinalAccuracy.JUDGED else job.calibration_batches)
 
 
 class Job(Spec):
     """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
 
     With a `start` its children go on from their weights in that snapshot, with fresh momentum. With
-    `calibration_batches` it ends with readings under other batch-norm statistics, recalibrated on so many batches.
+    `calibration_batches` it ends with accuracies under other batch-norm statistics, recalibrated on so many batches.
     """
 
     images: ImagesSpec
@@ -259,9 +259,9 @@ class Job(Spec):
         return len(self.moments.build().steps(self.mini_batches, self.batches_per_epoch))
 
     @property
-    def final_readings(self) -> tuple[FinalReading, ...]:
+    def final_accuracies(self) -> tuple[FinalAccuracy, ...]:
         """What the job ends with, beside its last sweep."""
-        return tuple(reading for reading in FinalReading if reading.asked_of(self))
+        return tuple(which for which in FinalAccuracy if which.asked_of(self))
 
     @property
     def validations(self) -> int:

@@ -11,7 +11,7 @@ from commonweight.errors import StoreError
 from commonweight.sharing import Partition
 from commonweight.space import Child
 from commonweight.study.jobs import (
-    FinalReading,
+    FinalAccuracy,
     ImagesSpec,
     Job,
     MomentsSpec,
@@ -51,14 +51,14 @@ class Measured:
     """What an experiment's instances measured; children in lexicographic order.
 
     `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches, the last of which `trained`
-    `[instance, moment, child]` (bool) one child of each part. `final` are the readings `[instance, child]` at the end that
+    `[instance, moment, child]` (bool) one child of each part. `final` are the accuracies `[instance, child]` at the end that
     all its jobs were asked for.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
-    final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
+    final: Mapping[FinalAccuracy, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ class Experiment:
             for part in instance:
                 trained[number, np.arange(len(step)), places[first + records[part.job.id].trained]] = True
                 first += len(part.job.children)
-        asked = [reading for reading in FinalReading if all(reading.asked_of(job) for job in self.jobs)]
-        final = {reading: gathered(lambda record, reading=reading: record.final[reading]) for reading in asked}
+        asked = [which for which in FinalAccuracy if all(which.asked_of(job) for job in self.jobs)]
+        final = {which: gathered(lambda record, which=which: record.final[which]) for which in asked}
         return Measured(accuracy, step, trained, final)
 
 

@@ -18,11 +18,11 @@ import safetensors
 import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.jobs import NUMERICS, FinalReading, Job
+from commonweight.study.jobs import NUMERICS, FinalAccuracy, Job
 
 RECORD = "accuracy.safetensors"
 SWEPT = ("accuracy", "step", "trained")
-"""The arrays that every record has, by their names on disk; those of the final readings stand beside them."""
+"""The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Record:
     """What a job measured. Accuracies are fractions in [0, 1].
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`. `final` are the readings at the end that the job asked for, `[copy, child]` each.
+    position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
-    final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
+    final: Mapping[FinalAccuracy, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
         """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalReading(name): array for name, array in arrays.items() if name not in SWEPT}
+        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in SWEPT}
         accuracy, step, trained = (arrays[name] for name in SWEPT)
         return cls(accuracy, step, trained, final)
 
@@ -53,7 +53,7 @@ class Record:
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by the names they have on disk."""
         swept = {name: getattr(self, name) for name in SWEPT}
-        final = {reading.value: array for reading, array in self.final.items()}
+        final = {which.value: array for which, array in self.final.items()}
         return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
 
     def check(self, job: Job) -> None:
@@ -63,7 +63,7 @@ class Record:
             "accuracy": (copies, moments, children),
             "step": (moments,),
             "trained": (moments,),
-            **{reading.value: (copies, children) for reading in job.final_readings},
+            **{which.value: (copies, children) for which in job.final_accuracies},
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:

@@ -32,7 +32,7 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
-from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
+from commonweight.study.jobs import AugmentSpec, Count, FinalAccuracy, Job, Spec
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
@@ -160,7 +160,7 @@ class Worker:
             accuracy=torch.stack([accuracy for _, _, accuracy in swept], dim=1).cpu().numpy(),
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
-            final={reading: _read(reading, job, engine, images, streams) for reading in job.final_readings},
+            final={which: _final(which, job, engine, images, streams) for which in job.final_accuracies},
         )
         how = self._how(engine, started, time.perf_counter() - clock)
         if left := engine.through_pytorch():
@@ -240,19 +240,19 @@ def processor() -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
-def _read(reading: FinalReading, job: Job, engine: Engine, images: ImageSet, streams: Streams) -> np.ndarray:
+def _final(which: FinalAccuracy, job: Job, engine: Engine, images: ImageSet, streams: Streams) -> np.ndarray:
     """The final accuracies `[copy, child]`.
 
     Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
     """
     net, batch = engine.net, job.training.batch
     swept = images.validation(job.images.sweep_images)
-    match reading:
-        case FinalReading.JUDGED:
+    match which:
+        case FinalAccuracy.JUDGED:
             accuracy = engine.sweep(*images.validation(job.images.judge_images), net.plan.children)
-        case FinalReading.UNDER_BATCH_STATISTICS:
+        case FinalAccuracy.UNDER_BATCH_STATISTICS:
             accuracy = sweep_under(net, Statistics.BATCH, *swept, net.plan.children, batch, ())
-        case FinalReading.RECALIBRATED:
+        case FinalAccuracy.RECALIBRATED:
             after = job.training.epochs
             batches = images.epoch(batch, streams.data.fork(after), streams.augment.fork(after))
             calibration = [some for some, _ in islice(batches, job.calibration_batches)]

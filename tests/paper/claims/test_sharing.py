@@ -23,7 +23,7 @@ from commonweight.paper.claims.sharing import children_interfere
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.truth import groups_in_fours
 from commonweight.ranking import help_and_harm
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 # Claim 7
 
@@ -85,11 +85,11 @@ def trends(columns):
 
 def test_claim_7_against_scipy():
     made = randomly(evidence_of(*GROUPS, experiments__instances=4, experiments__ground_truth_seeds=3))
-    made.measured["ground-truth"].final[FinalReading.JUDGED][:] = np.random.default_rng(1).random((3, CHILDREN))
+    made.measured["ground-truth"].final[FinalAccuracy.JUDGED][:] = np.random.default_rng(1).random((3, CHILDREN))
     made = type(made)(made.setting, made.measured)  # ground truth is another now
     found = {name: window(made, name) for name in GROUPS}
     random = mean(mean(found[name][0]) for name in ("random-2", "random-4"))
-    alone, judged = made.measured["ground-truth"], made.measured["ground-truth"].final[FinalReading.JUDGED]
+    alone, judged = made.measured["ground-truth"], made.measured["ground-truth"].final[FinalAccuracy.JUDGED]
     others = [np.delete(judged, seed, axis=0).mean(axis=0) for seed in range(3)]  # without its own
     alone = mean(mean(last_taus(alone, seed, others[seed], 8)) for seed in range(3))
     similar = [found[name] for name in ("seeds", "similar-2", "similar-4")]
