@@ -29,8 +29,8 @@ def paper_setting(**overrides):
 
 def made_up(setting, *names, seed=0):
     """Evidence of these experiments: accuracies around each child's own quality, in whole images, so that some tie."""
-    rng, build = np.random.default_rng(seed), catalogue(setting)
-    return Evidence(setting, {name: _measured(build[name](), setting, rng) for name in dict.fromkeys(names)})
+    rng, make = np.random.default_rng(seed), catalogue(setting)
+    return Evidence(setting, {name: _measured(make[name](), setting, rng) for name in dict.fromkeys(names)})
 
 
 def _measured(experiment, setting, rng):

@@ -80,7 +80,7 @@ PROGRAMME = {
     "paper": programme(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
     "tiny": programme(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
 }
-BUILT = {which: {name: build() for name, build in catalogue(some).items()} for which, some in SETTINGS.items()}
+BUILT = {which: {name: make() for name, make in catalogue(some).items()} for which, some in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("which", SETTINGS)
@@ -172,8 +172,8 @@ def test_the_jobs_of_the_shipped_studies_are_pinned(study, monkeypatch):
     monkeypatch.setattr(jobs, "NUMERICS", 1)
     some = Setting(load_study(study), "f" * 64, (7, 7), 10_000, 1000, 10_000)
     found = {}
-    for name, build in catalogue(some).items():
-        parts = [[[part.job.id, part.copy] for part in instance] for instance in build().instances]
+    for name, make in catalogue(some).items():
+        parts = [[[part.job.id, part.copy] for part in instance] for instance in make().instances]
         found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     assert found == PINNED[study]
 
@@ -198,7 +198,7 @@ def members(experiment):
 
 def four(data_order, stack):
     experiments = {"instances": 4, "ground_truth_seeds": 3, "last_epochs": 2, "data_order": data_order, "stack": stack}
-    return {name: build() for name, build in catalogue(tiny_setting(experiments=experiments)).items()}
+    return {name: make() for name, make in catalogue(tiny_setting(experiments=experiments)).items()}
 
 
 @pytest.mark.parametrize("stack", [1, 3])
@@ -319,7 +319,7 @@ def test_all_experiments_together_train_nothing_twice(make, stack, order):
         experiments__ground_truth_seeds=4,
         experiments__data_order=order,
     )
-    built = {name: build() for name, build in catalogue(some).items()}
+    built = {name: make() for name, make in catalogue(some).items()}
     found = trainings(built)
     assert len(found) > 100
     assert [training for training, ids in found.items() if len(ids) > 1] == []

@@ -117,7 +117,7 @@ def test_notes_tell_how_children_are_fine_tuned():
 @pytest.mark.parametrize(("name", "epoch"), [("finetuned-half", 4), ("finetuned-end", 8)])
 def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
     setting = tiny_setting(experiments__instances=3, experiments__stack=2, experiments__finetune_batches=5)
-    built = {each: build() for each, build in catalogue(setting).items() if each in ("seeds", name)}
+    built = {each: make() for each, make in catalogue(setting).items() if each in ("seeds", name)}
     lr = 0.001 + (0.025 - 0.001) * (1 + math.cos(math.pi * (epoch - 1) / 8)) / 2  # that of the epoch's mini-batches
     for shared, alone in zip(built["seeds"].instances, built[name].instances, strict=True):
         (source,) = shared

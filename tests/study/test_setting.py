@@ -96,7 +96,7 @@ def test_parts_cover_every_child_once_and_are_read_back_in_their_place(tmp_path,
 @pytest.mark.parametrize(("stack", "jobs"), [(1, 5), (2, 3), (3, 2), (4, 2), (5, 1), (99, 1)])
 def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
     some = setting(experiments__stack=stack, experiments__instances=5, experiments__ground_truth_seeds=5)
-    built = {name: build() for name, build in catalogue(some).items()}
+    built = {name: make() for name, make in catalogue(some).items()}
     assert len(built["seeds"].jobs) == jobs
     assert len(built["ground-truth"].jobs) == 8 * jobs
     assert len(built["orders"].jobs) == len(built["orders-shuffled"].jobs) == 5  # each order is its own job
@@ -109,7 +109,7 @@ def test_instances_that_differ_in_their_initialisation_are_stacked(stack, jobs):
 @pytest.mark.parametrize("primitives", [PAIR, [*PAIR, "skip_connect"]])  # 8 children; 27, some of them groups of one
 def test_what_two_experiments_share_is_one_job(primitives):
     some = setting(experiments__stack=1, experiments__instances=2, space__primitives=primitives)
-    built = {name: build() for name, build in catalogue(some).items()}
+    built = {name: make() for name, make in catalogue(some).items()}
     trainings = {}
     looks = ("moments", "snapshots", "calibration_batches")
     for experiment in built.values():
@@ -210,8 +210,8 @@ def test_settle_settles_what_none_means(tmp_path):
 
 def test_the_jobs_say_what_the_study_says():
     some = setting(training__epochs=5, seed=9, data__augment={"padding": 2, "flip": True}, net__combine="sum")
-    for name, build in catalogue(some).items():
-        for job in build().jobs:
+    for name, make in catalogue(some).items():
+        for job in make().jobs:
             assert job.space == some.study.space
             if name in ("seeds", "orders", "orders-shuffled", "ground-truth"):
                 assert (job.net, job.training) == (some.study.net, some.study.training)
@@ -227,8 +227,8 @@ def test_the_jobs_say_what_the_study_says():
 def test_a_studys_own_sharing_is_that_of_its_super_nets():
     """Where an experiment does not say another one; and a child alone shares with nobody."""
     own = {"kind": "all-but", "kinds": ["norm"]}
-    for name, build in catalogue(setting(training__epochs=5, sharing=own)).items():
-        for job in build().jobs:
+    for name, make in catalogue(setting(training__epochs=5, sharing=own)).items():
+        for job in make().jobs:
             says = name.startswith(("prefix", "unshared", "only"))
             if len(job.children) == 1:
                 assert job.sharing.kind == "all"

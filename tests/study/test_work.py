@@ -272,7 +272,7 @@ def test_a_start_that_is_not_there(setting, tmp_path):
 UNDER = {FinalAccuracy.UNDER_BATCH_STATISTICS: Statistics.BATCH, FinalAccuracy.RECALIBRATED: Statistics.RECALIBRATED}
 
 
-def test_readings_under_other_statistics_leave_the_rest_alone(setting):
+def test_accuracies_under_other_statistics_leave_the_rest_alone(setting):
     worker = Worker(setting.study.data, Runtime())
     plain, more = job_of(setting), job_of(setting, calibration_batches=3)
     one, two = do(worker, plain)[1].record, do(worker, more)[1].record
@@ -282,7 +282,7 @@ def test_readings_under_other_statistics_leave_the_rest_alone(setting):
     assert all(np.array_equal(array, two.arrays()[name]) for name, array in one.arrays().items())
 
 
-def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
+def test_accuracies_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
     """Against `sweep_under` itself (tests/net holds it to PyTorch's) on weights restored from the last snapshot."""
     worker = Worker(setting.study.data, Runtime())
     job = job_of(setting, calibration_batches=1, snapshots=[2])

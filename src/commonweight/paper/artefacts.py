@@ -60,19 +60,19 @@ def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
     looks = looked_at(setting)
 
     @cache
-    def built(planned: Planned) -> Experiment:
-        return planned.build(setting, looks[planned], built)
+    def made(planned: Planned) -> Experiment:
+        return planned.experiment(setting, looks[planned], made)
 
-    found = {planned.name: partial(built, planned) for planned in looks}
+    found = {planned.name: partial(made, planned) for planned in looks}
     assert len(found) == len(looks), f"two experiments have one name among {[planned.name for planned in looks]}"
     return found
 
 
 def needed(targets: Iterable[Artefact], setting: Setting) -> dict[str, Experiment]:
     """The experiments that these artefacts need, each once, by name."""
-    build = catalogue(setting)
+    make = catalogue(setting)
     names = dict.fromkeys(name for target in targets for name in target.experiments(setting))
-    return {name: build[name]() for name in names}
+    return {name: make[name]() for name in names}
 
 
 def evidence(experiments: dict[str, Experiment], setting: Setting, store: Store) -> Evidence:

@@ -26,7 +26,7 @@ class Planned(ABC):
     title: str
 
     @abstractmethod
-    def build(self, setting: Setting, looks: Looks, others: Callable[["Planned"], Experiment]) -> Experiment:
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[["Planned"], Experiment]) -> Experiment:
         """The study's jobs for it, which look at `looks`; `others` gives experiments that it has parts of."""
 
 
@@ -46,7 +46,7 @@ class FromScratch(Planned):
     alone: "FromScratch | None" = None
     also: Looks = Looks()
 
-    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
         conditions = (looks | self.also).added_to(self.conditions(setting), setting)
         groups, members = self.groups(setting), self.members(setting)
         if self.first is not None:
@@ -147,7 +147,7 @@ class FineTuned(Planned):
     source: FromScratch
     epoch: Epoch
 
-    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:  # noqa: ARG002
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:  # noqa: ARG002
         return setting.finetuned(self.name, others(self.source), self.epoch.of(setting))
 
     def every_batch(self) -> View[Measured]:

@@ -109,7 +109,7 @@ class SharingSpec(Spec):
             )
         return self
 
-    def build(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
+    def plan(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
         match self.kind:
             case "all":
                 return share_all(children, cells)
@@ -242,7 +242,7 @@ class Job(Spec):
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""
         space = self.space.build()
-        return self.sharing.build(tuple(space.child(name) for name in self.children), self.net.cells)
+        return self.sharing.plan(tuple(space.child(name) for name in self.children), self.net.cells)
 
     @property
     def copies(self) -> int:
