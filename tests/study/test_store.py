@@ -207,7 +207,7 @@ def test_a_record_that_the_job_did_not_ask_for_is_not_stored(tmp_path, name):
     with pytest.raises(StoreError, match=rf"job {JOB.id}: .*{message}"):
         store.write(JOB, Result(change(RESULT.record)))
     assert not store.has(JOB)
-    RESULT.record.check(JOB)
+    RESULT.record.require_fit(JOB)
 
 
 @pytest.mark.parametrize("name", ["batch", "accuracy"])  # an array too many, and one too few

@@ -22,8 +22,8 @@ from commonweight.study.work import (
     Runtime,
     Worker,
     Workers,
-    check_native,
     make_engine,
+    require_native,
     resolve_device,
     study_images,
 )
@@ -59,7 +59,7 @@ def test_a_job_tells_every_mini_batch_and_gives_what_was_asked(setting):
     job = job_of(setting, moments={"every_epoch": True, "last_batches": 2})
     steps, result = do(Worker(setting.study.data, Runtime()), job)
     assert steps == [(step, 4) for step in (1, 2, 3, 4)]  # 2 epochs of 128 images in batches of 64
-    result.record.check(job)
+    result.record.require_fit(job)
     assert result.record.step.tolist() == [2, 3, 4]
     visited = ChildOrder.SHUFFLED.visits(4, 4, job.seeds.stream("order"))
     assert result.record.trained.tolist() == visited[[1, 2, 3]].tolist()
@@ -98,7 +98,7 @@ def test_an_unknown_build_is_refused_and_no_other_takes_its_place(setting, nativ
         rf"COMMONWEIGHT_NATIVE='{value}' is none of .*off; unset COMMONWEIGHT_NATIVE, or set it to off or to a build"
     )
     with pytest.raises(UsageError, match=words):
-        check_native()
+        require_native()
     with pytest.raises(UsageError, match=words):
         do(Worker(setting.study.data, Runtime()), job_of(setting))
 
@@ -108,10 +108,10 @@ def test_a_build_that_cannot_run_here_is_refused(native, monkeypatch, reason):
     monkeypatch.setattr(work, "find_library", lambda: (None, reason))
     native("avx512")
     with pytest.raises(UsageError, match=rf"^{reason}; unset COMMONWEIGHT_NATIVE"):
-        check_native()
+        require_native()
     for fine in ("off", ""):  # nothing was asked for that cannot be had
         native(fine)
-        check_native()
+        require_native()
 
 
 def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setting):

@@ -283,7 +283,7 @@ def test_a_step_never_waits_for_the_device(monkeypatch, inactive):
 def test_a_whole_run_reads_nothing_back_but_whether_it_is_finite(monkeypatch, inactive):
     """On the device `meta` there are no numbers to read, and no tensor may be elsewhere."""
     looks = []
-    monkeypatch.setattr("commonweight.training.loop.check_finite", lambda net, sgd, step: looks.append(step))  # noqa: ARG005
+    monkeypatch.setattr("commonweight.training.loop.require_finite", lambda net, sgd, step: looks.append(step))  # noqa: ARG005
     pixels, labels = oracle.random_arrays(40)
     images = ImageSet(RawImages(pixels, labels, pixels, labels, 4), Augmentation(1, flip=True), device="meta")
     with torch.device("meta"):

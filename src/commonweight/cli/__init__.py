@@ -38,7 +38,7 @@ from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
-from commonweight.study.work import Runtime, Worker, check_native, resolve_device
+from commonweight.study.work import Runtime, Worker, require_native, resolve_device
 
 DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -234,7 +234,7 @@ def info(as_json: Json = False) -> None:
     """Say what this installation can use: versions, devices, and which engine runs and why."""
     library, reason = find_library()
     try:
-        check_native()
+        require_native()
         runs = "native" if library else "reference"
     except UsageError as error:
         runs, reason = "none", f"error: {error}"
@@ -322,7 +322,7 @@ def main() -> None:
 
 def _executor(device: str, engine: EngineChoice, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
     """How and where the words say that jobs run; when no executor is named, whether workers are wanted decides."""
-    check_native()
+    require_native()
     runtime = Runtime(device=resolve_device(device), engine=engine)
     if name is None:
         name = "inline" if workers == 0 else "local"

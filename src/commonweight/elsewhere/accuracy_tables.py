@@ -77,7 +77,7 @@ def read_accuracy_table(path: Path) -> AccuracyTable:
         rows = Rows.MOMENTS if word in MOMENT_WORDS else Rows.INSTANCES if word in INSTANCE_WORDS else None
         if rows is not Rows.INSTANCES or all(map(_is_number, columns[0])):  # runs may have names
             index = _numbers(path, columns[:1], names[:1], first_row)[:, 0]
-            _check_index(path, index, rows, first_row)
+            _require_index(path, index, rows, first_row)
         told.append(f"the first column ({names[0] or 'without a name'}) numbers the rows")
         first = 1
     trained = None if place is None else tuple(cell.strip() for cell in columns[place])
@@ -90,7 +90,7 @@ def read_accuracy_table(path: Path) -> AccuracyTable:
     else:
         children = tuple(str(number) for number in range(1, len(chosen) + 1))
         told.append(f"no header: the children are 1 … {len(chosen)}, by column")
-    _check_children(path, children)
+    _require_children(path, children)
     accuracy = _numbers(path, [columns[p] for p in chosen], [names[p] for p in chosen], first_row)
     accuracy, unit = _fractions(path, accuracy, [names[p] for p in chosen], first_row)
     for row, name in enumerate(trained or (), start=first_row):
@@ -228,7 +228,7 @@ def _counts(columns: list[list[str]], *, named: bool = False) -> bool:
     return not named and len(steps) > 1 and bool((steps == steps[0]).all()) and bool((others != others.round()).any())
 
 
-def _check_index(path: Path, index: np.ndarray, rows: Rows | None, first_row: int) -> None:
+def _require_index(path: Path, index: np.ndarray, rows: Rows | None, first_row: int) -> None:
     """Moments rise; nothing stands twice."""
     for place, (before, number) in enumerate(pairwise(index), start=first_row + 1):
         if rows is Rows.MOMENTS and number <= before:
@@ -244,7 +244,7 @@ def _check_index(path: Path, index: np.ndarray, rows: Rows | None, first_row: in
         )
 
 
-def _check_children(path: Path, children: Sequence[str]) -> None:
+def _require_children(path: Path, children: Sequence[str]) -> None:
     for child in children:
         if not child:
             raise DataError(f"{path}, row 1: a column without a name; expected the name of a child")

@@ -44,7 +44,7 @@ def mean_interval(values: ArrayLike, rng: Generator, *, resamples: int = 2000, l
     None with fewer than 3 instances (two say nothing of a spread), or when a value is nan (an undefined tau). Raises
     `UsageError` for values that are not [instance] or are infinite, and for an impossible `resamples` or `level`.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     values = _per_instance(values, "values")
     if not _enough(values):
         return None
@@ -59,7 +59,7 @@ def difference_interval(
     The instances of a are drawn first, then those of b. None with fewer than 3 instances or a nan in either. Raises as
     `mean_interval` does. For the same instances under two conditions `paired_difference_interval` is narrower.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     a, b = _per_instance(a, "a"), _per_instance(b, "b")
     if not (_enough(a) and _enough(b)):
         return None
@@ -95,7 +95,7 @@ def s_tau_interval(
     None with fewer than 3 instances (a single pair has no spread), when a tau is undefined (a constant rank), and when
     every draw was dropped. Raises `UsageError` as `tau_matrix` does, and for an impossible `resamples` or `level`.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     taus = tau_matrix(accuracies)
     return _percentiles(_s_taus(taus, _draws(len(taus), rng, resamples)), level) if _enough(taus) else None
 
@@ -109,7 +109,7 @@ def s_tau_difference_interval(
     dropped. The children may differ (S-Tau compares only within a set). None with fewer than 3 instances or an
     undefined tau in either, and when every draw was dropped; raises as `s_tau_interval` does.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     taus_a, taus_b = tau_matrix(a), tau_matrix(b)
     if not (_enough(taus_a) and _enough(taus_b)):
         return None
@@ -126,7 +126,7 @@ def within_between_interval(
     accuracies [instance, child]. A draw without a pair is dropped. None with fewer than 3 instances or an undefined tau;
     raises as `s_tau_interval` does, and for a `within` of another length.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     within, taus = _per_instance(within, "within"), tau_matrix(accuracies)
     if len(within) != len(taus):
         raise UsageError(f"within has {len(within)} instance(s) and accuracies {len(taus)}; give the same instances")
@@ -145,7 +145,7 @@ def jackknife_interval(value: float, without: ArrayLike, means: ArrayLike, level
     quantile of (1 + level) / 2 and s² the variance of means (n − 1 in its divisor). None with fewer than 3 of either, or a
     nan. Raises `UsageError` as `mean_interval` does.
     """
-    _check_level(level)
+    _require_level(level)
     without, means = _per_instance(without, "without"), _per_instance(means, "means")
     if not (_enough(without) and _enough(means)):
         return None
@@ -162,7 +162,7 @@ def share_interval(successes: float, trials: int, level: float = 0.95) -> Interv
     `trained_is_best`). Neighbouring moments of one record are not independent trials. Raises `UsageError` for fewer
     than 1 trial, successes outside [0, trials], and an impossible level.
     """
-    _check_level(level)
+    _require_level(level)
     if trials < 1 or not 0 <= successes <= trials:
         raise UsageError(
             f"got {successes} success(es) of {trials} trial(s); expected at least 1 trial and 0 ≤ successes ≤ trials: "
@@ -218,12 +218,12 @@ def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval | No
     return Interval(float(low), float(high), level)
 
 
-def _check(resamples: int, level: float) -> None:
+def _require(resamples: int, level: float) -> None:
     if resamples < 1:
         raise UsageError(f"resamples is {resamples}; expected at least 1: give a few thousand for a 95% interval")
-    _check_level(level)
+    _require_level(level)
 
 
-def _check_level(level: float) -> None:
+def _require_level(level: float) -> None:
     if not 0 < level < 1:
         raise UsageError(f"level is {level}; expected a share between 0 and 1, for example 0.95")

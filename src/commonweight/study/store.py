@@ -56,7 +56,7 @@ class Record:
         final = {which.value: array for which, array in self.final.items()}
         return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
 
-    def check(self, job: Job) -> None:
+    def require_fit(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
         copies, moments, children = job.copies, job.sweeps, len(job.children)
         expected = {
@@ -132,7 +132,7 @@ class Store:
                 f"job {job.id}: the record has the arrays {', '.join(sorted(arrays))}, which are not those that this version "
                 f"writes; delete {self.folder(job.id)} to train it again"
             ) from None
-        record.check(job)
+        record.require_fit(job)
         return record
 
     def read_snapshot(self, job: Job, name: str) -> dict[str, np.ndarray]:
@@ -159,7 +159,7 @@ class Store:
 
     def write(self, job: Job, result: Result) -> None:
         """Store the job's result, replacing a damaged one. Durable when it returns."""
-        result.record.check(job)
+        result.record.require_fit(job)
         files = {
             "job.json": _json(job.model_dump(mode="json")),
             "how.json": _json(result.how),

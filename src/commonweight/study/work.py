@@ -82,7 +82,7 @@ def resolve_device(word: str) -> str:
     return word
 
 
-def check_native() -> None:
+def require_native() -> None:
     """Raises `UsageError` when COMMONWEIGHT_NATIVE names a build that does not exist or cannot run here."""
     library, reason = find_library()
     if library is None and os.environ.get("COMMONWEIGHT_NATIVE", "") not in ("", "off"):
@@ -198,9 +198,9 @@ class Workers:
 def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan | None = None) -> Engine:
     """The engine that trains the job, its net initialised, on the images' device; or that net under another plan.
 
-    Raises what `check_native` and `choose_engine` raise.
+    Raises what `require_native` and `choose_engine` raise.
     """
-    check_native()
+    require_native()
     spec = job.net
     shape = NetShape(
         images.channels, images.classes, spec.channels, spec.stem_multiplier, spec.combine, spec.bn_momentum

@@ -10,7 +10,7 @@ from commonweight.errors import UsageError
 from commonweight.net import Engine, Precision, SuperNet
 from commonweight.seeds import Stream
 from commonweight.space import Child
-from commonweight.training.divergence import check_finite
+from commonweight.training.divergence import require_finite
 from commonweight.training.image_set import ImageSet
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
@@ -100,7 +100,7 @@ def train(  # noqa: PLR0917
             if step in moments:
                 yield Swept(step, engine.sweep(*validation, children, course.precision))
         if left:
-            check_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
+            require_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
         if epoch + 1 in course.snapshots:
             yield _save(net, sgd, epoch + 1)
 
