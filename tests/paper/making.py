@@ -1,4 +1,4 @@
-"""Made-up records of the programme's experiments, and the paper's statistics a second time, in plain Python and SciPy."""
+"""Made-up records of the catalogue's experiments, and the paper's numbers a second time, in plain Python and SciPy."""
 
 import math
 from itertools import chain, combinations, permutations, product

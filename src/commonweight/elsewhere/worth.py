@@ -124,10 +124,8 @@ def _metrics(found: FromElsewhere, randomness: Randomness) -> Table:
 
 def _row(name: str, accuracies: np.ndarray, truth: np.ndarray, randomness: Randomness | None) -> Row:
     """One row for ranks `[rank, child]`; intervals where the ranks are independent."""
-    statistics = [gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3))]
-    gt, t1r, t3r = (
-        estimated_mean(values, randomness) if randomness else mean_std(values, None) for values in statistics
-    )
+    metrics = [gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3))]
+    gt, t1r, t3r = (estimated_mean(values, randomness) if randomness else mean_std(values, None) for values in metrics)
     if len(accuracies) < 2:
         return Row(name, 1, (gt, None, None, None, t1r, t3r))
     between = s_tau(accuracies)

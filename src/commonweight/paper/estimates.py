@@ -1,4 +1,4 @@
-"""Statistics over instances with their intervals: one way for all tables and figures, and for ranks from elsewhere.
+"""Numbers over instances with their intervals: one way for all tables and figures, and for ranks from elsewhere.
 
 The random stream of an interval is named by the statistic alone, so the same ranks have the same interval wherever they
 are shown.

@@ -68,10 +68,8 @@ def table_2(  # noqa: PLR0917
     """Comparison with ground truth with GT-Tau and TnR."""
     stream, truth, rows = report_stream(setting), judged.mean(axis=0), []
     for name, title, accuracies in _rows(seeds, orders, shuffled, alone, judged, setting):
-        statistics = (gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3)))
-        numbers = [
-            mean_std(values, None) if name == EPOCHS else estimated_mean(values, stream) for values in statistics
-        ]
+        metrics = (gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3)))
+        numbers = [mean_std(values, None) if name == EPOCHS else estimated_mean(values, stream) for values in metrics]
         rows.append(Row(title, len(accuracies), with_paper(numbers, published.TABLE_2.get(name, (None,) * 3))))
     own, on_truths_images = (gt_tau(each, truth).mean() for each in (alone, judged))
     notes = (

@@ -53,11 +53,11 @@ INTERVALS = (
 PLUS_MINUS = "± is the population standard deviation over the ranks of the row, as in the paper."
 
 
-def beside_paper(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
+def beside_paper(*columns: tuple[str, str, int]) -> tuple[Column, ...]:
     """Two columns for each statistic (key, title, digits): ours, and the paper's own numbers."""
     return tuple(
         column
-        for key, title, digits in statistics
+        for key, title, digits in columns
         for column in (Column(key, title, digits), Column(f"paper_{key}", "paper", digits, paper=True))
     )
 

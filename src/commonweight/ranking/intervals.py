@@ -209,12 +209,12 @@ def _draws(n: int, rng: Generator, resamples: int) -> NDArray[np.int64]:
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
 
 
-def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval | None:
-    """Interval of the draws that have a statistic (are not nan); None when none has."""
-    statistics = statistics[~np.isnan(statistics)]
-    if not len(statistics):
+def _percentiles(draws: NDArray[np.float64], level: float) -> Interval | None:
+    """Interval of the draws of a statistic that are not nan; None when none has."""
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
         return None
-    low, high = np.quantile(statistics, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)
 
 

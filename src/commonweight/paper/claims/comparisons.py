@@ -1,4 +1,4 @@
-"""Statistics that several claims share: means and differences over instances, with their bootstrap intervals.
+"""What several claims compare: means and differences over instances, with their bootstrap intervals.
 
 As in `estimates`, the random stream of an interval is named by the statistic alone: a number has one interval everywhere.
 """
