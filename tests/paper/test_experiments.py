@@ -1,4 +1,4 @@
-"""The programme's experiments against PAPER.md's table, for the paper's own study and a tiny one."""
+"""The experiments of the catalogue against PAPER.md's table, for the paper's own study and a tiny one."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ class Asked:
     own: bool = False  # an initialisation and orders of its own for each instance
 
 
-def programme(*, n, seeds, epochs, factor, counts, cells):
+def asked_by_the_paper(*, n, seeds, epochs, factor, counts, cells):
     """N instances unless said; `counts` are the numbers of groups between 1 and all children."""
 
     def own(**parts):
@@ -76,23 +76,23 @@ def programme(*, n, seeds, epochs, factor, counts, cells):
     }
 
 
-PROGRAMME = {
-    "paper": programme(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
-    "tiny": programme(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
+ASKED = {
+    "paper": asked_by_the_paper(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
+    "tiny": asked_by_the_paper(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
 }
 BUILT = {which: {name: make() for name, make in catalogue(some).items()} for which, some in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("which", SETTINGS)
-def test_the_catalogue_is_the_programme(which):
+def test_the_catalogue_is_what_the_paper_asks_for(which):
     others = {"orders", "other-data-order", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
-    assert BUILT[which].keys() == PROGRAMME[which].keys() | others
+    assert BUILT[which].keys() == ASKED[which].keys() | others
     assert all(experiment.name == name for name, experiment in BUILT[which].items())
 
 
-@pytest.mark.parametrize(("which", "name"), [(which, name) for which, asked in PROGRAMME.items() for name in asked])
+@pytest.mark.parametrize(("which", "name"), [(which, name) for which, asked in ASKED.items() for name in asked])
 def test_an_experiment_is_what_the_paper_asks_for(which, name):
-    setting, asked, experiment = SETTINGS[which], PROGRAMME[which][name], BUILT[which][name]
+    setting, asked, experiment = SETTINGS[which], ASKED[which][name], BUILT[which][name]
     study, children = setting.study, [child.name for child in setting.children]
     assert len(experiment.instances) == asked.instances
     epochs = study.training.epochs * asked.epochs_factor

@@ -188,7 +188,7 @@ def test_a_member_of_a_family_is_one_object_of_its_own_name(setting):
     assert len(names) == sum(len(list(family.keys(setting))) for family in FAMILIES)
 
 
-# The whole programme
+# The whole catalogue
 
 
 @pytest.mark.parametrize("name", ARTEFACTS)

@@ -1,4 +1,4 @@
-"""The paper's programme: experiments, artefacts, and its own numbers to stand beside ours."""
+"""What the paper asks for: experiments, artefacts, and its own numbers to stand beside ours."""
 
 from commonweight.paper.artefacts import ARTEFACTS, artefacts, evidence, named, needed
 from commonweight.paper.claims import Check, Claim, Claims, Verdict

@@ -1,4 +1,4 @@
-"""Every target of the programme, and the experiments that any of them looks at."""
+"""The catalogue: every target, and every experiment that any of them or any claim looks at."""
 
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -46,7 +46,7 @@ def artefacts(words: Iterable[str], setting: Setting) -> tuple[tuple[Artefact, .
 
 
 def looked_at(setting: Setting) -> dict[Planned, Looks]:
-    """Every experiment of the programme with all that any artefact or claim looks at in it, whatever a study is run toward.
+    """Every experiment of the catalogue with all that any artefact or claim looks at in it, whatever a study is run toward.
 
     What the study is too short for counts too: so an experiment's jobs are the same for every choice of targets, and no two
     targets train one twice.
@@ -56,7 +56,7 @@ def looked_at(setting: Setting) -> dict[Planned, Looks]:
 
 
 def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
-    """How to make every experiment of the programme, by name, for this study."""
+    """How to make every experiment of the catalogue, by name, for this study."""
     looks = looked_at(setting)
 
     @cache

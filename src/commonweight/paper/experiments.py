@@ -1,4 +1,4 @@
-"""The programme's experiments: whom they train together, and under which conditions. When they look, their views say."""
+"""The experiments of the catalogue: whom they train together, and under which conditions. When they look, their views say."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Planned(ABC):
-    """An experiment of the programme, whatever the study. Whoever looks at it names this object; its name is for people."""
+    """An experiment of the catalogue, whatever the study. Whoever looks at it names this object; its name is for people."""
 
     name: str
     title: str
