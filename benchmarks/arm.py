@@ -128,7 +128,7 @@ def apart(ours: Iterable[Tensor], truth: Iterable[Tensor], floor: float) -> floa
 
 
 def training(case: Case, library: Replay) -> tuple[Found, Found]:
-    """Gradients and statistics against double precision, as `tests/net/native/test_native.py` holds them.
+    """Gradients and statistics against double precision, as `tests/net/native/test_running.py` holds them.
 
     A gradient may be 1e-4 away, or ten times as far as PyTorch's own float32. A ReLU's input within rounding of 0 may
     fall to the other side, so the best of three mini-batches counts; statistics count at each.

@@ -25,7 +25,7 @@ from commonweight.net import find_library
 from commonweight.net.native.layouts import Sweep, Training
 from commonweight.net.native.library import Batch, Library, Step, StepKind
 from commonweight.net.native.memory import Memory
-from commonweight.net.native.native import SWEEP_BYTES, packed
+from commonweight.net.native.running import SWEEP_BYTES, packed
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP_CHILDREN = CHILDREN[::4]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from commonweight.net.native.library import Batch, StepKind
 from commonweight.net.native.memory import Value, step
-from commonweight.net.native.native import packed
+from commonweight.net.native.running import packed
 
 pytestmark = oracle.needs_native
 

@@ -17,7 +17,7 @@ from commonweight.sharing import share_all
 from commonweight.space import SearchSpace
 
 pytestmark = oracle.needs_native
-running = importlib.import_module("commonweight.net.native.native")
+running = importlib.import_module("commonweight.net.native.running")
 CHILDREN = tuple(SearchSpace().children())
 
 
