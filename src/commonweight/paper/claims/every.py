@@ -1,6 +1,6 @@
 """The ten claims: what each needs, and its verdict from whatever was measured."""
 
-from commonweight.paper.claims import batches, ranks, sharing
+from commonweight.paper.claims import batches, ranks, sharing_less
 from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.definition import Definition
 from commonweight.paper.claims.verdict import Claim, Claims
@@ -11,7 +11,7 @@ from commonweight.paper.targets import artefact
 from commonweight.paper.views import View, union
 from commonweight.study.setting import Setting
 
-_DECLARED = (one for module in (ranks, batches, sharing) for one in vars(module).values())
+_DECLARED = (one for module in (ranks, batches, sharing_less) for one in vars(module).values())
 DEFINITIONS = tuple(
     sorted((one for one in _DECLARED if isinstance(one, Definition)), key=lambda definition: definition.number)
 )

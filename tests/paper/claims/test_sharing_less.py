@@ -19,7 +19,7 @@ from scipy import stats
 
 from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.claims.power import enough_to_name
-from commonweight.paper.claims.sharing import children_interfere
+from commonweight.paper.claims.sharing_less import children_interfere
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.truth import groups_in_fours
 from commonweight.ranking import help_and_harm
