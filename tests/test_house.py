@@ -1,6 +1,7 @@
 """The house of DESIGN.md, read from the imports of every module: who may know whom, and what nobody does."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,13 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def twins(package: dict[str, ast.Module]) -> set[str]:
+    """Names that two files or folders have, and names that two classes have."""
+    places = [name.rpartition(".")[2] for name in package]
+    classes = [node.name for tree in package.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {name for names in (places, classes) for name, times in Counter(names).items() if times > 1}
+
+
 def seeded(package: dict[str, ast.Module]) -> list[str]:
     """Modules that call, or import by name, a function that sets a global random state."""
     wrong = []
@@ -191,6 +199,25 @@ def test_nobody_pickles(name):
 
 def test_nobody_seeds_a_global_generator():
     assert seeded(PACKAGE) == []
+
+
+def test_one_name_is_of_one_thing():
+    """CONTRIBUTING.md's table says what each word means; a file or a class of the same name would say another thing."""
+    assert twins(PACKAGE) == set()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"net__a": "", "study__a": ""},
+        {"net__a": "", "a": ""},
+        {"net__study": "", "study__b": ""},
+        {"net__a": "class A: ...", "study__b": "class A: ..."},
+        {"net__a": "class A: ...\nclass B:\n    class A: ..."},
+    ],
+)
+def test_a_twin_is_seen(files):
+    assert len(twins(house(**files))) == 1
 
 
 def loading(package: dict[str, ast.Module]) -> set[str]:
