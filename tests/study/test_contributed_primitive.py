@@ -12,7 +12,7 @@ from tiny import tiny_study
 import commonweight
 from commonweight import api
 from commonweight.errors import JobFailed, StudyError
-from commonweight.net import UnitShape, primitive
+from commonweight.net import UnitShape, primitive, register_primitive
 from commonweight.net.native.stages import Work, stages
 from commonweight.study.executors import Inline, Local
 from commonweight.study.work import Runtime, Worker, make_engine
@@ -42,7 +42,7 @@ def added(monkeypatch):
 
 def test_without_it_a_study_says_what_there_is(monkeypatch):
     assert tiny_study(**LONG).space.primitives[1] == NAME
-    monkeypatch.undo()
+    monkeypatch.delitem(registry._PRIMITIVES, NAME)
     with pytest.raises(StudyError, match=f"'{NAME}'; known are max_pool_3x3, "):
         tiny_study(**LONG)
 
@@ -96,5 +96,7 @@ def test_a_study_trains_it_as_plain_pytorch_does(engine, tmp_path):
 
 
 def test_worker_processes_do_not_have_what_this_one_registered(tmp_path):
-    with pytest.raises(JobFailed, match=f"UsageError: unknown primitive '{NAME}'"):
-        commonweight.run(tiny_study(**LONG), ["insight-1"], tmp_path, Local(1))
+    register_primitive("own", primitive(NAME))
+    study = tiny_study(space__primitives=["skip_connect", "own"], training__epochs=8)
+    with pytest.raises(JobFailed, match="UsageError: unknown primitive 'own'"):
+        commonweight.run(study, ["insight-1"], tmp_path, Local(1))
