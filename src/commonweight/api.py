@@ -143,7 +143,7 @@ def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None 
 def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
     """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
 
-    Raises as `programme` does, and what `read_settled` raises.
+    Raises as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
 
     >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [made.title for made in cw.stored("results/four-children", ["table-2"]).make()]
@@ -164,10 +164,10 @@ def run(
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
 ) -> list[Made]:
-    """Train what is missing, then make and write the targets; returns them.
+    """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
 
-    Runs in this process unless an `executor` says otherwise; `observe` is told every event. Raises `JobFailed` after all
-    other jobs are done when some failed. Interrupting keeps finished jobs; the same call goes on from there.
+    Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
+    are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
 
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]

@@ -321,7 +321,7 @@ def main() -> None:
 
 
 def _executor(device: str, engine: EngineChoice, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
-    """How and where the words say that jobs run; when no executor is named, whether workers are wanted decides."""
+    """How and where these options say that jobs run; without a name, `inline` for no workers and `local` otherwise."""
     require_native()
     runtime = Runtime(device=resolve_device(device), engine=engine)
     if name is None:

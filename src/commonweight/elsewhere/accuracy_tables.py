@@ -1,6 +1,7 @@
 """Accuracy tables that other programs wrote: CSV files, whose conventions are detected and told.
 
-What cannot be told apart for sure is an error with the way out, not a guess: a silent guess would lose a row or a child.
+Where a file can be read in two ways, the error says how to tell them apart: a silent guess would lose a row or a child.
+Example: a first row `1, 2, 3` above whole percent may be three children or three accuracies.
 """
 
 import csv
@@ -184,7 +185,7 @@ def _split(path: Path, text: str, delimiter: str) -> list[list[str]]:
 
 
 def _header(path: Path, table: list[list[str]]) -> list[str] | None:
-    """The first row if it names columns: words among its cells, or whole numbers that can be no accuracies."""
+    """The first row if it names columns: words, or whole numbers that can be no accuracies (children `112`, `143`)."""
     first = [cell.strip() for cell in table[0]]
     if not all(map(_is_number, first)):
         numbers = [cell for cell in first if _is_number(cell)]
@@ -213,8 +214,9 @@ def _header(path: Path, table: list[list[str]]) -> list[str] | None:
 def _counts(columns: list[list[str]], *, named: bool = False) -> bool:
     """Whether the first column counts: whole numbers that rise and can be no accuracies beside the others.
 
-    They cannot when they pass 100, or pass 1 beside fractions. Without names they also count when they rise by equal
-    steps at least twice beside percent that are not all whole; a column with a name may then still be a child.
+    Numbers can be no accuracies when they pass 100, or pass 1 beside fractions: `1, 2, 3` beside `0.52, 0.61, 0.60` counts.
+    In a table without names, numbers that rise by equal steps, at least twice, also count beside percent that are not all
+    whole: `10, 20, 30` beside `52.5, 61, 60`. A column with a name may then still be a child.
     """
     if len(columns) < 2 or len(columns[0]) < 2 or not all(_is_number(cell) for cell in columns[0]):
         return False
@@ -258,7 +260,7 @@ def _require_children(path: Path, children: Sequence[str]) -> None:
 
 
 def _word(name: str) -> str:
-    """In small letters and the singular, to compare with the words above."""
+    """The name in small letters and the singular, to compare with the words above: `Epochs` is `epoch`."""
     word = name.strip().lower()
     plural = {f"{known}{end}": known for known in MOMENT_WORDS + INSTANCE_WORDS for end in ("s", "es")}
     return (plural | {"copies": "copy"}).get(word, word)

@@ -63,7 +63,12 @@ class FromElsewhere:
 
 
 def worth_of(found: FromElsewhere, seed: int = 1) -> list[Made]:
-    """All that this table allows. `seed` is of the bootstrap, so that the same table gives the same report."""
+    """Every table, figure and claim that the accuracies allow.
+
+    More moments and more instances allow more. Example: a single rank has its metrics and no figure; 64 moments of one
+    instance have readings, pruning, curves and boxes too. The bootstrap draws from `seed`, so that the same accuracies give
+    the same report.
+    """
     instances, moments, _ = found.accuracy.shape
 
     def randomness(*purpose: str) -> np.random.Generator:

@@ -26,7 +26,7 @@ class Shard(NamedTuple):
 
 
 def read_parquet(path: str | Path, data: str = "parquet") -> RawImages:
-    """The data set of a folder with `train-*.parquet` and the same of `validation`, `val` or `test`, the first there is.
+    """The data set of a folder with `train-*.parquet`, and with `validation-*`, `val-*` or `test-*`: the first there is.
 
     A part may also be one file, `train.parquet`, or a folder, `train/*.parquet`; all may lie one folder deeper. Pictures
     are the structs {bytes, path} of a column `img` or `image`, labels the integers of `label` or `fine_label`. The number

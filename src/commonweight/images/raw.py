@@ -57,7 +57,8 @@ def balanced(labels: np.ndarray, count: int | None = None) -> np.ndarray:
 
     The order is: the first image of class 0, the first of class 1, …, the second of class 0, …; within a class the
     order of `labels` stays, and when a class runs out the others go on. So no class of any prefix exceeds another by
-    more than one, unless that other has run out. Raises `DataError` when there are fewer than `count` images.
+    more than one, unless that other has run out. Example: labels 1, 0, 0, 1, 0 give the indices 1, 0, 2, 3, 4. Raises
+    `DataError` when there are fewer than `count` images.
     """
     count = len(labels) if count is None else count
     if not 0 <= count <= len(labels):

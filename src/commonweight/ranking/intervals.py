@@ -90,7 +90,8 @@ def s_tau_interval(
 
     S-Tau of a draw that takes instance i c_i times = sum over i < j of c_i c_j tau_ij / sum over i < j of c_i c_j.
     A pair of one instance with its own copy is left out: its tau is 1 whatever the ranks, and would lift the interval.
-    Draws of a single instance alone have no pair and are dropped.
+    Draws of a single instance alone have no pair and are dropped. Example: of three instances, the draw 0, 0, 2 has
+    c = (2, 0, 1), and its S-Tau is the tau of 0 and 2.
 
     None with fewer than 3 instances (a single pair has no spread), when a tau is undefined (a constant rank), and when
     every draw was dropped. Raises `UsageError` as `tau_matrix` does, and for an impossible `resamples` or `level`.
@@ -137,12 +138,15 @@ def within_between_interval(
 
 
 def jackknife_interval(value: float, without: ArrayLike, means: ArrayLike, level: float = 0.95) -> Interval | None:
-    """Interval of a statistic into which all initialisations enter together, and the mean over instances of something.
+    """Interval of a value that rests on n initialisations, on all of them together, and on the mean over N instances.
 
-    `without` [initialisation] is the statistic without each of them (where single ones are compared with the mean of the
-    others, a draw of independent ones knows too little doubt), and `means` [instance] what each instance adds. With n
-    initialisations and N instances the interval is value ± z √(Σ (without − their mean)² (n − 1)/n + s²/N), z the normal
-    quantile of (1 + level) / 2 and s² the variance of means (n − 1 in its divisor). None with fewer than 3 of either, or a
+    `without` [initialisation] is the value computed without each initialisation, and `means` [instance] is what each
+    instance adds to the mean. The interval is value ± z √(Σ (without − their mean)² (n − 1)/n + s²/N), with z the normal
+    quantile of (1 + level) / 2 and s² the variance of `means` (N − 1 in its divisor). Example: a value that is 0.4, 0.5, 0.6
+    without each of three initialisations, and `means` that do not differ, give ± 1.96 √(0.02 · 2/3) = ± 0.23.
+
+    Why no bootstrap: where each initialisation is compared with the mean of the others, the comparisons are not independent,
+    and drawing them as if they were would show too little doubt. None with fewer than 3 initialisations or instances, or a
     nan. Raises `UsageError` as `mean_interval` does.
     """
     _require_level(level)

@@ -8,7 +8,7 @@ from commonweight.report.static import FORMATS, draw, render
 
 
 def to_text(made: Made) -> str | None:
-    """It as Markdown; None for a figure."""
+    """A table or a list of claims as Markdown; None for a figure."""
     match made:
         case Table():
             return table_forms.to_markdown(made)
@@ -19,7 +19,7 @@ def to_text(made: Made) -> str | None:
 
 
 def to_terminal(made: Made) -> RenderableType | None:
-    """It for a terminal; None for a figure."""
+    """A table or a list of claims for a terminal; None for a figure."""
     match made:
         case Table():
             return table_forms.to_rich(made)
@@ -30,7 +30,10 @@ def to_terminal(made: Made) -> RenderableType | None:
 
 
 def to_files(made: Made) -> dict[str, bytes]:
-    """Its files by their path below the report's folder: Markdown and CSV, or the figure in its formats."""
+    """The files of what was made, by their paths below the report's folder.
+
+    Example: Table 1 has `tables/table-1.md` and `tables/table-1.csv`; Figure 2 has `figures/figure-2.pdf`, `.svg`, `.png`.
+    """
     match made:
         case Table():
             texts = {"md": table_forms.to_markdown(made), "csv": table_forms.to_csv(made)}

@@ -23,8 +23,8 @@ from commonweight.report.wording import called, heading
 class Run:
     """What a reader wants to know of how a report came to be.
 
-    `command` makes all of it again, `commands` one thing by its name; `facts` (machine, cost, time) are shown in their
-    order.
+    `command` makes the whole report again; `commands` has for the name of each table or figure the command that makes this
+    one. `facts` (machine, cost, time) are shown in their order.
     """
 
     command: str
@@ -70,7 +70,7 @@ def _json(made: Curves | Boxes) -> Markup:
 
 
 def _outcomes(claim: Claim) -> str:
-    """How many of its checks came out how: `2 supported, 1 undecided`."""
+    """A claim's checks counted by their verdicts: `2 supported, 1 undecided`."""
     counts = Counter(check.verdict for check in claim.checks)
     return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
 

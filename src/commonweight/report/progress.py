@@ -38,14 +38,14 @@ class Watch(Protocol):
 
 
 def watch(inventory: Inventory, estimate: Estimate, workers: int, console: Console) -> Watch:
-    """What suits this console."""
+    """Bars where the console is a terminal, else lines."""
     tally = Tally(inventory, estimate, workers)
     return Bars(tally, console) if console.is_terminal else Lines(tally, console)
 
 
 @contextmanager
 def meanwhile(words: str, console: Console) -> Iterator[None]:
-    """Say the words after every long silence of something that tells nothing of itself."""
+    """While the body runs, which prints nothing, say these words every `QUIET_SECONDS`."""
     over = Flag()
 
     def speak() -> None:
@@ -76,7 +76,7 @@ class _Running:
         return self.cost.after(self.done)
 
     def presumably_over(self, now: float) -> float:
-        """The same and the time since: a job is silent in its sweeps, and until the next one is over it may be in it."""
+        """`over` and the time since the job's last word, up to the end of its next sweep: in a sweep it says nothing."""
         if self.done == 0:
             return 0.0
         return min(self.over + now - self.told, self.cost.next_sweep_over(self.done))
@@ -123,13 +123,13 @@ class Tally:
         return (self._over + sum(running.over for running in self._running.values())) / (self._all or 1)
 
     def share_of(self, job: Job) -> float:
-        """The same of a job that runs."""
+        """Share of a running job's work that is known to be done, in [0, 1]."""
         running = self._running[job.id]
         return running.over / running.cost.seconds
 
     @property
     def left(self) -> str:
-        """Time left: the estimate at the start, later more and more the pace since then; nothing when nothing is."""
+        """Time left, as words: at the start the estimate, later more and more the pace since then; empty at the end."""
         if self.ended == self.jobs:
             return ""
         now = time.monotonic()

@@ -46,7 +46,7 @@ class Record:
         return cls(accuracy, step, trained, final)
 
     def at(self, step: np.ndarray) -> "Record":
-        """The same with these of its moments alone."""
+        """The record at these of its moments alone."""
         moments = np.searchsorted(self.step, step)
         return replace(self, accuracy=self.accuracy[:, moments], step=step, trained=self.trained[moments])
 

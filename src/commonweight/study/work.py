@@ -41,7 +41,7 @@ AGREEMENT = "tau of the last sweep with the same in float32"
 """Beside a record whose sweeps are not in float32: one number for each copy."""
 
 THROUGH_PYTORCH = "through_pytorch"
-"""Beside a record of the native engine: names of the children that it had no kernels for, if there are any."""
+"""Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
 
 
 class Runtime(Spec):
@@ -210,7 +210,11 @@ def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan 
 
 
 def start_of(job: Job, store: Store) -> Snapshot | None:
-    """What the job goes on from: its children's units in another job's snapshot, under the names of its own net."""
+    """What the job goes on from: the units that its children use in another job's snapshot, under the names of its own net.
+
+    Example: all but normalisation was shared, so a unit of child 112 is `cell0/edge0:max_pool_3x3:0-1` in the snapshot. In
+    the net of 112 alone it is `cell0/edge0:max_pool_3x3:0`.
+    """
     if job.start is None:
         return None
     source = store.job(job.start.job)
