@@ -10,6 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
     "errors",
     "seeds",
+    "values",
     "space",
     "sharing",
     "ranking",
@@ -33,6 +34,7 @@ THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "tr
 FORBIDDEN = {
     "errors": ("torch",),
     "seeds": ("torch",),
+    "values": ("torch",),
     "space": ("torch",),
     "sharing": ("torch",),
     "ranking": ("torch", "pathlib", "os"),

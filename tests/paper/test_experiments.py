@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +117,10 @@ def test_an_experiment_is_what_the_paper_asks_for(which, name):
             else:
                 assert (job.seeds.init[part.copy], job.seeds.order) == (number, 0)  # N initialisations, one order
             assert (job.seeds.data, job.seeds.augment) == (0, 0)
-            assert job.training == study.training.model_copy(update={"epochs": epochs, **asked.changed})
-            assert job.net == study.net.model_copy(update={"bn_momentum": asked.bn_momentum})
+            assert job.training == replace(study.training, epochs=epochs, **asked.changed)
+            assert job.net == replace(study.net, bn_momentum=asked.bn_momentum)
             assert job.sharing == (SharingSpec() if alone else asked.sharing)
-            assert job.moments.build().steps(total, job.batches_per_epoch) == moments
+            assert job.moments.steps(total, job.batches_per_epoch) == moments
             assert job.mini_batches == total
             assert (job.start, job.stop_after) == (None, None)
             assert job.snapshots == asked.snapshots
@@ -152,7 +152,7 @@ def test_different_orders_have_one_initialisation_and_begin_with_an_instance_of_
     assert {job.order for job in orders.jobs} == {ChildOrder.FIXED}
     for job in orders.jobs[1:]:
         bpe, total = job.batches_per_epoch, job.mini_batches
-        assert job.moments.build().steps(total, bpe) == set(range(bpe, total + 1, bpe))
+        assert job.moments.steps(total, bpe) == set(range(bpe, total + 1, bpe))
 
 
 def test_the_other_kind_of_inactive_weights():

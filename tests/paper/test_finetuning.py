@@ -127,11 +127,11 @@ def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
             job = part.job
             assert (job.start.job, job.start.epoch, part.copy) == (source.job.id, epoch, source.copy)
             assert job.seeds.init == source.job.seeds.init  # the same copies, one for one
-            assert [job.recipe().lr_at(e) for e in range(job.training.epochs)] == pytest.approx(
+            assert [job.training.lr_at(e) for e in range(job.training.epochs)] == pytest.approx(
                 [lr] * job.training.epochs
             )
             assert job.mini_batches == 5
-            assert job.moments.build().steps(5, job.batches_per_epoch) == {1, 2, 3, 4, 5}
+            assert job.moments.steps(5, job.batches_per_epoch) == {1, 2, 3, 4, 5}
             assert (job.training.momentum, job.training.weight_decay) == (0.9, 1e-3)
             assert job.images.sweep_images == source.job.images.sweep_images
         # All children see the same batches, and so do all instances; none is a batch of the super-net's.

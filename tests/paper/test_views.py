@@ -42,7 +42,7 @@ def moments(looks, setting=SETTING):
     job = setting.experiment(
         "x", (setting.children,), initialisations(setting), looks.added_to(setting.conditions, setting)
     ).jobs[0]
-    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+    return job.moments.steps(job.mini_batches, job.batches_per_epoch)
 
 
 ASKED = [

@@ -177,7 +177,7 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
 
 
 def moments_of(job):
-    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+    return job.moments.steps(job.mini_batches, job.batches_per_epoch)
 
 
 def test_missing_and_disagreeing_jobs(tmp_path):
@@ -215,7 +215,7 @@ def test_the_jobs_say_what_the_study_says():
             assert job.space == some.study.space
             if name in ("seeds", "orders", "orders-shuffled", "ground-truth"):
                 assert (job.net, job.training) == (some.study.net, some.study.training)
-                assert set(range(2, 11, 2)) <= job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+                assert set(range(2, 11, 2)) <= job.moments.steps(job.mini_batches, job.batches_per_epoch)
             assert job.seeds.study == 9
             assert job.images.augment == some.study.data.augment
             assert (job.images.fingerprint, job.images.train_images, job.images.sweep_images) == ("f" * 64, 128, 20)

@@ -119,7 +119,7 @@ def training(**changed: object) -> Callable[[Setting], Conditions]:
     """The study's own, with these fields of its `training` changed."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, training=setting.study.training.model_copy(update=changed))
+        return replace(setting.conditions, training=replace(setting.study.training, **changed))
 
     return conditions
 
@@ -245,7 +245,7 @@ def _bn_momentum(momentum: float) -> FromScratch:
     """A few instances with another batch-norm momentum (Figure 8)."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, net=setting.study.net.model_copy(update={"bn_momentum": momentum}))
+        return replace(setting.conditions, net=replace(setting.study.net, bn_momentum=momentum))
 
     return FromScratch(f"bn-{momentum}", f"BN momentum {momentum}", few, conditions=conditions)
 
@@ -264,7 +264,7 @@ SIMILAR_SHUFFLED = Family(_similar_shuffled, group_counts)
 PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
 BN_MOMENTUM = Family(_bn_momentum, lambda setting: BN_MOMENTA)  # noqa: ARG005
-UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.build().edges) + 1))
+UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.edges) + 1))
 
 
 def in_fours(family: Family[int], look: Callable[[FromScratch], View[T]]) -> View[T]:

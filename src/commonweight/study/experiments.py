@@ -8,23 +8,14 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import StoreError
+from commonweight.net import NetShape
 from commonweight.sharing import Partition
 from commonweight.space import Child
-from commonweight.study.jobs import (
-    FinalReading,
-    ImagesSpec,
-    Job,
-    MomentsSpec,
-    NetSpec,
-    SeedSpec,
-    SharingSpec,
-    StartSpec,
-    TrainingSpec,
-)
+from commonweight.study.jobs import FinalReading, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
 from commonweight.study.schema import Study
 from commonweight.study.store import Record, Store
 from commonweight.study.work import study_images
-from commonweight.training import ChildOrder
+from commonweight.training import ChildOrder, Moments, Recipe
 
 FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use others
 
@@ -76,7 +67,7 @@ class Experiment:
     @property
     def children(self) -> np.ndarray:
         """Indices `[child]` of the children in the order of an instance's parts."""
-        space = self.jobs[0].space.build()
+        space = self.jobs[0].space
         return np.array([space.child(name).index for part in self.instances[0] for name in part.job.children])
 
     def read(self, store: Store) -> Measured:
@@ -117,18 +108,18 @@ class Experiment:
 class Conditions:
     """How an experiment trains and when it looks: the study's own sections, changed where the experiment says so."""
 
-    net: NetSpec
-    training: TrainingSpec
+    net: NetShape
+    training: Recipe
     sharing: SharingSpec
     order: ChildOrder = ChildOrder.FIXED
-    moments: MomentsSpec = MomentsSpec()
+    moments: Moments = Moments()
     snapshots: tuple[int, ...] = ()
     judged: bool = False
     calibration_batches: int | None = None
 
     def looking(self, **moments: object) -> "Conditions":
-        """The same with these fields of `MomentsSpec` changed."""
-        return replace(self, moments=self.moments.model_copy(update=moments))
+        """The same with these fields of `Moments` changed."""
+        return replace(self, moments=replace(self.moments, **moments))
 
 
 @dataclass(frozen=True)
@@ -144,7 +135,7 @@ class Setting:
 
     @cached_property
     def children(self) -> tuple[Child, ...]:
-        return tuple(self.study.space.build().children())
+        return tuple(self.study.space.children())
 
     @property
     def batches_per_epoch(self) -> int:
@@ -154,7 +145,7 @@ class Setting:
     def conditions(self) -> Conditions:
         """The study's own: what experiments start from."""
         study = self.study
-        moments = MomentsSpec(precision=study.experiments.sweep_precision)
+        moments = Moments(precision=study.experiments.sweep_precision)
         return Conditions(study.net, study.training, study.sharing, moments=moments)
 
     def experiment(
@@ -182,11 +173,9 @@ class Setting:
         The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of all instances see
         the same batches, which are not those of any epoch of the source (paper §3.3).
         """
-        lr = source.jobs[0].recipe().lr_at(epoch - 1)
+        lr = source.jobs[0].training.lr_at(epoch - 1)
         batches = self.study.experiments.finetune_batches
-        training = self.study.training.model_copy(
-            update={"lr": lr, "lr_min": lr, "epochs": -(-batches // self.batches_per_epoch)}
-        )
+        training = replace(self.study.training, lr=lr, lr_min=lr, epochs=-(-batches // self.batches_per_epoch))
         looks = self.conditions.looking(every_epoch=False, last_batches=batches)
         conditions = replace(looks, training=training)
         alone: dict[str, list[Job]] = {}

@@ -7,18 +7,11 @@ from pydantic import Field, field_validator, model_validator
 
 from commonweight.errors import nearest
 from commonweight.images import data_names
-from commonweight.net import Precision, primitive_names
-from commonweight.study.jobs import (
-    AugmentSpec,
-    Count,
-    Index,
-    NetSpec,
-    PrecisionName,
-    SharingSpec,
-    SpaceSpec,
-    Spec,
-    TrainingSpec,
-)
+from commonweight.net import NetShape, Precision, primitive_names
+from commonweight.space import SearchSpace
+from commonweight.study.jobs import SharingSpec, Spec
+from commonweight.training import Augmentation, Recipe
+from commonweight.values import Count, Index
 
 MOST_CHILDREN = 4096
 
@@ -48,7 +41,7 @@ class DataSpec(Spec):
     train_images: Count | None = None
     sweep_images: Annotated[Count | None, Field(description="validation images that sweeps use")] = None
     judge_images: Annotated[Count | None, Field(description="validation images that ground truth is judged on")] = None
-    augment: AugmentSpec = AugmentSpec()
+    augment: Augmentation = Augmentation()
 
     @field_validator("name")
     @classmethod
@@ -79,7 +72,7 @@ class ExperimentsSpec(Spec):
         ),
     ] = DataOrder.COMMON
     sweep_precision: Annotated[
-        PrecisionName, Field(description="arithmetic of sweeps; judgements are always in float32")
+        Precision, Field(strict=False, description="arithmetic of sweeps; judgements are always in float32")
     ] = Precision.FLOAT32
     stack: Annotated[Count, Field(description="largest number of copies that one job trains as one network")] = 10
 
@@ -91,12 +84,12 @@ class Study(Spec):
     about: str = ""
     seed: Index = 1
     data: DataSpec
-    space: SpaceSpec = SpaceSpec()
-    net: NetSpec = NetSpec()
+    space: SearchSpace = SearchSpace()
+    net: NetShape = NetShape()
     sharing: Annotated[SharingSpec, Field(description="of super-nets, wherever an experiment does not say")] = (
         SharingSpec()
     )
-    training: TrainingSpec = TrainingSpec()
+    training: Recipe = Recipe()
     experiments: ExperimentsSpec = ExperimentsSpec()
 
     @model_validator(mode="after")
@@ -107,8 +100,6 @@ class Study(Spec):
             raise ValueError(
                 f"space.primitives: {unknown[0]!r}; known are {known}{nearest(unknown[0], primitive_names())}"
             )
-        if len(set(self.space.primitives)) != len(self.space.primitives):
-            raise ValueError(f"space.primitives: {list(self.space.primitives)} names one twice; each may stand once")
         edges = self.space.nodes * (self.space.nodes + 1) // 2
         children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters
         if not 3 <= children <= MOST_CHILDREN:
