@@ -102,6 +102,11 @@ def test_insight_2_against_scipy(seed):
     assert any(f"{8 * END} child-epochs" in note for note in table.notes)  # ground truth: 8 children, 8 epochs each
 
 
+def test_ground_truth_costs_as_long_as_it_is_trained():
+    (table, *_) = insight_2(make(experiments__alone_epochs=20))
+    assert any("ground truth costs 160 child-epochs" in note for note in table.notes)  # 8 children, 20 epochs each
+
+
 def test_notes_tell_how_children_are_fine_tuned():
     made = make()
     for figure in FIGURES:

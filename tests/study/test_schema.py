@@ -60,6 +60,8 @@ IMPOSSIBLE = [
     ("experiments.ground_truth_seeds", 1, r"ground_truth_seeds: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
+    ("experiments.alone_epochs", 0, r"experiments\.alone_epochs: got 0; .*greater than or equal to 1"),
+    ("experiments.alone_epochs", 1, r"experiments\.alone_epochs: 1; at least experiments\.last_epochs = 2"),
     ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),
     ("experiments.data_order", "each", r"experiments\.data_order: got 'each'; .*'common' or 'own'"),
     ("seed", -1, r"seed: got -1; .*greater than or equal to 0"),

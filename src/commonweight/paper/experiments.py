@@ -109,6 +109,11 @@ def longer(setting: Setting) -> Conditions:
     return training(epochs=setting.study.training.epochs * setting.study.experiments.long_factor)(setting)
 
 
+def alone(setting: Setting) -> Conditions:
+    """As many epochs as a child alone is trained."""
+    return training(epochs=setting.alone_epochs)(setting)
+
+
 def other_inactive(setting: Setting) -> Conditions:
     """The other choice of what happens to weights that a mini-batch does not use."""
     own = setting.study.training.inactive
@@ -135,7 +140,7 @@ SEEDS = FromScratch("seeds", "Different seeds", initialisations)
 ORDERS = FromScratch("orders", "Different orders", child_orders, first=SEEDS)
 ORDERS_SHUFFLED = FromScratch("orders-shuffled", "Diff. orders (shuffle)", child_orders, conditions=shuffled)
 TRUTH = FromScratch(
-    "ground-truth", "Ground truth", of_ground_truth, groups=lambda setting: singletons(setting.children)
+    "ground-truth", "Ground truth", of_ground_truth, lambda setting: singletons(setting.children), alone
 )
 FINETUNED_HALF = FineTuned("finetuned-half", "Fine-tuned from half-way", SEEDS, HALF)
 FINETUNED_END = FineTuned("finetuned-end", "Fine-tuned from the end", SEEDS, END)

@@ -42,8 +42,9 @@ class Measured:
     """What an experiment's instances measured; children in lexicographic order.
 
     `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches, the last of which `trained`
-    `[instance, moment, child]` (bool) one child of each part. `final` are the readings `[instance, child]` at the end that
-    all its jobs were asked for.
+    `[instance, moment, child]` (bool) one child of each part. Where parts are trained for different lengths, `step` is that
+    of the largest, and the others are read as many mini-batches before their own ends. `final` are the readings
+    `[instance, child]` at the end that all its jobs were asked for.
     """
 
     accuracy: np.ndarray
@@ -71,15 +72,19 @@ class Experiment:
         return np.array([space.child(name).index for part in self.instances[0] for name in part.job.children])
 
     def read(self, store: Store) -> Measured:
-        """All results from the store, at the moments of the job that looked least often.
+        """All results from the store, at the moments of the job that looked least often, counted from the end of each run.
 
         Raises `StoreError` when a job is missing or damaged, or when another did not look at all of these moments.
         """
         read = {job.id: store.read(job) for job in self.jobs}
-        step = min((record.step for record in read.values()), key=len)
-        if any(not np.isin(step, record.step).all() for record in read.values()):
+        left = {
+            job.id: read[job.id].step - job.mini_batches for job in self.jobs
+        }  # mini-batches to the end: 0 or fewer
+        common = min(left.values(), key=len)
+        if any(not np.isin(common, moments).all() for moments in left.values()):
             raise StoreError(f"experiment {self.name}: its jobs were swept at different moments")
-        records = {name: record.at(step) for name, record in read.items()}
+        records = {job.id: read[job.id].at(common + job.mini_batches) for job in self.jobs}
+        step = common + max(self.jobs, key=lambda job: len(job.children)).mini_batches
         order = np.argsort(self.children)
 
         def gathered(array: Callable[[Record], np.ndarray]) -> np.ndarray:
@@ -140,6 +145,19 @@ class Setting:
     @property
     def batches_per_epoch(self) -> int:
         return -(-self.train_images // self.study.training.batch)
+
+    @property
+    def alone_epochs(self) -> int:
+        """Epochs of every child trained alone."""
+        return self.study.experiments.alone_epochs or self.study.training.epochs
+
+    def updates(self, children: int) -> int:
+        """Mini-batches that train each child in a super-net of so many, rounded down; 1 is a child alone.
+
+        In the paper 612 with 64 children, and 39,200 alone.
+        """
+        epochs = self.alone_epochs if children == 1 else self.study.training.epochs
+        return epochs * self.batches_per_epoch // children
 
     @property
     def conditions(self) -> Conditions:

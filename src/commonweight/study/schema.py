@@ -56,6 +56,10 @@ class ExperimentsSpec(Spec):
 
     instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
     ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
+    alone_epochs: Annotated[
+        Count | None,
+        Field(description="epochs of every child trained alone; training.epochs, those of super-nets, if none"),
+    ] = None
     last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
     long_factor: Annotated[
         int, Field(ge=2, description="how many times longer the long runs train (paper: 2000 epochs for 200)")
@@ -117,5 +121,10 @@ class Study(Spec):
             raise ValueError(
                 f"experiments.last_epochs: {self.experiments.last_epochs}; "
                 f"at most training.epochs = {self.training.epochs}"
+            )
+        alone = self.experiments.alone_epochs
+        if alone is not None and alone < self.experiments.last_epochs:
+            raise ValueError(
+                f"experiments.alone_epochs: {alone}; at least experiments.last_epochs = {self.experiments.last_epochs}"
             )
         return self
