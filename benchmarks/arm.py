@@ -22,7 +22,7 @@ import torch
 from replay import Replay, ReplayError, replaying
 from torch import Tensor
 
-from commonweight.net import Combine, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
+from commonweight.net import Combine, DataShape, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
 from commonweight.net.native.library import StepKind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
@@ -59,8 +59,8 @@ class Case:
 
     def net(self) -> SuperNet:
         """In float32, affine parameters and statistics random; every call makes the same."""
-        shape = NetShape(self.image_channels, CLASSES, self.channels, 2, self.combine)
-        net = SuperNet(share_none(self.children, 2), shape, [Stream(seed) for seed in range(self.copies)])
+        shape, data = NetShape(2, self.channels, 2, self.combine), DataShape(self.image_channels, CLASSES)
+        net = SuperNet(share_none(self.children, 2), shape, data, [Stream(seed) for seed in range(self.copies)])
         random = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for norm in (module for module in net.modules() if isinstance(module, Norm)):

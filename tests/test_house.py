@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
     "errors",
     "seeds",
+    "values",
     "space",
     "sharing",
     "ranking",
@@ -34,6 +35,7 @@ THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "tr
 FORBIDDEN = {
     "errors": ("torch",),
     "seeds": ("torch",),
+    "values": ("torch",),
     "space": ("torch",),
     "sharing": ("torch",),
     "ranking": ("torch", "pathlib", "os"),

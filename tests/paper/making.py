@@ -36,7 +36,7 @@ def made_up(setting, *names, seed=0):
 def _measured(experiment, setting, rng):
     children = len(setting.children)
     job = min(experiment.jobs, key=lambda job: job.sweeps)
-    step = np.array(sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch)))
+    step = np.array(sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch)))
     instances = len(experiment.instances)
 
     def accuracies(*shape):
@@ -46,7 +46,7 @@ def _measured(experiment, setting, rng):
     trained = np.zeros((instances, len(step), children), dtype=bool)
     for number, parts in enumerate(experiment.instances):
         for part in parts:
-            group = [setting.study.space.build().child(name).index for name in part.job.children]
+            group = [setting.study.space.child(name).index for name in part.job.children]
             for moment in range(len(step)):
                 trained[number, moment, rng.choice(group)] = True
     return Measured(

@@ -10,6 +10,8 @@ from tiny import make_record
 from commonweight.errors import ResultMissing, StudyError, UsageError
 from commonweight.paper import ARTEFACTS, Boxes, Claims, Curves, Table, artefacts, evidence, named, needed
 from commonweight.paper.artefacts import catalogue
+from commonweight.paper.experiments import TRUTH
+from commonweight.paper.targets import artefact
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Result, Store
 
@@ -127,6 +129,14 @@ def test_a_study_too_short_for_the_windows_is_told_so(epochs, images, lost):
             artefacts(["figure-5"], setting)
 
 
+def test_a_table_of_children_alone_has_no_super_net_to_count_in():
+    @artefact("table-9", None, TRUTH.judged())
+    def table_9(*_):
+        return (Table("table-9", "Ground truth", (), (), ("A note.",)),)
+
+    assert table_9(made_up(tiny_setting(), TRUTH.name))[0].notes == ("A note.",)
+
+
 def test_groups_of_four_need_eight_children():
     setting = three_children()
     chosen, refused = artefacts([], setting)
@@ -171,7 +181,19 @@ def test_only_what_is_needed():
     assert needed([], SETTING) == {}
 
 
-SPACES = {"tiny": SETTING, "three": three_children()}
+SPACES = {
+    "tiny": SETTING,
+    "three": three_children(),
+    "three, alone 11": three_children(
+        experiments__alone_epochs=11, experiments__instances=3
+    ),  # 2 seeds of ground truth
+}
+UPDATES = {
+    "tiny": "2 in a super-net of all 8 children over 8 epochs, 16 alone over 8 epochs.",
+    "three": "5 in a super-net of all 3 children over 8 epochs, 16 alone over 8 epochs.",
+    "three, alone 11": "5 in a super-net of all 3 children over 8 epochs, 22 alone over 11 epochs.",
+}
+"""How often a child is trained, as every table says."""
 
 
 @pytest.mark.parametrize(
@@ -191,6 +213,7 @@ def test_each_target_is_made_from_the_records_of_its_experiments_alone(tmp_path,
     assert all(item.name.startswith(f"{name}-") for item in made[1:])  # so that no two targets write one file
     assert len({item.name for item in made}) == len(made)
     for item in made:
+        assert item.notes.count(f"Mini-batches that train each child: {UPDATES[space]}") == isinstance(item, Table)
         match item:
             case Table():
                 assert all(len(row.numbers) == len(item.columns) for row in item.rows)

@@ -35,7 +35,7 @@ def test_it_is_a_target_that_trains_what_it_looks_at(table_5, monkeypatch):
     assert list(needed([table_5], SETTING)) == ["seeds", "low-lr", "ground-truth"]
     job = needed([table_5], SETTING)["low-lr"].jobs[0]
     assert job.training.lr == 0.0025
-    assert job.moments.build().steps(16, 2) == set(range(1, 17))  # two rounds of 8 children
+    assert job.moments.steps(16, 2) == set(range(1, 17))  # two rounds of 8 children
     with_it = {name: make() for name, make in catalogue(SETTING).items()}
     monkeypatch.undo()
     without = {name: make() for name, make in catalogue(SETTING).items()}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +117,10 @@ def test_an_experiment_is_what_the_paper_asks_for(which, name):
             else:
                 assert (job.seeds.init[part.copy], job.seeds.order) == (number, 0)  # N initialisations, one order
             assert (job.seeds.data, job.seeds.augment) == (0, 0)
-            assert job.training == study.training.model_copy(update={"epochs": epochs, **asked.changed})
-            assert job.net == study.net.model_copy(update={"bn_momentum": asked.bn_momentum})
+            assert job.training == replace(study.training, epochs=epochs, **asked.changed)
+            assert job.net == replace(study.net, bn_momentum=asked.bn_momentum)
             assert job.sharing == (SharingSpec() if alone else asked.sharing)
-            assert job.moments.build().steps(total, job.batches_per_epoch) == moments
+            assert job.moments.steps(total, job.batches_per_epoch) == moments
             assert job.mini_batches == total
             assert (job.start, job.stop_after) == (None, None)
             assert job.snapshots == asked.snapshots
@@ -152,7 +152,7 @@ def test_different_orders_have_one_initialisation_and_begin_with_an_instance_of_
     assert {job.order for job in orders.jobs} == {ChildOrder.FIXED}
     for job in orders.jobs[1:]:
         bpe, total = job.batches_per_epoch, job.mini_batches
-        assert job.moments.build().steps(total, bpe) == set(range(bpe, total + 1, bpe))
+        assert job.moments.steps(total, bpe) == set(range(bpe, total + 1, bpe))
 
 
 def test_the_other_kind_of_inactive_weights():
@@ -176,6 +176,54 @@ def test_the_jobs_of_the_shipped_studies_are_pinned(study, monkeypatch):
         parts = [[[part.job.id, part.copy] for part in instance] for instance in make().instances]
         found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     assert found == PINNED[study]
+
+
+# How long children alone are trained
+
+
+@pytest.mark.parametrize("epochs", [5, 20])
+def test_children_alone_are_trained_as_long_as_the_study_says_and_nobody_else(epochs):
+    some = tiny_setting(experiments__alone_epochs=epochs)
+    built = {name: build() for name, build in catalogue(some).items()}
+    same = {name: build() for name, build in catalogue(tiny_setting()).items()}
+    assert {name for name in built if built[name] != same[name]} == {"ground-truth"}
+    (truth,), (before,) = ([e["ground-truth"].jobs[0]] for e in (built, same))
+    assert truth.training == replace(before.training, epochs=epochs)
+    assert {job.mini_batches for job in built["ground-truth"].jobs} == {2 * epochs}
+    as_before = {job.id for experiment in same.values() for job in experiment.jobs}
+    said = tiny_setting(experiments__alone_epochs=tiny_setting().study.training.epochs)
+    assert {job.id for build in catalogue(said).values() for job in build().jobs} == as_before
+
+
+@pytest.mark.parametrize(("seeds", "stack"), [(2, 1), (2, 3), (4, 1)])
+def test_a_group_of_one_child_is_that_child_alone(seeds, stack):
+    """Three children in two groups, four instances: those beyond the seeds of ground truth are trained as long as it is."""
+    some = tiny_setting(
+        space={"nodes": 1, "primitives": ["max_pool_3x3", "sep_conv_3x3", "none"]},
+        experiments={
+            "instances": 4,
+            "ground_truth_seeds": seeds,
+            "last_epochs": 2,
+            "alone_epochs": 11,
+            "stack": stack,
+        },
+    )
+    built = {name: build() for name, build in catalogue(some).items()}
+    truth = [{part.job.children: part for part in parts} for parts in built["ground-truth"].instances]
+    assert group_counts(some) == (2,)
+    for name in ("random-2", "similar-2"):
+        for number, parts in enumerate(built[name].instances):
+            lonely, pair = sorted(parts, key=lambda part: len(part.job.children))
+            assert (lonely.job.training.epochs, pair.job.training.epochs) == (11, 8)
+            assert lonely.job.seeds.init[lonely.copy] == number
+            assert number >= seeds or lonely == truth[number][lonely.job.children]
+    assert [training for training, ids in trainings(built).items() if len(ids) > 1] == []
+
+
+def test_updates_of_a_child_are_the_papers():
+    assert [SETTINGS["paper"].updates(children) for children in (64, 4, 1)] == [612, 9_800, 39_200]
+    longer = tiny_setting(experiments__alone_epochs=20)  # 8 epochs of 2 mini-batches
+    assert [longer.updates(children) for children in (8, 3, 1)] == [2, 5, 40]
 
 
 def test_few_instances_stay_few():

@@ -51,6 +51,11 @@ def test_notes_tell_on_how_many_images_statistics_are_read():
     assert "anew on 5 training batches" in notes
 
 
+def test_notes_tell_what_a_ground_truth_of_another_length_costs():
+    notes = " ".join(only(hidden_choices(make(experiments__alone_epochs=5))).notes)
+    assert "it would take 40 child-epochs more" in notes  # 8 children, 5 epochs, the second of 2 seeds
+
+
 @pytest.mark.parametrize("inactive", ["freeze", "coast"])
 def test_notes_tell_which_choice_made_the_papers_numbers(inactive):
     notes = " ".join(only(hidden_choices(make(training__inactive=inactive))).notes)

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from paper.making import mean, only, std, tiny_setting, tnr
+from paper.making import made_up, mean, only, std, tiny_setting, tnr
 from scipy.stats import kendalltau
 
 from commonweight.paper import published, stability
@@ -287,6 +287,14 @@ def test_notes_tell_whose_data_order_is_whose(choice, text):
         notes = " ".join(table(with_study(evidence, experiments=spec)).notes)
         assert text in notes
         assert f"(experiments.data_order: {choice})" in notes
+
+
+@pytest.mark.parametrize(("alone", "told"), [(None, "after epoch 2"), (5, "after epoch 2, children alone 5")])
+def test_titles_tell_how_long_children_alone_are_trained(alone, told):
+    setting = tiny_setting(training__epochs=2, experiments__alone_epochs=alone)
+    made = made_up(setting, "seeds", "orders", "orders-shuffled", "ground-truth")
+    assert table_1(made).title.endswith(f"S-Tau, {told}")
+    assert table_2(made).title.endswith(f"TnR, {told}")
 
 
 def test_mean_std_is_of_the_population():

@@ -20,6 +20,7 @@ from commonweight.paper.experiments import (
     SEEDS,
     SIMILAR,
     SIMILAR_SHUFFLED,
+    TRUTH,
     UNSHARED_EDGE,
     in_fours,
     initialisations,
@@ -42,7 +43,7 @@ def moments(looks, setting=SETTING):
     job = setting.experiment(
         "x", (setting.children,), initialisations(setting), looks.added_to(setting.conditions, setting)
     ).jobs[0]
-    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+    return job.moments.steps(job.mini_batches, job.batches_per_epoch)
 
 
 ASKED = [
@@ -145,6 +146,31 @@ def test_fine_tuning_needs_its_snapshots_and_who_keeps_them():
 
 
 # Several views
+
+
+@pytest.mark.parametrize("epochs", [5, 11])
+def test_views_of_children_alone_end_where_those_end(epochs):
+    setting = tiny_setting(experiments__alone_epochs=epochs, experiments__last_epochs=3)
+    made = made_up(setting, TRUTH.name, SEEDS.name)
+    record = made.measured[TRUTH.name]
+    place = record.step.tolist().index
+    assert record.step[-1] == 2 * epochs
+    ends = [place(2 * epoch) for epoch in range(1, epochs + 1)]
+    assert np.array_equal(TRUTH.after_epochs().read(made), record.accuracy[:, ends])
+    assert np.array_equal(TRUTH.last_epochs().read(made), record.accuracy[:, ends[-3:]])
+    assert np.array_equal(TRUTH.after(END).read(made), record.accuracy[:, -1])
+    assert np.array_equal(TRUTH.window().read(made).step, np.arange(2 * epochs - 7, 2 * epochs + 1))
+    assert SEEDS.after_epochs().read(made).shape[1] == 8
+
+
+def test_a_window_of_children_alone_needs_epochs_of_theirs():
+    looked = TRUTH.window()
+    assert looked.refused(tiny_setting(experiments__alone_epochs=4)) is None  # 8 mini-batches
+    short = tiny_setting(experiments__alone_epochs=3)
+    assert "this study trains 6 up to there; raise experiments.alone_epochs" in looked.refused(short)
+    assert SEEDS.window().refused(short) is None
+    short = tiny_setting(training__epochs=3, experiments__alone_epochs=40)
+    assert "this study trains 6 up to there; raise training.epochs" in looked.refused(short)
 
 
 def test_several_views_ask_for_all_and_are_refused_with_the_first():

@@ -213,5 +213,7 @@ def test_the_shipped_paper_study_differs_in_nothing():
     assert preface(replace(paper, study=coast)) == [first]
     shorter = Setting(load_study("paper", {"training.epochs": 100}), "f" * 64, (32, 32), 50_000, 10_000, 10_000)
     assert "epochs: 100 (200)." in preface(shorter)[1]
+    longer = replace(paper, study=load_study("paper", {"experiments.alone_epochs": 300}))
+    assert "epochs: 200, children alone 300 (200)." in preface(longer)[1]
     shared = preface(setting(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [2]}))[1]
     assert "sharing: all but norm, edge 2 (all)" in shared

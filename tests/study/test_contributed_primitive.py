@@ -58,7 +58,7 @@ def test_the_native_engine_takes_it_for_what_the_page_says():
 def plain_runs(engine, job, images):
     """Each copy of the net trained in double by PyTorch's own optimiser: the job's batches, children and rates."""
     net, children = engine.net, engine.net.plan.children
-    recipe, (end,) = job.recipe(), job.snapshots[-1:]
+    recipe, (end,) = job.training, job.snapshots[-1:]
     visits = job.order.visits(len(children), end * job.batches_per_epoch, job.seeds.stream("order"))
     for copy in range(net.copies):
         plain = oracle.plain_super_net(net, copy).double()

@@ -7,7 +7,6 @@ from tiny import PAIR, tiny_study
 from commonweight.errors import StudyError
 from commonweight.net import primitive_names
 from commonweight.study.schema import DataSpec, Study
-from commonweight.training import Recipe
 
 IMPOSSIBLE = [
     ("training.epochs", 0, r"training\.epochs: got 0; .*greater than or equal to 1"),
@@ -61,6 +60,8 @@ IMPOSSIBLE = [
     ("experiments.ground_truth_seeds", 1, r"ground_truth_seeds: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
+    ("experiments.alone_epochs", 0, r"experiments\.alone_epochs: got 0; .*greater than or equal to 1"),
+    ("experiments.alone_epochs", 1, r"experiments\.alone_epochs: 1; at least experiments\.last_epochs = 2"),
     ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),
     ("experiments.data_order", "each", r"experiments\.data_order: got 'each'; .*'common' or 'own'"),
     ("seed", -1, r"seed: got -1; .*greater than or equal to 0"),
@@ -107,8 +108,8 @@ def test_boundary_values_are_allowed():
         space__primitives=[*PAIR, "none"],
         seed=0,
     )
-    assert Recipe(**dict(study.training)).lr_at(0) == 1.0
-    assert len(study.space.build()) == 3
+    assert study.training.lr_at(0) == 1.0
+    assert len(study.space) == 3
 
 
 def test_every_primitive_of_the_net_is_allowed():

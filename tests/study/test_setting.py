@@ -10,7 +10,7 @@ from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import at_random, similar, singletons
 from commonweight.study.jobs import FinalAccuracy
-from commonweight.study.setting import Member, Setting, settle
+from commonweight.study.setting import Experiment, Member, Setting, settle
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import ChildOrder
 
@@ -177,7 +177,29 @@ def test_moments_and_who_was_trained_are_read_back_in_their_place(tmp_path, name
 
 
 def moments_of(job):
-    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+    return job.moments.steps(job.mini_batches, job.batches_per_epoch)
+
+
+@pytest.mark.parametrize("alone_epochs", [3, 5])
+def test_runs_of_several_lengths_are_read_from_their_ends(tmp_path, alone_epochs):
+    """A group's accuracies at its own t-th last mini-batch (paper §4.2): an epoch has 2, super-nets 4 of them."""
+    some = setting(training__epochs=4)
+    looking = some.conditions.looking(every_epoch=False, last_batches=3)
+    alone = replace(looking, training=replace(looking.training, epochs=alone_epochs))
+    children = some.children
+    lonely = some.experiment("x", (children[:1],), [Member(0)], alone)
+    together = some.experiment("x", (children[1:4], children[4:]), [Member(0)], looking)
+    experiment, store = Experiment("x", (lonely.instances[0] + together.instances[0],)), Store(tmp_path)
+    assert [job.mini_batches for job in experiment.jobs] == [2 * alone_epochs, 8, 8]
+    for job in experiment.jobs:
+        place = np.array([child.index for child in children if child.name in job.children])
+        step = np.arange(job.mini_batches - 2, job.mini_batches + 1)
+        accuracy = (10 * place + (job.mini_batches - step)[:, None]) / 100  # who, and how many before the end
+        store.write(job, Result(Record(accuracy[None], step, np.zeros(3, dtype=np.int64))))
+    measured = experiment.read(store)
+    assert measured.step.tolist() == [6, 7, 8]
+    assert (100 * measured.accuracy).round() == pytest.approx(10 * np.arange(8) + np.array([[[2], [1], [0]]]))
+    assert measured.trained[0].nonzero()[1].tolist() == 3 * [0, 1, 4]
 
 
 def test_missing_and_disagreeing_jobs(tmp_path):
@@ -215,7 +237,7 @@ def test_the_jobs_say_what_the_study_says():
             assert job.space == some.study.space
             if name in ("seeds", "orders", "orders-shuffled", "ground-truth"):
                 assert (job.net, job.training) == (some.study.net, some.study.training)
-                assert set(range(2, 11, 2)) <= job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+                assert set(range(2, 11, 2)) <= job.moments.steps(job.mini_batches, job.batches_per_epoch)
             assert job.seeds.study == 9
             assert job.images.augment == some.study.data.augment
             assert (job.images.fingerprint, job.images.train_images, job.images.sweep_images) == ("f" * 64, 128, 20)

@@ -1,7 +1,7 @@
 """One job done in this process."""
 
 import importlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import oracle
@@ -232,7 +232,7 @@ def test_a_child_goes_on_from_its_own_weights_in_a_snapshot(setting, tmp_path, s
         "stop_after": 3,
     }
     fields |= {"moments": {"every_epoch": False, "last_batches": 3}, "seeds": parent.seeds.model_dump() | {"data": 1}}
-    training = parent.training.model_dump(mode="json") | {"lr": 0.02, "lr_min": 0.02}
+    training = asdict(replace(parent.training, lr=0.02, lr_min=0.02))
     job = job_of(setting, **fields, children=[name], training=training).normalised()
     steps, result = do(worker, job, store)
     assert steps == [(step, 3) for step in (1, 2, 3)]

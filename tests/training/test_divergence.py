@@ -105,9 +105,9 @@ def test_a_run_that_stops_inside_an_epoch_is_looked_at_there(backend):
     first = oracle.run(nets[0], course=Course(snapshots=(1,)), backend=backend)
     (start,) = [event for event in first if isinstance(event, Snapshot)]
     start.weights[oracle.name_of(nets[0], nets[0].path(GROUP[0]).head.bias)][1] = math.nan
-    recipe = replace(oracle.RECIPE, mini_batches=6)
+    course = replace(oracle.SILENT, stop_after=6)
     events, message = events_until_divergence(
-        backend.engine(nets[1]), backend.images(), recipe, oracle.SILENT, oracle.streams(), start
+        backend.engine(nets[1]), backend.images(), oracle.RECIPE, course, oracle.streams(), start
     )
     assert [type(event) for event in events] == [Trained, Trained, Swept]
     assert "after mini-batch 6 units." in message

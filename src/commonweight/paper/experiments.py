@@ -109,6 +109,11 @@ def longer(setting: Setting) -> Conditions:
     return training(epochs=setting.study.training.epochs * setting.study.experiments.long_factor)(setting)
 
 
+def alone(setting: Setting) -> Conditions:
+    """As many epochs as a child alone is trained."""
+    return training(epochs=setting.alone_epochs)(setting)
+
+
 def other_inactive(setting: Setting) -> Conditions:
     """The other choice of what happens to weights that a mini-batch does not use."""
     own = setting.study.training.inactive
@@ -119,7 +124,7 @@ def training(**changed: object) -> Callable[[Setting], Conditions]:
     """The study's own, with these fields of its `training` changed."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, training=setting.study.training.model_copy(update=changed))
+        return replace(setting.conditions, training=replace(setting.study.training, **changed))
 
     return conditions
 
@@ -135,7 +140,7 @@ SEEDS = FromScratch("seeds", "Different seeds", initialisations)
 ORDERS = FromScratch("orders", "Different orders", child_orders, first=SEEDS)
 ORDERS_SHUFFLED = FromScratch("orders-shuffled", "Diff. orders (shuffle)", child_orders, conditions=shuffled)
 TRUTH = FromScratch(
-    "ground-truth", "Ground truth", of_ground_truth, groups=lambda setting: singletons(setting.children)
+    "ground-truth", "Ground truth", of_ground_truth, lambda setting: singletons(setting.children), alone
 )
 FINETUNED_HALF = FineTuned("finetuned-half", "Fine-tuned from half-way", SEEDS, HALF)
 FINETUNED_END = FineTuned("finetuned-end", "Fine-tuned from the end", SEEDS, END)
@@ -245,7 +250,7 @@ def _bn_momentum(momentum: float) -> FromScratch:
     """A few instances with another batch-norm momentum (Figure 8)."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, net=setting.study.net.model_copy(update={"bn_momentum": momentum}))
+        return replace(setting.conditions, net=replace(setting.study.net, bn_momentum=momentum))
 
     return FromScratch(f"bn-{momentum}", f"BN momentum {momentum}", few, conditions=conditions)
 
@@ -264,7 +269,7 @@ SIMILAR_SHUFFLED = Family(_similar_shuffled, group_counts)
 PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
 BN_MOMENTUM = Family(_bn_momentum, lambda setting: BN_MOMENTA)  # noqa: ARG005
-UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.build().edges) + 1))
+UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.edges) + 1))
 
 
 def in_fours(family: Family[int], look: Callable[[FromScratch], View[T]]) -> View[T]:

@@ -99,8 +99,8 @@ def insight_2(  # noqa: PLR0917
     notes = (
         "Every child is fine-tuned alone from the snapshots of the instances of different seeds. Cost: epochs of the "
         "super-net so far plus the epochs' worth of mini-batches of all children's fine-tuning; ground truth costs "
-        f"{children * END.of(setting)} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
-        "mini-batches from half-way, and close to 0.8 after 5 from the end.",
+        f"{children * setting.alone_epochs} child-epochs for one initialisation. In the paper one instance reaches 0.6 after "
+        "10 mini-batches from half-way, and close to 0.8 after 5 from the end.",
         HOW,
         PLUS_MINUS,
         INTERVALS,

@@ -48,7 +48,7 @@ def hidden_choices(
     title = f"{own.value}, statistics as trained, data order {order.other.value}"
     rows.append(_row(title, other_data_order, truth, stream))
     batch, batches = setting.study.training.batch, experiments.calibration_batches
-    alone = len(truth) * (experiments.ground_truth_seeds - 1) * setting.study.training.epochs
+    alone = len(truth) * (experiments.ground_truth_seeds - 1) * setting.alone_epochs
     notes = (
         "freeze: weights that a mini-batch does not use are left alone, their momentum too; coast: momentum and weight "
         "decay still move them, as in old PyTorch versions. The paper's numbers were made under coast, with statistics as "

@@ -35,8 +35,8 @@ class FromScratch(Planned):
     """One instance for each of `members`, each of the `groups` trained together from new weights.
 
     Where it is said, the first instance is that of the experiment `first`, and a group of one child is that child of the
-    experiment `alone`, if it has this initialisation: so these are not trained again. `also` is looked at although no view
-    asks for it.
+    experiment `alone`, if it has this initialisation: so these are not trained again. If it has not, the child is trained
+    as that experiment trains. `also` is looked at although no view asks for it.
     """
 
     members: Callable[[Setting], Sequence[Member]]
@@ -47,20 +47,22 @@ class FromScratch(Planned):
     also: Looks = Looks()
 
     def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
-        conditions = (looks | self.also).added_to(self.conditions(setting), setting)
+        looks |= self.also
+        conditions = looks.added_to(self.conditions(setting), setting)
         groups, members = self.groups(setting), self.members(setting)
         if self.first is not None:
             rest = setting.experiment(self.name, groups, members[1:], conditions)
             return replace(rest, instances=(others(self.first).instances[0], *rest.instances))
-        experiment = setting.experiment(self.name, groups, members, conditions)
-        if self.alone is None or all(len(group) > 1 for group in groups):
-            return experiment
-        alone = [{part.job.children: part for part in parts} for parts in others(self.alone).instances]
-        instances = tuple(
-            tuple(alone[init].get(part.job.children, part) for part in parts) if init < len(alone) else parts
-            for init, parts in enumerate(experiment.instances)
-        )
-        return replace(experiment, instances=instances)
+        single = tuple(group for group in groups if len(group) == 1)
+        if self.alone is None or not single:
+            return setting.experiment(self.name, groups, members, conditions)
+        known = [{part.job.children: part for part in parts} for parts in others(self.alone).instances[: len(members)]]
+        first = [tuple(parts[child.name,] for (child,) in single) for parts in known]
+        as_there = looks.added_to(self.alone.conditions(setting), setting)
+        rest = setting.experiment(self.name, single, members[len(known) :], as_there)
+        shared = setting.experiment(self.name, tuple(group for group in groups if len(group) > 1), members, conditions)
+        instances = zip(shared.instances, (*first, *rest.instances), strict=True)
+        return replace(shared, instances=tuple(together + alone for together, alone in instances))
 
     def last(self) -> View[np.ndarray]:
         """Accuracies `[instance, child]` at the end, of ground truth too, all on the validation images of sweeps."""
@@ -80,14 +82,14 @@ class FromScratch(Planned):
         return self.after_epochs().then(lambda every, setting: every[:, -setting.study.experiments.last_epochs :])
 
     def after(self, epoch: Epoch) -> View[np.ndarray]:
-        """Accuracies `[instance, child]` after this epoch."""
-        return self.after_epochs().then(lambda every, setting: every[:, epoch.of(setting) - 1])
+        """Accuracies `[instance, child]` after this epoch; `END` is the end of the run."""
+        return self.after_epochs().then(lambda every, setting: every[:, -1 if epoch is END else epoch.of(setting) - 1])
 
     def window(self, rounds: int = 1, until: Epoch = END) -> View[Measured]:
         """What was measured after each mini-batch of the last `rounds` rounds of all children before the end of an epoch.
 
-        `END` is the end of the run. A study must train so many mini-batches, in its own epochs even where this experiment
-        trains longer.
+        `END` is the end of the run. So many mini-batches must be trained: in the study's own epochs even where this
+        experiment trains longer, in its own where children alone are trained shorter.
         """
 
         def looks(setting: Setting) -> Looks:
@@ -99,12 +101,15 @@ class FromScratch(Planned):
             return self._at(measured, np.arange(end - rounds * len(setting.children) + 1, end + 1))
 
         def refused(setting: Setting) -> str | None:
-            wanted, have = rounds * len(setting.children), until.of(setting) * setting.batches_per_epoch
+            wanted, epochs = rounds * len(setting.children), until.of(setting)
+            own = min(epochs, self.conditions(setting).training.epochs)
+            have = own * setting.batches_per_epoch
             if have >= wanted:
                 return None
+            key = "training.epochs" if own == epochs else "experiments.alone_epochs"
             return (
                 f"it looks at each of {wanted} mini-batches ({rounds} × {len(setting.children)} children), and this "
-                f"study trains {have} up to there; raise training.epochs"
+                f"study trains {have} up to there; raise {key}"
             )
 
         return self._view(looks, read, refused)

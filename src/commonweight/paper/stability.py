@@ -7,7 +7,17 @@ from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
 from commonweight.paper.figures import Curves, Series
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std, with_paper
+from commonweight.paper.tables import (
+    INTERVALS,
+    PLUS_MINUS,
+    Number,
+    Row,
+    Table,
+    beside_paper,
+    lengths,
+    mean_std,
+    with_paper,
+)
 from commonweight.paper.targets import artefact
 from commonweight.ranking import gt_tau, random_ranks, s_tau, top_n_rank
 from commonweight.study.schema import DataOrder
@@ -52,7 +62,7 @@ def table_1(  # noqa: PLR0917
         INTERVALS,
     )
     columns = beside_paper(("s_tau", "S-Tau", 4), ("max_tau", "Max Tau", 4), ("min_tau", "Min Tau", 4))
-    title = f"Instability of multiple runs measured with S-Tau, after epoch {setting.study.training.epochs}"
+    title = f"Instability of multiple runs measured with S-Tau, after epoch {lengths(setting)}"
     return (Table("table-1", title, columns, tuple(rows), notes),)
 
 
@@ -82,7 +92,7 @@ def table_2(  # noqa: PLR0917
         INTERVALS,
     )
     columns = beside_paper(("gt_tau", "GT-Tau", 4), ("t1r", "T1R", 1), ("t3r", "T3R", 1))
-    title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {setting.study.training.epochs}"
+    title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {lengths(setting)}"
     return (Table("table-2", title, columns, tuple(rows), notes),)
 
 

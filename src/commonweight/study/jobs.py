@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from commonweight.net import Combine, Precision
+from commonweight.net import NetShape
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
-from commonweight.training import ChildOrder, Inactive, Moments, Recipe, Window
+from commonweight.training import Augmentation, ChildOrder, Inactive, Moments, Recipe
+from commonweight.values import Count, Index
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
@@ -24,57 +26,8 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-Count = Annotated[int, Field(ge=1)]
-Index = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-CombineName = Annotated[Combine, Field(strict=False)]
-InactiveName = Annotated[Inactive, Field(strict=False)]
-PrecisionName = Annotated[Precision, Field(strict=False)]
 OrderName = Annotated[ChildOrder, Field(strict=False)]
 KindName = Annotated[Kind, Field(strict=False)]
-
-
-class SpaceSpec(Spec):
-    """`space`: see `SearchSpace`."""
-
-    nodes: Count = 2
-    primitives: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = SearchSpace().primitives
-
-    def build(self) -> SearchSpace:
-        return SearchSpace(self.nodes, self.primitives)
-
-
-class NetSpec(Spec):
-    """`net`: see `NetShape`."""
-
-    cells: Count = 4
-    channels: Count = 16
-    stem_multiplier: Count = 3
-    combine: CombineName = Combine.CONCAT
-    bn_momentum: Share = 0.4
-
-
-class TrainingSpec(Spec):
-    """`training`: see `Recipe`."""
-
-    epochs: Count = 200
-    batch: Annotated[int, Field(ge=2)] = 256
-    lr: Positive = 0.025
-    lr_min: NonNegative = 0.001
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: NonNegative = 1e-3
-    inactive: Annotated[
-        InactiveName, Field(description="freeze or coast; the numbers in the paper were made under coast")
-    ] = Inactive.FREEZE
-
-
-class AugmentSpec(Spec):
-    """`data.augment`: see `Augmentation`."""
-
-    padding: Index = 0
-    flip: bool = False
 
 
 class ImagesSpec(Spec):
@@ -82,7 +35,7 @@ class ImagesSpec(Spec):
 
     fingerprint: str
     train_images: Count
-    augment: AugmentSpec
+    augment: Augmentation
     sweep_images: Count
     judge_images: Count | None = Field(description="validation images of the final judgement; none is made without")
 
@@ -152,26 +105,6 @@ class SeedSpec(Spec):
         return Stream(self.study).fork(purpose, getattr(self, purpose))
 
 
-class WindowSpec(Spec):
-    """See `Window`."""
-
-    epoch: Count
-    batches: Count
-
-
-class MomentsSpec(Spec):
-    """When all children of the job are validated; see `Moments`."""
-
-    every_epoch: bool = True
-    last_batches: Index = 0
-    windows: Annotated[tuple[WindowSpec, ...], Field(strict=False)] = ()
-    precision: PrecisionName = Precision.FLOAT32
-
-    def build(self) -> Moments:
-        windows = tuple(Window(window.epoch, window.batches) for window in self.windows)
-        return Moments(self.every_epoch, self.last_batches, windows)
-
-
 class StartSpec(Spec):
     """The weights that a job starts from instead of new ones: a snapshot of another job with the same copies."""
 
@@ -203,15 +136,15 @@ class Job(Spec):
     """
 
     images: ImagesSpec
-    space: SpaceSpec
-    net: NetSpec
-    training: TrainingSpec
+    space: SearchSpace
+    net: NetShape
+    training: Recipe
     stop_after: Annotated[Count | None, Field(description="mini-batches, if not all of the epochs")] = None
     children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     sharing: SharingSpec = SharingSpec()
     order: OrderName = ChildOrder.FIXED
     seeds: SeedSpec
-    moments: MomentsSpec = MomentsSpec()
+    moments: Moments = Moments()
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
     start: StartSpec | None = None
     calibration_batches: Count | None = None
@@ -224,7 +157,7 @@ class Job(Spec):
             "sharing": SharingSpec(),
             "order": ChildOrder.FIXED,
             "seeds": self.seeds.model_copy(update={"order": 0}),
-            "training": self.training.model_copy(update={"inactive": Inactive.FREEZE}),
+            "training": replace(self.training, inactive=Inactive.FREEZE),
         }
         # Not model_copy: it would keep an `id` that was asked for before.
         return Job(**{name: getattr(self, name) for name in Job.model_fields} | alone)
@@ -235,14 +168,9 @@ class Job(Spec):
         content = json.dumps([NUMERICS, self.model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def recipe(self) -> Recipe:
-        """How the job trains."""
-        return Recipe(**dict(self.training), mini_batches=self.stop_after)
-
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""
-        space = self.space.build()
-        return self.sharing.plan(tuple(space.child(name) for name in self.children), self.net.cells)
+        return self.sharing.plan(tuple(self.space.child(name) for name in self.children), self.net.cells)
 
     @property
     def copies(self) -> int:
@@ -251,12 +179,12 @@ class Job(Spec):
     @property
     def mini_batches(self) -> int:
         """Mini-batches of the whole run."""
-        return self.recipe().steps(self.batches_per_epoch)
+        return self.training.steps(self.batches_per_epoch, self.stop_after)
 
     @property
     def sweeps(self) -> int:
         """Moments at which all children of the job are validated."""
-        return len(self.moments.build().steps(self.mini_batches, self.batches_per_epoch))
+        return len(self.moments.steps(self.mini_batches, self.batches_per_epoch))
 
     @property
     def final_accuracies(self) -> tuple[FinalAccuracy, ...]:

@@ -8,23 +8,14 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import StoreError
+from commonweight.net import NetShape
 from commonweight.sharing import Partition
 from commonweight.space import Child
-from commonweight.study.jobs import (
-    FinalAccuracy,
-    ImagesSpec,
-    Job,
-    MomentsSpec,
-    NetSpec,
-    SeedSpec,
-    SharingSpec,
-    StartSpec,
-    TrainingSpec,
-)
+from commonweight.study.jobs import FinalAccuracy, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
 from commonweight.study.schema import Study
 from commonweight.study.store import Record, Store
 from commonweight.study.work import study_images
-from commonweight.training import ChildOrder
+from commonweight.training import ChildOrder, Moments, Recipe
 
 FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use others
 
@@ -51,8 +42,9 @@ class Measured:
     """What an experiment's instances measured; children in lexicographic order.
 
     `accuracy` `[instance, moment, child]` after `step` `[moment]` mini-batches, the last of which `trained`
-    `[instance, moment, child]` (bool) one child of each part. `final` are the accuracies `[instance, child]` at the end that
-    all its jobs were asked for.
+    `[instance, moment, child]` (bool) one child of each part. Where parts are trained for different lengths, `step` is that
+    of the largest, and the others are read as many mini-batches before their own ends. `final` are the accuracies
+    `[instance, child]` at the end that all its jobs were asked for.
     """
 
     accuracy: np.ndarray
@@ -76,19 +68,23 @@ class Experiment:
     @property
     def children(self) -> np.ndarray:
         """Indices `[child]` of the children in the order of an instance's parts."""
-        space = self.jobs[0].space.build()
+        space = self.jobs[0].space
         return np.array([space.child(name).index for part in self.instances[0] for name in part.job.children])
 
     def read(self, store: Store) -> Measured:
-        """All results from the store, at the moments of the job that looked least often.
+        """All results from the store, at the moments of the job that looked least often, counted from the end of each run.
 
         Raises `StoreError` when a job is missing or damaged, or when another did not look at all of these moments.
         """
         read = {job.id: store.read(job) for job in self.jobs}
-        step = min((record.step for record in read.values()), key=len)
-        if any(not np.isin(step, record.step).all() for record in read.values()):
+        left = {
+            job.id: read[job.id].step - job.mini_batches for job in self.jobs
+        }  # mini-batches to the end: 0 or fewer
+        common = min(left.values(), key=len)
+        if any(not np.isin(common, moments).all() for moments in left.values()):
             raise StoreError(f"experiment {self.name}: its jobs were swept at different moments")
-        records = {name: record.at(step) for name, record in read.items()}
+        records = {job.id: read[job.id].at(common + job.mini_batches) for job in self.jobs}
+        step = common + max(self.jobs, key=lambda job: len(job.children)).mini_batches
         order = np.argsort(self.children)
 
         def gathered(array: Callable[[Record], np.ndarray]) -> np.ndarray:
@@ -117,18 +113,18 @@ class Experiment:
 class Conditions:
     """How an experiment trains and when it looks: the study's own sections, changed where the experiment says so."""
 
-    net: NetSpec
-    training: TrainingSpec
+    net: NetShape
+    training: Recipe
     sharing: SharingSpec
     order: ChildOrder = ChildOrder.FIXED
-    moments: MomentsSpec = MomentsSpec()
+    moments: Moments = Moments()
     snapshots: tuple[int, ...] = ()
     judged: bool = False
     calibration_batches: int | None = None
 
     def looking(self, **moments: object) -> "Conditions":
-        """The same with these fields of `MomentsSpec` changed."""
-        return replace(self, moments=self.moments.model_copy(update=moments))
+        """The same with these fields of `Moments` changed."""
+        return replace(self, moments=replace(self.moments, **moments))
 
 
 @dataclass(frozen=True)
@@ -144,17 +140,30 @@ class Setting:
 
     @cached_property
     def children(self) -> tuple[Child, ...]:
-        return tuple(self.study.space.build().children())
+        return tuple(self.study.space.children())
 
     @property
     def batches_per_epoch(self) -> int:
         return -(-self.train_images // self.study.training.batch)
 
     @property
+    def alone_epochs(self) -> int:
+        """Epochs of every child trained alone."""
+        return self.study.experiments.alone_epochs or self.study.training.epochs
+
+    def updates(self, children: int) -> int:
+        """Mini-batches that train each child in a super-net of so many, rounded down; 1 is a child alone.
+
+        In the paper 612 with 64 children, and 39,200 alone.
+        """
+        epochs = self.alone_epochs if children == 1 else self.study.training.epochs
+        return epochs * self.batches_per_epoch // children
+
+    @property
     def conditions(self) -> Conditions:
         """The study's own: what experiments start from."""
         study = self.study
-        moments = MomentsSpec(precision=study.experiments.sweep_precision)
+        moments = Moments(precision=study.experiments.sweep_precision)
         return Conditions(study.net, study.training, study.sharing, moments=moments)
 
     def experiment(
@@ -182,11 +191,9 @@ class Setting:
         The learning rate is constant, that of the snapshot's epoch; momentum is fresh; all children of all instances see
         the same batches, which are not those of any epoch of the source (paper §3.3).
         """
-        lr = source.jobs[0].recipe().lr_at(epoch - 1)
+        lr = source.jobs[0].training.lr_at(epoch - 1)
         batches = self.study.experiments.finetune_batches
-        training = self.study.training.model_copy(
-            update={"lr": lr, "lr_min": lr, "epochs": -(-batches // self.batches_per_epoch)}
-        )
+        training = replace(self.study.training, lr=lr, lr_min=lr, epochs=-(-batches // self.batches_per_epoch))
         looks = self.conditions.looking(every_epoch=False, last_batches=batches)
         conditions = replace(looks, training=training)
         alone: dict[str, list[Job]] = {}

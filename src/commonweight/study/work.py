@@ -18,9 +18,9 @@ from pydantic import Field
 from commonweight.errors import DataError, StudyError, UsageError
 from commonweight.images import RawImages, load_raw, subset
 from commonweight.net import (
+    DataShape,
     Engine,
     EngineChoice,
-    NetShape,
     Precision,
     Statistics,
     SuperNet,
@@ -32,10 +32,11 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
-from commonweight.study.jobs import AugmentSpec, Count, FinalAccuracy, Job, Spec
+from commonweight.study.jobs import FinalAccuracy, Job, Spec
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
+from commonweight.values import Count
 
 AGREEMENT = "tau of the last sweep with the same in float32"
 """Beside a record whose sweeps are not in float32: one number for each copy."""
@@ -115,9 +116,9 @@ class Worker:
     data: DataSpec
     runtime: Runtime
     _raw: RawImages | None = field(default=None, init=False)
-    _sets: dict[AugmentSpec, ImageSet] = field(default_factory=dict, init=False)
+    _sets: dict[Augmentation, ImageSet] = field(default_factory=dict, init=False)
 
-    def images(self, augment: AugmentSpec, fingerprint: str | None = None) -> ImageSet:
+    def images(self, augment: Augmentation, fingerprint: str | None = None) -> ImageSet:
         """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
         if self._raw is None:
             self._raw = study_images(self.data)
@@ -125,8 +126,7 @@ class Worker:
         if fingerprint not in (None, raw.fingerprint):
             raise DataError(f"data {self.data.name!r} has changed since the study was planned; run the command again")
         if augment not in self._sets:
-            augmentation = Augmentation(augment.padding, augment.flip)
-            self._sets[augment] = ImageSet(raw, augmentation, self.runtime.device)
+            self._sets[augment] = ImageSet(raw, augment, self.runtime.device)
         return self._sets[augment]
 
     def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
@@ -142,12 +142,12 @@ class Worker:
         images = self.images(job.images.augment, job.images.fingerprint)
         engine = make_engine(job, images, self.runtime)
         start = start_of(job, store)
-        course = Course(job.order, job.moments.build(), job.images.sweep_images, job.snapshots, job.moments.precision)
+        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after)
         streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
         swept: list[tuple[int, int, torch.Tensor]] = []
         snapshots: dict[str, dict[str, np.ndarray]] = {}
         position = 0
-        for event in train(engine, images, job.recipe(), course, streams, start):
+        for event in train(engine, images, job.training, course, streams, start):
             match event:
                 case Trained(step, child):
                     position = engine.net.plan.position(child)
@@ -165,7 +165,7 @@ class Worker:
         how = self._how(engine, started, time.perf_counter() - clock)
         if left := engine.through_pytorch():
             how[THROUGH_PYTORCH] = [child.name for child in left]
-        if course.precision is not Precision.FLOAT32 and len(job.children) > 1:
+        if job.moments.precision is not Precision.FLOAT32 and len(job.children) > 1:
             exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
@@ -201,11 +201,8 @@ def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan 
     Raises what `require_native` and `choose_engine` raise.
     """
     require_native()
-    spec = job.net
-    shape = NetShape(
-        images.channels, images.classes, spec.channels, spec.stem_multiplier, spec.combine, spec.bn_momentum
-    )
-    net = SuperNet(plan or job.plan(), shape, job.seeds.init_streams()).to(images.device)
+    data = DataShape(images.channels, images.classes)
+    net = SuperNet(plan or job.plan(), job.net, data, job.seeds.init_streams()).to(images.device)
     return choose_engine(net, runtime.engine)
 
 

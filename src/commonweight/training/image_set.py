@@ -1,7 +1,6 @@
 """A data set as tensors on one device, and batches of it, augmented there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,14 +9,15 @@ from torch import Tensor
 from commonweight.errors import UsageError
 from commonweight.images import RawImages
 from commonweight.seeds import Stream
+from commonweight.values import Flag, Index, value
 
 
-@dataclass(frozen=True)
+@value
 class Augmentation:
     """Random crop of the image padded by `padding` black pixels on each side, and a horizontal flip half of the time."""
 
-    padding: int = 0
-    flip: bool = False
+    padding: Index = 0
+    flip: Flag = False
 
 
 class ImageSet:
@@ -28,7 +28,10 @@ class ImageSet:
     """
 
     def __init__(
-        self, raw: RawImages, augmentation: Augmentation = Augmentation(), device: torch.device | str = "cpu"
+        self,
+        raw: RawImages,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008  (it is frozen)
+        device: torch.device | str = "cpu",
     ) -> None:
         self.classes = raw.classes
         self.augmentation = augmentation

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.net import Combine, Engine, Native, NetShape, Reference, SuperNet, find_library
+from commonweight.net import Combine, DataShape, Engine, Native, NetShape, Reference, SuperNet, find_library
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
@@ -276,10 +276,10 @@ def test_the_builds_agree():
 @oracle.libraries
 def test_the_papers_net_by_another_road(library):
     """A sanity check without the reference engine: the loss falls along the negative gradient as its length says."""
-    net = SuperNet(share_all(CHILDREN[:1], 2), NetShape(3, 10, channels=4), [Stream(3)])
+    net = SuperNet(share_all(CHILDREN[:1], 2), NetShape(2, channels=4), DataShape(3, 10), [Stream(3)])
     engine, (images, labels) = Native(net, library), oracle.random_batch(40, classes=10)
     found = engine.gradients(images.float(), labels, CHILDREN[0])
-    exact = SuperNet(net.plan, net.shape, [Stream(3)]).double()
+    exact = SuperNet(net.plan, net.shape, net.data, [Stream(3)]).double()
     square = sum(float(gradient.double().square().sum()) for _, gradient in found)
 
     def loss(step: float) -> float:

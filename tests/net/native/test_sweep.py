@@ -39,7 +39,7 @@ IMAGES = oracle.vivid_images(100, seed=5).float()
 def answers() -> Tensor:
     """Classes `[copy, child, image]` of double precision."""
     net = trained()
-    exact = SuperNet(net.plan, net.shape, [Stream(0)] * net.copies).double().eval()
+    exact = SuperNet(net.plan, net.shape, net.data, [Stream(0)] * net.copies).double().eval()
     exact.load_state_dict(net.state_dict())
     with torch.no_grad():
         return torch.stack([exact(IMAGES.double(), child).argmax(-1) for child in SWEPT], dim=1)

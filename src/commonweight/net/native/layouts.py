@@ -39,7 +39,7 @@ class Training:
         self.steps: list[Step] = []
         self.reached: list[nn.Parameter] = []
         self._back: list[Callable[[], None]] = []  # each lays out one step's backward; called last first
-        channels = net.shape.image_channels
+        channels = net.data.image_channels
         images = Value(channels, memory.activation("images", channels))
         self.steps.append(step(StepKind.LOAD, [images], images.data, channels))
         self._head(net.path(child).head, net.send(child, (images,), self))
@@ -106,7 +106,7 @@ class Training:
             case Work.SEPARABLE:
                 return self._memory.activation(f"{name}.middle", channels)
             case Work.MAX_POOL:
-                shape = tuple(self._memory.activation("images", self._net.shape.image_channels).shape)
+                shape = tuple(self._memory.activation("images", self._net.data.image_channels).shape)
                 return self._memory.tensor(f"{name}.taps", (shape[0], channels, *shape[2:]), torch.uint8)
             case _:
                 return None
@@ -173,7 +173,7 @@ class Sweep:
         self.right = torch.zeros(len(children), net.copies, dtype=torch.int64)
         self._folded: dict[tuple[int, ...], dict[str, Tensor]] = {}
         self._kept: dict[tuple[object, ...], Bundle] = {}
-        channels = net.shape.image_channels
+        channels = net.data.image_channels
         images = Value(channels, memory.activation("images", channels))
         self.steps.append(step(StepKind.LOAD, [images], images.data, channels))
         for child, right in zip(children, self.right, strict=True):

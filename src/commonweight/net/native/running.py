@@ -140,7 +140,7 @@ class Native:
 
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
         """The images and labels as the native part reads them; the tensors must outlive the `Batch`."""
-        shape = (len(images), self.net.shape.image_channels, *images.shape[2:])
+        shape = (len(images), self.net.data.image_channels, *images.shape[2:])
         for tensor, dtype, expected in ((images, torch.float32, shape), (labels, torch.int64, shape[:1])):
             if tensor.dtype != dtype or tensor.device.type != "cpu" or tensor.shape != expected:
                 raise UsageError(
