@@ -43,6 +43,8 @@ IMPOSSIBLE = [
     ("space", {"nodes": 99}, r"space: nodes 99 and .*; .* 3 … 4096"),
     ("space", {"nodes": 1, "primitives": PAIR}, r"space: nodes 1 and .*make 2 children; a study .* 3 … 4096"),
     ("data", 3, r"data: got 3; input should be a section with keys name, path, resize"),
+    ("training", 3, r"training: got 3; input should be a section with keys epochs, batch, lr, lr_min, momentum, "),
+    ("data.augment", None, r"data\.augment: got None; input should be a section with keys padding, flip$"),
     (
         "data.name",
         "fashion41",

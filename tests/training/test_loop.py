@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from commonweight.errors import UsageError
 from commonweight.images import RawImages
-from commonweight.net import Combine, DataShape, Engine, NetShape, SuperNet
+from commonweight.net import Combine, DataShape, Engine, NetShape, Precision, Reference, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all, share_none, share_prefix, similar, singletons
 from commonweight.space import SearchSpace
@@ -178,6 +178,19 @@ def test_children_are_visited_in_their_order(order):
     net = oracle.make_net(share_all(GROUP, 1))
     visits = order.visits(len(GROUP), 12, oracle.streams().order)
     assert oracle.trained(oracle.run(net, course=Course(order=order))) == [GROUP[visit] for visit in visits]
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_sweeps_are_of_the_precision_that_their_moments_say(precision, monkeypatch):
+    used, sweep = [], Reference.sweep
+
+    def noted(self, images, labels, children, precision=Precision.FLOAT32):
+        used.append(precision)
+        return sweep(self, images, labels, children, precision)
+
+    monkeypatch.setattr(Reference, "sweep", noted)
+    oracle.run(oracle.make_net(share_all(GROUP, 1)), course=Course(moments=Moments(False, 2, precision=precision)))
+    assert used == [precision] * 2
 
 
 def test_a_sweep_may_take_only_some_images():
