@@ -53,6 +53,7 @@ def page(about: About, made: Sequence[Made], run: Run) -> str:
         json=_json,
         tally=claims.tally,
         badge=claims.badge,
+        source=claims.source,
         why=claims.why,
         check_header=claims.HEADER,
         check_cells=claims.cells,
