@@ -14,7 +14,7 @@ from commonweight.paper.experiments import group_counts, random_groups
 from commonweight.sharing import Kind, similar
 from commonweight.study import jobs
 from commonweight.study.experiments import Member, Setting
-from commonweight.study.jobs import SharingSpec
+from commonweight.study.jobs import MomentsSpec, SharingSpec
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.training import ChildOrder, Inactive
 
@@ -80,12 +80,23 @@ PROGRAMME = {
     "paper": programme(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
     "tiny": programme(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
 }
+REGIMES = {  # what each changes of `training`
+    "paper": {"epochs-50": {"epochs": 50}, "epochs-100": {"epochs": 100}, "batch-128": {"batch": 128}}
+    | {"batch-512": {"batch": 512}},
+    "tiny": {
+        "epochs-2": {"epochs": 2},
+        "epochs-4": {"epochs": 4},
+        "batch-32": {"batch": 32},
+        "batch-128": {"batch": 128},
+    },
+}
 BUILT = {which: {name: build() for name, build in catalogue(some).items()} for which, some in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("which", SETTINGS)
 def test_the_catalogue_is_the_programme(which):
     others = {"orders", "other-data-order", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
+    others |= {f"{name}{apart}" for name in REGIMES[which] for apart in ("", "-unshared-norm")}
     assert BUILT[which].keys() == PROGRAMME[which].keys() | others
     assert all(experiment.name == name for name, experiment in BUILT[which].items())
 
@@ -128,6 +139,22 @@ def test_an_experiment_is_what_the_paper_asks_for(which, name):
             expected = study.experiments.calibration_batches if asked.calibrated else None
             assert job.calibration_batches == expected
             assert (job.images.train_images, job.images.sweep_images) == (setting.train_images, setting.sweep_images)
+
+
+@pytest.mark.parametrize(("which", "name"), [(which, name) for which, regimes in REGIMES.items() for name in regimes])
+def test_other_lengths_and_batches_are_seeds_but_for_that(which, name):
+    """The same instances at their ends, under three statistics; and once more with BN not shared."""
+    seeds, built, changed = BUILT[which]["seeds"], BUILT[which][name], REGIMES[which][name]
+    apart = BUILT[which][f"{name}-unshared-norm"]
+    assert len(built.instances) == len(apart.instances) == len(seeds.instances)
+    looks = {"moments": MomentsSpec(every_epoch=False), "snapshots": ()}
+    for (seed,), (part,), (own,) in zip(seeds.instances, built.instances, apart.instances, strict=True):
+        assert part.copy == own.copy == seed.copy
+        training = seed.job.training.model_copy(update=changed)
+        assert part.job == seed.job.model_copy(update=looks | {"training": training})
+        unshared = {"sharing": BUILT[which]["unshared-norm"].jobs[0].sharing, "calibration_batches": None}
+        assert own.job == part.job.model_copy(update=unshared)
+        assert own.job.sharing == SharingSpec(kind="all-but", kinds=(Kind.NORM,))
 
 
 def test_the_papers_lengths():
