@@ -232,12 +232,17 @@ def test_an_experiment_looks_at_all_that_any_artefact_or_claim_does():
 
 
 def test_what_a_study_is_too_short_for_is_asked_of_its_jobs_all_the_same():
-    """`Moments` cuts a window that is longer than the run; which experiments there are does not depend on its length."""
+    """`Moments` cuts a window that is longer than the run; which experiments there are does not depend on its length.
+
+    But for those that are shorter: the four experiments of a quarter and a half of 8 epochs, of 2 epochs the two of one.
+    """
     short = tiny_setting(training__epochs=2)
     assert SEEDS.window(rounds=2).refused(short)
     assert all(DEFINITIONS[number - 1].refused(short) for number in (6, 7, 8, 9, 10))
     assert looked_at(short)[SEEDS].last_batches == 16
-    assert catalogue(short).keys() == catalogue(SETTING).keys()
+    names, usual = catalogue(short).keys(), catalogue(SETTING).keys()
+    lengths = ("epochs-1", "epochs-2", "epochs-4")
+    assert names ^ usual == {f"{name}{apart}" for name in lengths for apart in ("", "-unshared-norm")}
 
 
 def test_two_experiments_of_one_name_are_seen(monkeypatch):

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from report.made_up import claims
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from commonweight.paper import Check, Claim, Claims, Number, Verdict
 from commonweight.ranking import Interval
+from commonweight.report import About, Run, to_data
 from commonweight.report.claim_forms import badge, outcome, tally, to_csv, to_markdown, to_rich, why
+from commonweight.report.page import page
 
 HOSTILE = r"a|b *c* _d_ `e` <script>alert(1)</script> [f](g) #h \i [red]no[/red]"
 SURE = Number(1 / 3, 0.25, Interval(0.125, 0.5, 0.9))
@@ -22,6 +25,10 @@ EVIL = Claims(
         Claim(2, "t", "p", (), HOSTILE),
     ),
     (HOSTILE,),
+)
+MIXED = replace(
+    claims(),
+    claims=(*claims().claims, Claim(5, "A finding.", None, (Check("", SURE, "", 3, Verdict.SUPPORTED, 0.01),))),
 )
 
 
@@ -36,6 +43,25 @@ def test_words():
     assert outcome(Check("", SURE, "", 1, Verdict.UNDECIDED, enough=1001)) == "undecided; more than 1000 would do"
     assert outcome(Check("", Number(1), "", 2, Verdict.UNDECIDED)) == "undecided; too few instances for an interval"
     assert tally(claims()) == "Of 4 claims: 1 supported, 1 against, 1 undecided, 1 not measured."
+
+
+def test_a_claim_of_ours_is_told_apart_in_every_form():
+    papers = "Of 4 claims of the paper: 1 supported, 1 against, 1 undecided, 1 not measured."
+    ours = "Of ours: 1 supported."
+    assert tally(MIXED) == f"{papers} {ours}"
+    assert tally(replace(MIXED, claims=MIXED.claims[4:])) == ours
+    lines = to_markdown(MIXED).splitlines()
+    place = lines.index("#### 5. ✓ supported: A finding.")
+    assert lines[place + 2] == "Ours: the paper does not say this."
+    assert sum(line.startswith("The paper: ") for line in lines) == 4
+    assert [row["paper"] == "" for row in csv.DictReader(io.StringIO(to_csv(MIXED)))][-2:] == [False, True]
+    assert to_data(MIXED)["claims"][4]["paper"] is None
+    out = io.StringIO()
+    Console(file=out, width=240).print(to_rich(MIXED))
+    assert "Ours: the paper does not say this." in out.getvalue()
+    html = page(About("a study", ()), [MIXED], Run("command"))
+    assert '<p class="paper">Ours: the paper does not say this.</p>' in html
+    assert "The paper: None" not in html
 
 
 def test_what_would_decide_a_claim():

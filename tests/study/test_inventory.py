@@ -29,8 +29,9 @@ def test_every_job_stands_once_over_all_targets(setting, tmp_path):
     made = take_inventory(experiments.values(), Store(tmp_path))
     ids = [job.id for job in made.jobs]
     # Seeds and orders share one; two seeds of 8 children; fine-tuning from 2 snapshots of 3 instances; other inactive;
-    # the other data order shares one with seeds.
-    assert len(ids) == len(set(ids)) == (3 + 3 - 1) + 3 + 8 * 2 + 8 * 2 * 3 + 3 + (3 - 1)
+    # the other data order shares one with seeds; one other length and two other batches, with BN shared and not, and seeds
+    # with BN not shared.
+    assert len(ids) == len(set(ids)) == (3 + 3 - 1) + 3 + 8 * 2 + 8 * 2 * 3 + 3 + (3 - 1) + (1 + 2) * 2 * 3 + 3
     assert set(ids) == {job.id for experiment in experiments.values() for job in experiment.jobs}
     assert made.missing == made.jobs
     assert made.done == ()

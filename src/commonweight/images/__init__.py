@@ -6,6 +6,7 @@ from pathlib import Path
 
 from commonweight.errors import DataError, nearest
 from commonweight.images.cifar import read_cifar10, read_cifar100
+from commonweight.images.cluttered import cluttered10
 from commonweight.images.embedded import fashion14
 from commonweight.images.folders import read_image_folders
 from commonweight.images.hub import read_hub
@@ -16,6 +17,7 @@ from commonweight.images.raw import RawImages, balanced, reduce, subset
 __all__ = [
     "RawImages",
     "balanced",
+    "cluttered10",
     "data_names",
     "fashion14",
     "load_raw",
@@ -47,6 +49,7 @@ class AtPath:
 
 
 SOURCES: dict[str, Shipped | AtPath] = {
+    "cluttered10": Shipped(cluttered10),
     "fashion14": Shipped(fashion14),
     "idx": AtPath(read_idx_directory, "the folder with the four IDX files"),
     "cifar10": AtPath(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
@@ -63,7 +66,7 @@ def data_names() -> tuple[str, ...]:
 
 
 def load_raw(name: str, path: str | Path | None = None) -> RawImages:
-    """The data set of that name: `fashion14` ships with the package, the others are what `path` leads to.
+    """The data set of that name: `cluttered10` and `fashion14` ship with the package, the others are what `path` leads to.
 
     Raises `DataError` for an unknown name, a path that is missing or not wanted, and data that cannot be read.
     """

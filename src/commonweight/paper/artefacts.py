@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
-from commonweight.paper import degrees, distributions, finetuning, hidden, lastbatches, reading_costs, stability
+from commonweight.paper import (
+    degrees,
+    distributions,
+    finetuning,
+    hidden,
+    instability,
+    lastbatches,
+    reading_costs,
+    stability,
+)
 from commonweight.paper.claims import every
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
@@ -14,7 +23,7 @@ from commonweight.paper.views import union
 from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 
-_MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, reading_costs, every)
+_MODULES = (stability, distributions, finetuning, hidden, instability, degrees, lastbatches, reading_costs, every)
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
 ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
 """By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""

@@ -18,6 +18,7 @@ from commonweight.training import ChildOrder, Inactive
 T = TypeVar("T")
 FEW = 3  # instances of the experiments on momentum (paper §A.2.2)
 BN_MOMENTA = (0.1, 0.9)  # Figure 8
+OWN_NORM = SharingSpec(kind="all-but", kinds=(Kind.NORM,))  # statistics, and the stem's scale and shift
 
 
 # Members
@@ -96,6 +97,21 @@ def no_groups_of_four(setting: Setting) -> str | None:
     return None if children >= 8 else f"it needs groups of four children, and this space has only {children} children"
 
 
+# Lengths and batches
+
+
+def shorter(setting: Setting) -> list[int]:
+    """A quarter and a half of the study's epochs, as far as they are fewer."""
+    epochs = setting.study.training.epochs
+    return sorted({max(1, epochs // 4), max(1, epochs // 2)} - {epochs})
+
+
+def other_batches(setting: Setting) -> list[int]:
+    """Half and twice the study's batch, as far as its mini-batches are then others; one image has no statistics."""
+    own, images = setting.study.training.batch, setting.train_images
+    return [size for size in (own // 2, 2 * own) if size >= 2 and min(size, images) != min(own, images)]
+
+
 # Conditions
 
 
@@ -154,12 +170,7 @@ OTHER_INACTIVE = FromScratch(
     also=Looks(every_epoch=True),  # as the jobs did that people have trained
 )
 OTHER_DATA_ORDER = FromScratch("other-data-order", "The other data order", of_the_other_data_order, first=SEEDS)
-UNSHARED_NORM = FromScratch(
-    "unshared-norm",
-    "BN not shared",
-    initialisations,
-    conditions=sharing(SharingSpec(kind="all-but", kinds=(Kind.NORM,))),
-)
+UNSHARED_NORM = FromScratch("unshared-norm", "BN not shared", initialisations, conditions=sharing(OWN_NORM))
 UNSHARED_CONV = FromScratch(
     "unshared-conv",
     "Convolutions not shared",
@@ -262,6 +273,29 @@ def _unshared_edge(edge: int) -> FromScratch:
     return FromScratch(f"unshared-edge-{edge}", f"Edge {edge} not shared", initialisations, conditions=sharing(spec))
 
 
+@cache
+def _epochs(epochs: int) -> FromScratch:
+    """Different seeds trained for so many epochs, the learning rate along the whole cosine."""
+    return FromScratch(f"epochs-{epochs}", f"{epochs} epochs", initialisations, conditions=training(epochs=epochs))
+
+
+@cache
+def _batch(batch: int) -> FromScratch:
+    """Different seeds in mini-batches of so many images: as many epochs, and the same learning rate."""
+    return FromScratch(f"batch-{batch}", f"Batches of {batch}", initialisations, conditions=training(batch=batch))
+
+
+@cache
+def unshared_norm(planned: FromScratch) -> FromScratch:
+    """An experiment of fully shared super-nets once more, as `UNSHARED_NORM` is that of `SEEDS`."""
+
+    def conditions(setting: Setting) -> Conditions:
+        return replace(planned.conditions(setting), sharing=OWN_NORM)
+
+    name, title = f"{planned.name}-unshared-norm", f"{planned.title}, BN not shared"
+    return FromScratch(name, title, planned.members, conditions=conditions)
+
+
 RANDOM = Family(_random, group_counts)
 SIMILAR = Family(_similar, group_counts)
 RANDOM_SHUFFLED = Family(_random_shuffled, group_counts)
@@ -269,6 +303,8 @@ SIMILAR_SHUFFLED = Family(_similar_shuffled, group_counts)
 PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
 BN_MOMENTUM = Family(_bn_momentum, lambda setting: BN_MOMENTA)  # noqa: ARG005
+SHORTER = Family(_epochs, shorter)
+OTHER_BATCH = Family(_batch, other_batches)
 UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.edges) + 1))
 
 

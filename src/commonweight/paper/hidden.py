@@ -17,18 +17,27 @@ from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
+AS_TRAINED, OF_THE_BATCH = "as trained", "of the validation batch"
 
-def _under(planned: FromScratch) -> View[dict[str, np.ndarray]]:
+
+def under_statistics(planned: FromScratch) -> View[dict[str, np.ndarray]]:
     """Accuracies `[instance, child]` at the end, by the words of a row for the statistics that they are read under."""
     views = {
-        "as trained": planned.last(),
-        "of the validation batch": planned.final(FinalAccuracy.UNDER_BATCH_STATISTICS),
+        AS_TRAINED: planned.last(),
+        OF_THE_BATCH: planned.final(FinalAccuracy.UNDER_BATCH_STATISTICS),
         "recalibrated per child": planned.final(FinalAccuracy.RECALIBRATED),
     }
     return all_of(*views.values()).then(lambda read, _: dict(zip(views, read, strict=True)))
 
 
-@artefact("hidden-choices", None, _under(SEEDS), _under(OTHER_INACTIVE), OTHER_DATA_ORDER.last(), GROUND_TRUTH)
+@artefact(
+    "hidden-choices",
+    None,
+    under_statistics(SEEDS),
+    under_statistics(OTHER_INACTIVE),
+    OTHER_DATA_ORDER.last(),
+    GROUND_TRUTH,
+)
 def hidden_choices(
     seeds: Mapping[str, np.ndarray],
     other_inactive: Mapping[str, np.ndarray],

@@ -118,6 +118,50 @@ def s_tau_difference_interval(
     return _percentiles(_s_taus(taus_a, draws_a) - _s_taus(taus_b, draws_b), level)
 
 
+def s_tau_paired_difference_interval(
+    a: ArrayLike, b: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of S-Tau(a) − S-Tau(b) of the same instances under two conditions: a and b [instance, child].
+
+    Each draw takes the same instances of both, so what makes an instance agree with the others under both conditions
+    cancels; else as `s_tau_difference_interval`. Raises `UsageError` also for a and b of different numbers of instances.
+    """
+    _require(resamples, level)
+    taus_a, taus_b = _paired_taus(a, b)
+    if not (_enough(taus_a) and _enough(taus_b)):
+        return None
+    draws = _draws(len(taus_a), rng, resamples)
+    return _percentiles(_s_taus(taus_a, draws) - _s_taus(taus_b, draws), level)
+
+
+def s_tau_share_interval(
+    a: ArrayLike, b: ArrayLike, ceiling: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of (S-Tau(a) − S-Tau(b)) / (S-Tau(ceiling) − S-Tau(b)): how much of a gap is closed by a.
+
+    a and b [instance, child] are the same instances under two conditions and are drawn together, as in
+    `s_tau_paired_difference_interval`; then ceiling [instance', child'], independently. A draw without a pair is dropped.
+    A draw without a gap (S-Tau(ceiling) ≤ S-Tau(b)) has no share: it counts below all others for the lower end, and above
+    all others for the upper one. None when such draws reach an end, that is where the gap itself is not sure, and where
+    `s_tau_difference_interval` has none; raises as `s_tau_paired_difference_interval` does.
+    """
+    _require(resamples, level)
+    (taus_a, taus_b), taus_c = _paired_taus(a, b), tau_matrix(ceiling)
+    if not (_enough(taus_a) and _enough(taus_b) and _enough(taus_c)):
+        return None
+    draws, draws_c = (_draws(len(taus), rng, resamples) for taus in (taus_a, taus_c))
+    base = _s_taus(taus_b, draws)
+    closed, gap = _s_taus(taus_a, draws) - base, _s_taus(taus_c, draws_c) - base
+    known = ~np.isnan(gap)
+    closed, gap = closed[known], gap[known]
+    share = np.divide(closed, gap, out=np.full(len(gap), np.inf), where=gap > 0)
+    if not len(share):
+        return None
+    low = np.quantile(np.where(gap > 0, share, -np.inf), (1 - level) / 2, method="lower")
+    high = np.quantile(share, (1 + level) / 2, method="higher")
+    return Interval(float(low), float(high), level) if np.isfinite([low, high]).all() else None
+
+
 def within_between_interval(
     within: ArrayLike, accuracies: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
 ) -> Interval | None:
@@ -188,6 +232,17 @@ def _per_instance(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if array.ndim != 1 or np.isinf(array).any():
         raise UsageError(f"{name} have shape {array.shape}; expected [instance], none infinite: give one per instance")
     return array
+
+
+def _paired_taus(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`tau_matrix` of both; they hold the same instances."""
+    taus_a, taus_b = tau_matrix(a), tau_matrix(b)
+    if len(taus_a) != len(taus_b):
+        raise UsageError(
+            f"a has {len(taus_a)} instance(s) and b has {len(taus_b)}; expected the same instances in both: "
+            "give them in pairs, or use s_tau_difference_interval"
+        )
+    return taus_a, taus_b
 
 
 def _enough(values: NDArray[np.float64]) -> bool:

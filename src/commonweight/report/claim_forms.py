@@ -27,7 +27,7 @@ def to_markdown(claims: Claims) -> str:
     lines = [f"### {escaped(heading(claims))}", "", tally(claims)]
     for claim in claims.claims:
         lines += ["", f"#### {claim.number}. {badge(claim.verdict)}: {escaped(claim.text)}", ""]
-        lines.append(f"The paper: {escaped(claim.paper)}")
+        lines.append(escaped(source(claim)))
         if why(claim):
             lines += ["", escaped(why(claim))]
         if claim.checks:
@@ -44,7 +44,7 @@ def to_csv(claims: Claims) -> str:
     numbers = ("value", "std", "low", "high", "level", "p")
     writer.writerow([*what, "check", *numbers, "expected", "instances", "outcome", "enough instances"])
     for claim in claims.claims:
-        about = [claim.number, claim.verdict.value, claim.text, claim.paper, claim.reason]
+        about = [claim.number, claim.verdict.value, claim.text, claim.paper or "", claim.reason]
         for check in claim.checks:
             number, interval = check.statistic, check.statistic.interval
             within = (None,) * 3 if interval is None else (interval.low, interval.high, interval.level)
@@ -57,14 +57,14 @@ def to_csv(claims: Claims) -> str:
 
 
 def to_rich(claims: Claims) -> RichTable:
-    """The list for a terminal: a claim, what the paper says (dim), and its checks below it."""
+    """The list for a terminal: a claim, whose it is (dim), and its checks below it."""
     rich = RichTable(title=Text(heading(claims)), caption=_caption(claims), box=box.SIMPLE_HEAD)
     rich.title_justify = rich.caption_justify = "left"
     for name in ("", "claim and checks", "here", "expected", "instances", "outcome"):
         right = name in ("", "here", "instances")
         rich.add_column(name, justify="right" if right else "left", no_wrap=right)
     for claim in claims.claims:
-        said = (f"the paper: {claim.paper}", why(claim))
+        said = (source(claim), why(claim))
         text = Text.assemble((claim.text, "bold"), *((f"\n{line}", "dim") for line in said if line))
         verdict = Text(badge(claim.verdict), STYLES[claim.verdict])
         rich.add_row(str(claim.number), text, "", "", "", verdict)
@@ -78,6 +78,11 @@ def to_rich(claims: Claims) -> RichTable:
 def badge(verdict: Verdict) -> str:
     """A verdict as a sign and a word."""
     return f"{MARKS[verdict]} {verdict.value}"
+
+
+def source(claim: Claim) -> str:
+    """Whose claim it is, and the paper's figures for one of the paper's."""
+    return "Ours: the paper does not say this." if claim.paper is None else f"The paper: {claim.paper}"
 
 
 def why(claim: Claim) -> str:
@@ -112,10 +117,16 @@ def cells(check: Check, break_with: str = " ") -> tuple[str, ...]:
 
 
 def tally(claims: Claims) -> str:
-    """How many claims have which verdict."""
-    counts = {verdict: sum(claim.verdict is verdict for claim in claims.claims) for verdict in Verdict}
-    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items())
-    return f"Of {len(claims.claims)} claims: {said}."
+    """How many claims have which verdict, the paper's and ours apart."""
+    papers = [claim.verdict for claim in claims.claims if claim.paper is not None]
+    ours = [claim.verdict for claim in claims.claims if claim.paper is None]
+    said = []
+    if papers:
+        counts = ", ".join(f"{papers.count(verdict)} {verdict.value}" for verdict in Verdict)
+        said.append(f"Of {len(papers)} claims{' of the paper' if ours else ''}: {counts}.")
+    if ours:
+        said.append(f"Of ours: {', '.join(f'{ours.count(one)} {one.value}' for one in Verdict if one in ours)}.")
+    return " ".join(said)
 
 
 def _line(check: Check) -> str:

@@ -53,6 +53,7 @@ def page(about: About, made: Sequence[Made], run: Run) -> str:
         json=_json,
         tally=claim_forms.tally,
         badge=claim_forms.badge,
+        source=claim_forms.source,
         why=claim_forms.why,
         check_header=claim_forms.HEADER,
         check_cells=claim_forms.cells,

@@ -1,12 +1,19 @@
 """The statistics of the claims against SciPy and plain loops."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from paper.making import mean as plain_mean
 from paper.making import tau
 
-from commonweight.paper.claims.comparisons import difference, mean, paired, trend
-from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval
+from commonweight.paper.claims.comparisons import difference, mean, paired, paired_s_tau, trend
+from commonweight.ranking import (
+    difference_interval,
+    mean_interval,
+    paired_difference_interval,
+    s_tau_paired_difference_interval,
+)
 
 A, B = np.array([1.0, 2, 4, 8]), np.array([0.5, 3, 3, 4])
 
@@ -39,6 +46,16 @@ def test_means_and_differences_with_their_intervals():
     ]
     assert stream.asked == [("mean",), ("difference",), ("paired difference",), ("difference",)]
     assert all(one.interval.low < one.value < one.interval.high for one in results)
+
+
+def test_a_paired_difference_of_s_taus_with_its_interval():
+    stream, rng = Stream(), np.random.default_rng(0)
+    a, b = rng.random((4, 6)), rng.random((4, 6))
+    found = paired_s_tau(stream, a, b)
+    s_taus = [plain_mean(tau(x, y) for x, y in combinations(ranks, 2)) for ranks in (a, b)]
+    assert found.value == pytest.approx(s_taus[0] - s_taus[1])
+    assert stream.asked == [("paired difference of S-Tau",)]
+    assert found.interval == s_tau_paired_difference_interval(a, b, Stream()("paired difference of S-Tau"))
 
 
 @pytest.mark.parametrize("seed", range(5))

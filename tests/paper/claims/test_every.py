@@ -1,4 +1,4 @@
-"""The list of the ten claims: its order, its numbers of the paper, what it needs, and when it says that it cannot say."""
+"""The list of the claims: its order, its numbers of the paper, what it needs, and when it says that it cannot say."""
 
 import re
 from pathlib import Path
@@ -29,13 +29,14 @@ def everything(**overrides):
 # The list
 
 
-def test_ten_claims_in_the_papers_order():
+def test_ten_claims_in_the_papers_order_and_then_ours():
     judged = only(claims(everything(**SEVERAL))).claims
-    assert [claim.number for claim in judged] == list(range(1, 11))
+    assert [claim.number for claim in judged] == list(range(1, 12))
+    assert [claim.number for claim in judged if claim.paper is None] == [11]
     assert [claim.text for claim in judged] == [definition.text for definition in DEFINITIONS]
     assert [claim.paper for claim in judged] == [definition.paper for definition in DEFINITIONS]
     words = ("S-Tau", "T1R", "last epochs", "Bad children", "Fine-tuning", "just trained")
-    words += ("Random groups", "help each other", "fewer cells", "BN momentum")
+    words += ("Random groups", "help each other", "fewer cells", "BN momentum", "running statistics")
     assert all(word in claim.text for word, claim in zip(words, judged, strict=True))
 
 
@@ -45,8 +46,9 @@ def test_the_claims_are_those_of_the_papers_page():
     listed = re.findall(
         r"^\d+\. (.+)$", CLAIMS.read_text(encoding="utf-8").split("## Claims to check")[1], re.MULTILINE
     )
-    assert len(listed) == len(DEFINITIONS) == 10
-    for definition, line in zip(DEFINITIONS, listed, strict=True):
+    papers = [definition for definition in DEFINITIONS if definition.paper is not None]
+    assert len(listed) == len(papers) == 10
+    for definition, line in zip(papers, listed, strict=True):
         ours, theirs = (set(re.findall(r"[a-z0-9]{4,}", words.lower())) for words in (definition.text, line))
         assert len(ours & theirs) >= 0.6 * len(theirs), (definition.text, line)
 
@@ -105,7 +107,7 @@ def test_what_claims_need_is_known_and_each_once():
     assert {name for d in DEFINITIONS for name in d.experiments(setting)} == set(needed)
 
 
-@pytest.mark.parametrize("number", range(1, 11))
+@pytest.mark.parametrize("number", range(1, 12))
 def test_a_claim_says_what_it_misses(number):
     made = everything(**SEVERAL)
     needed = DEFINITIONS[number - 1].experiments(made.setting)
@@ -151,7 +153,7 @@ def test_claims_that_a_study_cannot_have_say_why():
 
 def test_two_instances_decide_nothing():
     made = everything(experiments__instances=2, experiments__ground_truth_seeds=2)
-    for claim in only(claims(made)).claims:
+    for claim in only(claims(made)).claims[:10]:  # ours, whose share has no value without a gap: test_ours.py
         assert claim.verdict is Verdict.UNDECIDED
         assert claim.reason == ""
         assert claim.enough is None
@@ -166,7 +168,7 @@ def test_noise_supports_no_claim(seed, instances):
     made = everything(experiments__instances=instances, experiments__ground_truth_seeds=instances)
     verdicts = [claim.verdict for claim in only(claims(noise(made, seed))).claims]
     assert Verdict.SUPPORTED not in verdicts
-    assert Verdict.NOT_MEASURED not in verdicts
+    assert Verdict.NOT_MEASURED not in verdicts[:10]  # noise may have no gap of which claim 11 asks a share
 
 
 def test_the_same_evidence_gives_the_same_claims():
@@ -186,5 +188,5 @@ def test_what_a_correction_would_change_is_told_of_the_claims_themselves():
     found = only(claims(everything(**SEVERAL)))
     assert found.notes[-1:] == told(found.claims)
     (some,) = claims_so_far(made_up(tiny_setting(**SEVERAL), "seeds", "orders", "orders-shuffled", "ground-truth"))
-    assert [claim.number for claim in some.claims] == [1, 2, 3, 4, 6]
+    assert [claim.number for claim in some.claims] == [1, 2, 3, 4, 6, 11]
     assert some.notes[-1:] == told(some.claims)

@@ -12,7 +12,6 @@ from commonweight.paper.evidence import Evidence
 from commonweight.study.jobs import FinalAccuracy
 
 CHILDREN, PAIRS = 8, 28
-JUDGED = {FinalAccuracy.JUDGED}
 QUALITY = np.array([0.5, 0.2, 0.7, 0.4, 0.9, 0.3, 0.8, 0.6])
 BEST_FIRST = np.argsort(-QUALITY)
 INSTANCES = 6
@@ -102,7 +101,7 @@ def noise(made, seed=0):
         name: replace(
             one,
             accuracy=rng.random(one.accuracy.shape),
-            final=one.final | {which: rng.random(one.final[which].shape) for which in JUDGED & one.final.keys()},
+            final={which: rng.random(values.shape) for which, values in one.final.items()},
         )
         for name, one in made.measured.items()
     }

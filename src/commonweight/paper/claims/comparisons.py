@@ -7,7 +7,14 @@ import numpy as np
 
 from commonweight.paper.evidence import Randomness
 from commonweight.paper.tables import Number
-from commonweight.ranking import difference_interval, mean_interval, paired_difference_interval, tau
+from commonweight.ranking import (
+    difference_interval,
+    mean_interval,
+    paired_difference_interval,
+    s_tau,
+    s_tau_paired_difference_interval,
+    tau,
+)
 
 
 def mean(randomness: Randomness, values: np.ndarray) -> Number:
@@ -25,6 +32,12 @@ def paired(randomness: Randomness, a: np.ndarray, b: np.ndarray) -> Number:
     """mean(a − b) of the same instances under two conditions."""
     interval = paired_difference_interval(a, b, randomness("paired difference"))
     return Number(float(np.mean(a - b)), interval=interval)
+
+
+def paired_s_tau(randomness: Randomness, a: np.ndarray, b: np.ndarray) -> Number:
+    """S-Tau(a) − S-Tau(b) of the same instances under two conditions, both `[instance, child]`."""
+    interval = s_tau_paired_difference_interval(a, b, randomness("paired difference of S-Tau"))
+    return Number(s_tau(a).mean - s_tau(b).mean, interval=interval)
 
 
 def trend(randomness: Randomness, values: np.ndarray) -> Number:

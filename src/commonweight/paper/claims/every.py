@@ -1,6 +1,6 @@
-"""The ten claims: what each needs, and its verdict from whatever was measured."""
+"""The paper's ten claims and ours: what each needs, and its verdict from whatever was measured."""
 
-from commonweight.paper.claims import batches, ranks, sharing_less
+from commonweight.paper.claims import batches, ours, ranks, sharing_less
 from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.definition import Definition
 from commonweight.paper.claims.verdict import Claim, Claims
@@ -11,11 +11,11 @@ from commonweight.paper.targets import artefact
 from commonweight.paper.views import View, union
 from commonweight.study.setting import Setting
 
-_DECLARED = (one for module in (ranks, batches, sharing_less) for one in vars(module).values())
+_DECLARED = (one for module in (ranks, batches, sharing_less, ours) for one in vars(module).values())
 DEFINITIONS = tuple(
     sorted((one for one in _DECLARED if isinstance(one, Definition)), key=lambda definition: definition.number)
 )
-TITLE = "The paper's claims, checked on this data"
+TITLE = "Claims, checked on this data"
 NOTES = (
     "A claim is supported when all its checks are; against it is data whose interval excludes what a check needs; it is "
     "undecided when this data can do neither, and not measured when something was not run or is undefined. That says "
