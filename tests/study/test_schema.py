@@ -48,7 +48,7 @@ IMPOSSIBLE = [
     (
         "data.name",
         "fashion41",
-        r"data\.name: got 'fashion41'; known are fashion14, idx, cifar10, .*; did you mean 'fashion14'",
+        r"data\.name: got 'fashion41'; known are cluttered10, fashion14, idx, cifar10, .*; did you mean 'fashion14'",
     ),
     ("sharing", {"kind": "prefix", "k": 2}, r"sharing\.k: 2; at most net\.cells = 1"),
     ("sharing", {"kind": "all-but", "edges": [4]}, r"sharing\.edges: \[4\]; the space has edges 1 … 3"),
