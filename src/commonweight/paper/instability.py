@@ -143,7 +143,7 @@ def _notes(setting: Setting) -> tuple[str, ...]:
         "Share of the gap closed: (S-Tau − S-Tau as trained) / (S-Tau of ground truth − S-Tau as trained): so much of the "
         "instability is in the statistics, the rest in the weights. Without a gap there is none; where the gap is not sure "
         "it has no interval and says nothing.",
-        f"Ground truth is that of {study.training.epochs} epochs in batches of {study.training.batch} everywhere. Every row "
+        f"Ground truth is that of {setting.alone_epochs} epochs in batches of {study.training.batch} everywhere. Every row "
         f"is read on the same {setting.sweep_images} validation images.",
         "Fewer epochs are a training of their own, along the whole cosine. Other batches see as many images, so each child "
         "gets more updates from smaller ones; the learning rate is the same. Statistics of the validation batch, and the "
