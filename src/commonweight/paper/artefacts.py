@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
-from commonweight.paper import degrees, distributions, finetuning, hidden, lastbatches, readings, stability
+from commonweight.paper import degrees, distributions, finetuning, found, hidden, lastbatches, readings, stability
 from commonweight.paper.claims import programme
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
@@ -14,7 +14,7 @@ from commonweight.paper.views import union
 from commonweight.study.experiments import Experiment, Setting
 from commonweight.study.store import Store
 
-_MODULES = (stability, distributions, finetuning, hidden, degrees, lastbatches, readings, programme)
+_MODULES = (stability, distributions, finetuning, hidden, degrees, found, lastbatches, readings, programme)
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
 ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
 """By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""

@@ -1,6 +1,6 @@
 """Sharing plans (who uses which weights) and partitions (who is trained with whom)."""
 
-from commonweight.sharing.clustering import balanced_groups
+from commonweight.sharing.clustering import balanced_groups, run_bounds
 from commonweight.sharing.partition import Partition, at_random, by_affinity, similar, singletons
 from commonweight.sharing.plan import (
     HEAD,
@@ -27,6 +27,7 @@ __all__ = [
     "at_random",
     "balanced_groups",
     "by_affinity",
+    "run_bounds",
     "share_all",
     "share_all_but",
     "share_none",

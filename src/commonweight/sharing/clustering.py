@@ -36,8 +36,8 @@ def balanced_groups(affinity: ArrayLike, m: int) -> tuple[tuple[int, ...], ...]:
     leaves to begin with makes it no better.) Time grows with the cube of the number of children: 64 take a millisecond,
     2,048 more than a minute.
 
-    Children of a group rise, and groups stand by their first child. Raises `UsageError` unless affinity is square and some
-    pair of it finite, and `m` in 1 … the number of children.
+    Children of a group rise; smaller groups stand before larger ones, and those of one size by their first child. Raises
+    `UsageError` unless affinity is square and some pair of it finite, and `m` in 1 … the number of children.
     """
     table = np.asarray(affinity, dtype=np.float64)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not len(table):
@@ -45,7 +45,7 @@ def balanced_groups(affinity: ArrayLike, m: int) -> tuple[tuple[int, ...], ...]:
             f"affinity has shape {table.shape}; expected [child, child]: one number for every two children"
         )
     bounds = run_bounds(len(table), m)
-    if not 1 < m < len(table):
+    if m in (1, len(table)):
         return tuple(tuple(range(low, high)) for low, high in bounds)
     between = beyond_own(table)
     distance = squareform(between.max() - between, checks=False)
@@ -54,7 +54,8 @@ def balanced_groups(affinity: ArrayLike, m: int) -> tuple[tuple[int, ...], ...]:
     for group, (low, high) in enumerate(bounds):
         groups[order[low:high]] = group
     _exchange(groups, between, m)
-    return tuple(sorted(tuple(np.flatnonzero(groups == group).tolist()) for group in range(m)))
+    found = (tuple(np.flatnonzero(groups == group).tolist()) for group in range(m))
+    return tuple(sorted(found, key=lambda group: (len(group), group)))
 
 
 def beyond_own(affinity: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,14 +41,15 @@ def by_affinity(children: Sequence[Child], affinity: ArrayLike, m: int) -> Parti
     """Grouping found from data: `m` groups of equal size of children that go well together (the paper's future work).
 
     Affinity [child, child] is higher for children that belong together, in the order of `children`; see `balanced_groups`.
-    Sizes are those of `similar`. Raises what `balanced_groups` raises, and `UsageError` for another number of children.
+    Sizes are those of `similar`, smaller groups first. Raises what `balanced_groups` raises, and `UsageError` for another
+    number of children.
     """
     if len(affinity := np.asarray(affinity)) != len(children):
         raise UsageError(
             f"affinity has shape {affinity.shape} for {len(children)} children; give one row for each child"
         )
-    groups = balanced_groups(affinity, m)
-    return tuple(sorted(tuple(sorted(children[place] for place in group)) for group in groups))
+    groups = (tuple(sorted(children[place] for place in group)) for group in balanced_groups(affinity, m))
+    return tuple(sorted(groups, key=lambda group: (len(group), group)))
 
 
 def _cut(children: Sequence[Child], m: int) -> Partition:

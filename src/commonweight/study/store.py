@@ -18,11 +18,14 @@ import safetensors
 import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.jobs import NUMERICS, FinalReading, Job
+from commonweight.space import Child
+from commonweight.study.jobs import NUMERICS, FinalReading, FoundSpec, Job
 
 RECORD = "accuracy.safetensors"
 SWEPT = ("accuracy", "step", "trained")
 """The arrays that every record has, by their names on disk; those of the final readings stand beside them."""
+CHILDREN = "children"
+"""One more, of a job whose children were found."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +34,21 @@ class Record:
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
     position `trained` `[moment]`. `final` are the readings at the end that the job asked for, `[copy, child]` each.
+    `children` `[child]` are the indices in the space of those that were found, None where the job names its children.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
     final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
+    children: np.ndarray | None = None
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
         """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalReading(name): array for name, array in arrays.items() if name not in SWEPT}
+        final = {FinalReading(name): array for name, array in arrays.items() if name not in (*SWEPT, CHILDREN)}
         accuracy, step, trained = (arrays[name] for name in SWEPT)
-        return cls(accuracy, step, trained, final)
+        return cls(accuracy, step, trained, final, arrays.get(CHILDREN))
 
     def at(self, step: np.ndarray) -> "Record":
         """The same with these of its moments alone."""
@@ -54,7 +59,18 @@ class Record:
         """The arrays by the names they have on disk."""
         swept = {name: getattr(self, name) for name in SWEPT}
         final = {reading.value: array for reading, array in self.final.items()}
-        return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
+        found = {} if self.children is None else {CHILDREN: self.children}
+        return {name: np.ascontiguousarray(array) for name, array in (swept | final | found).items()}
+
+    def children_of(self, job: Job) -> tuple[Child, ...]:
+        """The children of the job that made it, in the order of its arrays."""
+        space = job.space.build()
+        if self.children is not None:
+            return tuple(space.child_at(int(index)) for index in self.children)
+        assert not isinstance(job.children, FoundSpec), (
+            f"job {job.id}: its record does not say which children were found"
+        )
+        return tuple(space.child(name) for name in job.children)
 
     def check(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
@@ -64,12 +80,15 @@ class Record:
             "step": (moments,),
             "trained": (moments,),
             **{reading.value: (copies, children) for reading in job.final_readings},
+            **({CHILDREN: (children,)} if isinstance(job.children, FoundSpec) else {}),
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
             raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
         if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
             raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
+        if self.children is not None and not set(self.children.tolist()) <= set(range(job.space.build().size)):
+            raise StoreError(f"job {job.id}: a child that was found is not in the space")
 
 
 @dataclass(frozen=True)
