@@ -38,7 +38,7 @@ class Found:
     """
 
     ROUNDS: ClassVar = 2
-    BATCHES: ClassVar = 4
+    BATCHES: ClassVar = 2
 
     source: "FromScratch"
     by: Affinity
