@@ -12,6 +12,7 @@ from commonweight import api
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import by_affinity
+from commonweight.study import finding
 from commonweight.study.executors import Inline, Local, Task
 from commonweight.study.executors.wire import decode_task, encode_task
 from commonweight.study.experiments import Experiment, Part, settle
@@ -92,7 +93,7 @@ def done(worker, job, store):
             return end.value
 
 
-def test_groups_found_by_gradients_of_a_snapshot(setting, tmp_path):
+def test_groups_found_by_gradients_of_a_snapshot(setting, tmp_path, monkeypatch):
     """One child at a time in the stack of all copies, on the first batches of the epoch that comes after the last."""
     worker, store = Worker(setting.study.data, Runtime(engine="reference")), Store(tmp_path)
     (source,) = catalogue(setting)["seeds"]().jobs
@@ -117,10 +118,15 @@ def test_groups_found_by_gradients_of_a_snapshot(setting, tmp_path):
 
     affinity = [[cosine(a, b) for b in gradients] for a in gradients]
     expected = by_affinity(setting.children, affinity, 4)
+    divided = []
+    monkeypatch.setattr(finding, "by_affinity", lambda *args: divided.append(args) or by_affinity(*args))
     for group in range(4):
         rule = FoundSpec(job=source.id, number=2, by=Affinity.GRADIENTS, over=3, m=4, group=group, size=2)
         names = with_children(make_job(children=rule), store, images).children
         assert names == tuple(child.name for child in expected[group])
+    for children, found_affinity, m in divided:
+        assert (children, m) == (setting.children, 4)
+        np.testing.assert_allclose(found_affinity, affinity, atol=1e-9)
 
 
 # ------------------------------------------------------------------ records, experiments, plans
