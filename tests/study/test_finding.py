@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from commonweight import api
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.paper.artefacts import catalogue
+from commonweight.ranking import mutual_help
 from commonweight.sharing import by_affinity
 from commonweight.study import finding
 from commonweight.study.executors import Inline, Local, Task
@@ -57,22 +58,22 @@ def test_groups_planted_in_one_copy_are_found(tmp_path, by):
     store.write(SOURCE, Result(planted_record(by)))
     for group, names in enumerate(GROUPS):
         asked = found(by, group)
-        assert with_children(asked, store, None) == make_job(names, init=(0, 1, 2))
-    assert with_children(found(by, 0, number=0), store, None).children not in GROUPS
+        assert with_children(asked, store, None, {}) == make_job(names, init=(0, 1, 2))
+    assert with_children(found(by, 0, number=0), store, None, {}).children not in GROUPS
 
 
 def test_a_job_that_names_its_children_is_itself(tmp_path):
-    assert with_children(SOURCE, Store(tmp_path), None) is SOURCE
+    assert with_children(SOURCE, Store(tmp_path), None, {}) is SOURCE
 
 
 def test_what_it_is_found_in_must_be_there_and_dense_enough(tmp_path):
     store = Store(tmp_path)
     with pytest.raises(ResultMissing, match=f"job {SOURCE.id} has no result"):
-        with_children(found(), store, None)
+        with_children(found(), store, None, {})
     store.write(SOURCE, Result(planted_record("help")))
     for by in ("help", "correlation"):
         with pytest.raises(StoreError, match=f"job {SOURCE.id}: it did not look at each of its last 17 mini-batches"):
-            with_children(found(by, over=17), store, None)
+            with_children(found(by, over=17), store, None, {})
 
 
 # ------------------------------------------------------------------ gradients
@@ -122,11 +123,24 @@ def test_groups_found_by_gradients_of_a_snapshot(setting, tmp_path, monkeypatch)
     monkeypatch.setattr(finding, "by_affinity", lambda *args: divided.append(args) or by_affinity(*args))
     for group in range(4):
         rule = FoundSpec(job=source.id, number=2, by=Affinity.GRADIENTS, over=3, m=4, group=group, size=2)
-        names = with_children(make_job(children=rule), store, images).children
+        names = with_children(make_job(children=rule), store, images, {}).children
         assert names == tuple(child.name for child in expected[group])
     for children, found_affinity, m in divided:
         assert (children, m) == (setting.children, 4)
         np.testing.assert_allclose(found_affinity, affinity, atol=1e-9)
+
+
+def test_a_worker_reads_an_affinity_once_for_each_source(tmp_path, monkeypatch):
+    read, kept = [], {}
+    monkeypatch.setattr(finding, "mutual_help", lambda *args: read.append(args) or mutual_help(*args))
+    for folder in ("a", "b"):  # another study may hold another result of the same job
+        store = Store(tmp_path / folder)
+        store.write(SOURCE, Result(planted_record("help")))
+        for group, names in enumerate(GROUPS):
+            assert with_children(found(group=group), store, None, kept).children == names
+        assert len(with_children(found(m=2, size=4), store, None, kept).children) == 4
+        with_children(found(number=0), store, None, kept)
+    assert len(read) == 4
 
 
 # ------------------------------------------------------------------ records, experiments, plans
@@ -202,7 +216,7 @@ def test_a_study_finds_groups_and_trains_them(setting, tmp_path, executor):
         assert sorted(child for group in groups for child in group) == list(range(8))
         images = Worker(study.data, Runtime()).images(study.data.augment)
         for job, group in zip(experiment.jobs, groups, strict=True):
-            known = with_children(job, store, images)
+            known = with_children(job, store, images, {})
             assert [setting.children[place].name for place in group] == list(known.children)
             alone = done(Worker(study.data, Runtime()), known, store).record
             np.testing.assert_array_equal(store.read(job).accuracy, alone.accuracy)

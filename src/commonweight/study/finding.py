@@ -4,6 +4,7 @@ Always from one copy, by arithmetic in float64, so that the jobs of one partitio
 """
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -16,9 +17,12 @@ from commonweight.study.nets import make_net, weights_of_copy
 from commonweight.study.store import Store
 from commonweight.training import ImageSet
 
+Kept = dict[tuple[Path, str, int, Affinity, int], np.ndarray]
+"""Affinities that were read already, by what decides them: the jobs of a partition need the same one."""
 
-def with_children(job: Job, store: Store, images: ImageSet) -> Job:
-    """The job with the names of its children, which are found if the job does not name them.
+
+def with_children(job: Job, store: Store, images: ImageSet, kept: Kept) -> Job:
+    """The job with the names of its children, which are found if the job does not name them; an affinity once read is `kept`.
 
     Raises `ResultMissing` when the result that they are found in is not in the store, `StoreError` when it did not look at
     each of the mini-batches in question.
@@ -27,7 +31,10 @@ def with_children(job: Job, store: Store, images: ImageSet) -> Job:
     if not isinstance(found, FoundSpec):
         return job
     source = store.job(found.job)
-    groups = by_affinity(source.plan().children, _affinity(found, source, store, images), found.m)
+    decides = (store.out, found.job, found.number, found.by, found.over)
+    if decides not in kept:
+        kept[decides] = _affinity(found, source, store, images)
+    groups = by_affinity(source.plan().children, kept[decides], found.m)
     return job.training_these(tuple(child.name for child in groups[found.group]))
 
 

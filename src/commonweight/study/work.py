@@ -30,7 +30,7 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
-from commonweight.study.finding import with_children
+from commonweight.study.finding import Kept, with_children
 from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
 from commonweight.study.nets import make_net
 from commonweight.study.schema import DataSpec
@@ -116,6 +116,7 @@ class Worker:
     runtime: Runtime
     _raw: RawImages | None = field(default=None, init=False)
     _sets: dict[AugmentSpec, ImageSet] = field(default_factory=dict, init=False)
+    _affinities: Kept = field(default_factory=dict, init=False)
 
     def images(self, augment: AugmentSpec, fingerprint: str | None = None) -> ImageSet:
         """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
@@ -141,7 +142,7 @@ class Worker:
     def _do(self, asked: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
         started, clock = datetime.now(UTC), time.perf_counter()
         images = self.images(asked.images.augment, asked.images.fingerprint)
-        job = with_children(asked, store, images)
+        job = with_children(asked, store, images, self._affinities)
         engine = make_engine(job, images, self.runtime)
         start = start_of(job, store)
         course = Course(job.order, job.moments.build(), job.images.sweep_images, job.snapshots, job.moments.precision)
