@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 READY := $(VENV)/.ready
-QUICK := table-1 table-2 figure-2 figure-3 figure-5 insight-1 readings
+QUICK := table-1 table-2 figure-2 figure-3 figure-5 insight-1 insight-2 readings
 
 .PHONY: quick small smoke bench test lint format clean
 
-quick: $(RUN)  ## train super-nets and ground truth on real images; Tables 1 and 2, Figures 2, 3 and 5 (minutes)
+quick: $(RUN)  ## train super-nets and ground truth on real images; Tables 1 and 2, Figures 2, 3 and 5, fine-tuning (minutes)
 	$(BIN)/commonweight run quick $(QUICK) --out results/quick
 
 small: $(RUN)  ## the paper's whole programme on small images (an hour or more on two cores)

@@ -17,13 +17,13 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import tables
+import engine_tables
 import torch
 from replay import Replay, ReplayError, replaying
 from torch import Tensor
 
-from commonweight.net import Combine, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
-from commonweight.net.native.library import Kind
+from commonweight.net import Combine, DataShape, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
+from commonweight.net.native.library import StepKind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
 from commonweight.space import Child, SearchSpace
@@ -59,8 +59,8 @@ class Case:
 
     def net(self) -> SuperNet:
         """In float32, affine parameters and statistics random; every call makes the same."""
-        shape = NetShape(self.image_channels, CLASSES, self.channels, 2, self.combine)
-        net = SuperNet(share_none(self.children, 2), shape, [Stream(seed) for seed in range(self.copies)])
+        shape, data = NetShape(2, self.channels, 2, self.combine), DataShape(self.image_channels, CLASSES)
+        net = SuperNet(share_none(self.children, 2), shape, data, [Stream(seed) for seed in range(self.copies)])
         random = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for norm in (module for module in net.modules() if isinstance(module, Norm)):
@@ -128,7 +128,7 @@ def apart(ours: Iterable[Tensor], truth: Iterable[Tensor], floor: float) -> floa
 
 
 def training(case: Case, library: Replay) -> tuple[Found, Found]:
-    """Gradients and statistics against double precision, as `tests/net/native/test_engine.py` holds them.
+    """Gradients and statistics against double precision, as `tests/net/native/test_running.py` holds them.
 
     A gradient may be 1e-4 away, or ten times as far as PyTorch's own float32. A ReLU's input within rounding of 0 may
     fall to the other side, so the best of three mini-batches counts; statistics count at each.
@@ -214,7 +214,9 @@ def report(rows: Iterable[tuple[str, Found]]) -> tuple[str, bool]:
     """The table, and whether everything fits."""
     rows = list(rows)
     lines = [[name, f.what, f.error, float(f.tolerance), "fits" if f.fits else "**differs**"] for name, f in rows]
-    return tables.table(("case", "what", "worst error", "tolerance", "verdict"), lines), all(f.fits for _, f in rows)
+    return engine_tables.table(("case", "what", "worst error", "tolerance", "verdict"), lines), all(
+        f.fits for _, f in rows
+    )
 
 
 def main() -> None:
@@ -235,7 +237,7 @@ def main() -> None:
             text, fits = report(compared(library, tuple(cases(library.lanes))))
     except (ReplayError, OSError) as error:
         raise SystemExit(f"nothing to compare: {error}") from None
-    left = [kind.name for kind in Kind if kind not in library.performed]
+    left = [kind.name for kind in StepKind if kind not in library.performed]
     print(f"{library.flavour}, {library.lanes} lanes, emulator: {given.emulator or 'none'}\n\n{text}")
     if left:
         print(f"\nno case performs {', '.join(left)}: add one to benchmarks/arm.py")

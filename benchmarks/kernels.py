@@ -15,17 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import engine_tables
 import machine
 import peak
-import tables
 import torch
 from shapes import CHILDREN, CORNERS, Shape, shape
 
 from commonweight.net import find_library
-from commonweight.net.native.engine import SWEEP_BYTES, packed
 from commonweight.net.native.layouts import Sweep, Training
-from commonweight.net.native.library import Batch, Kind, Library, Step
+from commonweight.net.native.library import Batch, Library, Step, StepKind
 from commonweight.net.native.memory import Memory
+from commonweight.net.native.running import SWEEP_BYTES, packed
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP_CHILDREN = CHILDREN[::4]
@@ -54,7 +54,7 @@ def needs(step: Step, batch: Batch) -> tuple[float, float]:
     P·Cin·Cout, dense 9·P·Cin·Cout (the padding's taps among them), and each backward pass twice that (gradients of
     weights and input), or once where nobody needs the input's gradient.
     """
-    p, kind = batch.count * batch.height * batch.width, Kind(step.kind)
+    p, kind = batch.count * batch.height * batch.width, StepKind(step.kind)
     name = kind.name.removesuffix("_BACK").removesuffix("_EVAL")
     back, train = kind.name.endswith("_BACK"), not kind.name.endswith("_EVAL")
     cin, cout = step.channels_in * step.inputs, step.channels_out
@@ -102,7 +102,7 @@ def by_kind(library: Library, steps: Sequence[Step], batch: Batch, passes: int) 
     """Sums over the steps of a program, for each kind."""
     found: dict[str, Sums] = {}
     for step, seconds in zip(steps, timed_steps(library, steps, batch, passes), strict=True):
-        sums = found.setdefault(Kind(step.kind).name, Sums())
+        sums = found.setdefault(StepKind(step.kind).name, Sums())
         macs, moved = needs(step, batch)
         sums.steps += 1
         sums.seconds += seconds
@@ -189,7 +189,7 @@ def markdown(flavour: str, limit: peak.Peak, found: dict[str, dict[str, dict[str
     ]
     return (
         f"Peak of one core ({flavour}): {limit.gmac:.0f} GMAC/s; copying {limit.cache['copy']:.0f} GB/s within L2, "
-        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{tables.table(HEAD, lines)}"
+        f"{limit.memory['copy']:.0f} GB/s with memory.\n\n{engine_tables.table(HEAD, lines)}"
     )
 
 
@@ -220,7 +220,7 @@ def main() -> None:
     content = json.dumps({"machine": facts, "builds": builds}, indent=1)
     (given.out / "kernels.json").write_text(content, encoding="utf-8")
     if given.docs:
-        tables.into_docs(ROOT / "docs" / "engine.md", "kernels", text)
+        engine_tables.into_docs(ROOT / "docs" / "engine.md", "kernels", text)
 
 
 if __name__ == "__main__":

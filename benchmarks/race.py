@@ -19,8 +19,8 @@ from typing import Any
 
 import compiled
 import cores
+import engine_tables
 import machine
-import tables
 import torch
 from agreement import check
 from contenders import NATIVE, PLAIN, REFERENCE, VMAP, WIDE, Contender
@@ -85,7 +85,7 @@ def all_works(
         field: Field = {each.name: (each, Here(sizes)) for each in (*PLAIN, *native, *second)}
         if wide and "emulation" not in skip and any(each.name != WIDE for each in native):
             for each in PLAIN:
-                field[tables.on_avx2(each.name)] = each, workers.enter_context(Away(sizes, AVX2_ONLY))
+                field[engine_tables.on_avx2(each.name)] = each, workers.enter_context(Away(sizes, AVX2_ONLY))
         found = {}
         for work in Work:
             say(f"one thread, {work.value}")
@@ -158,10 +158,10 @@ def main() -> None:
     result["minutes"] = round((time.perf_counter() - begin) / 60, 1)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "race.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-    text = tables.markdown(result)
+    text = engine_tables.markdown(result)
     print(text)
     if given.docs:
-        tables.into_docs(ROOT / "docs" / "engine.md", "race", text)
+        engine_tables.into_docs(ROOT / "docs" / "engine.md", "race", text)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode
 
 from commonweight.net import find_library
 from commonweight.net.native import library as native
-from commonweight.net.native.library import Batch, Kind, Library, Step, layout
+from commonweight.net.native.library import Batch, Library, Step, StepKind, layout
 
 SOURCE = Path(__file__).with_name("replay.cpp")
 NATIVE = Path(native.__file__).parent
@@ -72,10 +72,10 @@ class Replay(Library):
 
     command: Sequence[str]
     addresses: Addresses
-    performed: set[Kind] = field(default_factory=set)
+    performed: set[StepKind] = field(default_factory=set)
 
     def run(self, steps: "ctypes.Array[Step]", batch: Batch) -> None:
-        self.performed.update(Kind(step.kind) for step in steps)
+        self.performed.update(StepKind(step.kind) for step in steps)
         places = [*_pointers(type(steps)), *(ctypes.sizeof(steps) + at for at in _pointers(Batch))]
         self._call(RUN, len(steps), bytes(steps) + bytes(batch), places)
 

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from commonweight.net import Combine, NetShape, SuperNet
+from commonweight.net import DataShape, NetShape, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
@@ -60,8 +60,8 @@ class Shape:
 
     def net(self, children: Sequence[Child], copies: int = 1) -> SuperNet:
         """Our network for these children, initialised by seeds 0, 1, …"""
-        shape = NetShape(self.image_channels, 10, self.channels, self.stem_multiplier, Combine.CONCAT)
-        return SuperNet(share_all(children, CELLS), shape, [Stream(seed) for seed in range(copies)])
+        shape, data = NetShape(CELLS, self.channels, self.stem_multiplier), DataShape(self.image_channels, 10)
+        return SuperNet(share_all(children, CELLS), shape, data, [Stream(seed) for seed in range(copies)])
 
     @property
     def plain(self) -> opponent.Sizes:

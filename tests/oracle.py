@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.images import RawImages
-from commonweight.net import Engine, Head, Native, NetShape, Norm, Reference, SuperNet, find_library
+from commonweight.net import DataShape, Engine, Head, Native, NetShape, Norm, Reference, SuperNet, find_library
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all_but
 from commonweight.space import Child, SearchSpace
@@ -40,11 +40,20 @@ from plain.bridge import copy_of, dtype_of, layers, load, plain_child, plain_sup
 EVERY_PRIMITIVE = tuple(opponent.PRIMITIVES)
 
 
-def make_net(plan: SharingPlan, copies: int = 1, seed: int = 0, *, stirred: bool = False, **shape) -> SuperNet:
+def make_net(
+    plan: SharingPlan,
+    copies: int = 1,
+    seed: int = 0,
+    *,
+    image_channels: int = 3,
+    classes: int = 4,
+    stirred: bool = False,
+    **shape,
+) -> SuperNet:
     """A super-net in double precision with few channels; `stirred`: BN statistics and affine parameters are random."""
-    sizes = {"image_channels": 3, "classes": 4, "channels": 2, "stem_multiplier": 2} | shape
+    sizes = NetShape(**{"cells": plan.cells, "channels": 2, "stem_multiplier": 2} | shape)
     streams = [Stream(seed).fork("init", copy) for copy in range(copies)]
-    net = SuperNet(plan, NetShape(**sizes), streams).double()
+    net = SuperNet(plan, sizes, DataShape(image_channels, classes), streams).double()
     if stirred:
         rng = np.random.default_rng(seed)
         with torch.no_grad():

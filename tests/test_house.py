@@ -1,6 +1,7 @@
 """The house of DESIGN.md, read from the imports of every module: who may know whom, and what nobody does."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
     "errors",
     "seeds",
+    "values",
     "space",
     "sharing",
     "ranking",
@@ -33,6 +35,7 @@ THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "tr
 FORBIDDEN = {
     "errors": ("torch",),
     "seeds": ("torch",),
+    "values": ("torch",),
     "space": ("torch",),
     "sharing": ("torch",),
     "ranking": ("torch", "pathlib", "os"),
@@ -42,7 +45,7 @@ FORBIDDEN = {
     "study": ("matplotlib", "plotly"),
     "paper": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
     "elsewhere": (*THE_LOOP, "matplotlib", "plotly", "torch.nn", "torch.optim"),
-    "elsewhere.logs": ("torch",),
+    "elsewhere.accuracy_tables": ("torch",),
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""
 
@@ -158,6 +161,13 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def twins(package: dict[str, ast.Module]) -> set[str]:
+    """Names that two files or folders have, and names that two classes have."""
+    places = [name.rpartition(".")[2] for name in package]
+    classes = [node.name for tree in package.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {name for names in (places, classes) for name, times in Counter(names).items() if times > 1}
+
+
 def seeded(package: dict[str, ast.Module]) -> list[str]:
     """Modules that call, or import by name, a function that sets a global random state."""
     wrong = []
@@ -193,6 +203,25 @@ def test_nobody_seeds_a_global_generator():
     assert seeded(PACKAGE) == []
 
 
+def test_one_name_is_of_one_thing():
+    """CONTRIBUTING.md's table says what each word means; a file or a class of the same name would say another thing."""
+    assert twins(PACKAGE) == set()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"net__a": "", "study__a": ""},
+        {"net__a": "", "a": ""},
+        {"net__study": "", "study__b": ""},
+        {"net__a": "class A: ...", "study__b": "class A: ..."},
+        {"net__a": "class A: ...\nclass B:\n    class A: ..."},
+    ],
+)
+def test_a_twin_is_seen(files):
+    assert len(twins(house(**files))) == 1
+
+
 def loading(package: dict[str, ast.Module]) -> set[str]:
     """Modules that name a way to load a compiled library."""
     words = ("CDLL", "PyDLL", "cdll", "LoadLibrary", "dlopen", "load_library", "find_library")
@@ -224,6 +253,28 @@ def test_all_files_are_read():
     assert len(PACKAGE) == len(list(SOURCE.rglob("*.py")))
     assert {"errors", "seeds", "space.search_space", "net.supernet", "training.loop"} <= PACKAGE.keys()
     assert "commonweight.seeds.Stream" in reached("net.supernet", PACKAGE)
+
+
+LINES, CODE = 400, {".py", ".cpp", ".h", ".j2", ".css", ".js"}
+"""A longer file is two files."""
+
+
+def long(root: Path) -> list[str]:
+    """Files of code below `src` and `tests` with more lines than a file may have."""
+    code = (path for part in ("src", "tests") for path in (root / part).rglob("*") if path.suffix in CODE)
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in code}
+    return [f"{path.relative_to(root)} has {length} lines" for path, length in lengths.items() if length > LINES]
+
+
+def test_no_file_is_two_files():
+    assert long(SOURCE.parents[1]) == []
+
+
+def test_a_long_file_is_seen(tmp_path):
+    for name, lines in (("src/a/b.h", 401), ("tests/c.py", 401), ("src/d.py", 400), ("tests/e.json", 999)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n" * lines)
+    assert long(tmp_path) == ["src/a/b.h has 401 lines", "tests/c.py has 401 lines"]
 
 
 def names_in(path: Path) -> set[str]:

@@ -58,7 +58,7 @@ def test_the_report_is_that_of_the_run_byte_for_byte(gone):
     again, _ = work.report()
     assert files(out) == before
     assert [to_data(one) for one in work.make()] == [to_data(one) for one in again] == [to_data(one) for one in made]
-    assert work.plan().missing == ()
+    assert work.inventory().missing == ()
     assert (work.setting.train_images, work.setting.sweep_images, work.setting.judge_images) == (64, 20, 24)
 
 

@@ -56,9 +56,9 @@ def make_record(job, seed=0):
     """A record such as the job asks for, of random accuracies."""
     rng = np.random.default_rng([seed, *map(ord, job.id)])
     shape = (job.copies, job.sweeps, len(job.children))
-    steps = sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))
+    steps = sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch))
     trained = rng.permutation(len(job.children))[np.array(steps) % len(job.children)]  # a fixed order
-    final = {reading: rng.random((job.copies, len(job.children))) for reading in job.final_readings}
+    final = {which: rng.random((job.copies, len(job.children))) for which in job.final_accuracies}
     children = None
     if isinstance(job.children, FoundSpec):  # a partition into runs, wherever it should have been found
         children = job.children.group * job.children.size + np.arange(job.children.size)

@@ -1,14 +1,22 @@
 """Can a weight-sharing ranking of architectures be trusted, and what makes it better?
 
-With `import commonweight as cw`: `load_study` gives a study, and `run` trains it toward targets and makes their tables
-and figures. `programme` says beforehand what a run would do; `stored` makes targets again of what a run left in its
-folder. `rank` judges ranks that another program made. What they raise is a `CommonweightError` of `commonweight.errors`;
-metrics on plain arrays are in `commonweight.ranking`.
+With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
+
+    study = cw.load_study("quick")          a study that is shipped, or a YAML file's
+    cw.run(study, ["table-1", "figure-2"])  trains what these targets need, makes them and writes a report
+    cw.programme(study, ["table-1"])        what a run would do: its experiments and jobs, done and missing
+    cw.stored("results/quick")              what a run left in its folder, to make targets of again
+    cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
+
+What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`,
+primitives and super-nets in `commonweight.net`.
 """
 
-from commonweight.api import programme, run, stored
-from commonweight.elsewhere import rank
-from commonweight.study.load import load_study
+# No `__all__`: of each name in one, help would show the whole docstring, and be no page.
+from commonweight.api import programme as programme
+from commonweight.api import run as run
+from commonweight.api import stored as stored
+from commonweight.elsewhere import rank as rank
+from commonweight.study.load import load_study as load_study
 
-__all__ = ["load_study", "programme", "rank", "run", "stored"]
 __version__ = "0.1.0"

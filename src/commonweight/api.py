@@ -24,11 +24,11 @@ from commonweight.paper import (
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
-from commonweight.study.experiments import Experiment, Setting, settle
+from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
-from commonweight.study.planning import Plan, plan
 from commonweight.study.schema import Study
+from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
 from commonweight.study.store import Store, write_whole
 from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
@@ -58,9 +58,9 @@ class Programme:
         """Every job that the targets need, once."""
         return tuple({job.id: job for experiment in self.experiments.values() for job in experiment.jobs}.values())
 
-    def plan(self) -> Plan:
+    def inventory(self) -> Inventory:
         """The jobs, done and missing, as the store is now."""
-        return plan(self.experiments.values(), self.store)
+        return take_inventory(self.experiments.values(), self.store)
 
     def precision_agreement(self) -> list[float]:
         """Kendall's tau of sweeps that were not in float32 with the same in float32, one for each stored instance."""
@@ -133,7 +133,7 @@ def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None 
 
     Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
 
-    >>> [job.label for job in cw.programme(cw.load_study("smoke"), ["figure-5"]).plan().missing][:2]
+    >>> [job.label for job in cw.programme(cw.load_study("smoke"), ["figure-5"]).inventory().missing][:2]
     ['64 children, all, fixed order 0, 3 copies', '64 children, all, shuffled order 0, 1 copy']
     """
     named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
@@ -143,7 +143,7 @@ def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None 
 def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
     """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
 
-    Raises as `programme` does, and what `read_settled` raises.
+    Raises as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
 
     >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [made.title for made in cw.stored("results/four-children", ["table-2"]).make()]
@@ -164,25 +164,25 @@ def run(
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
 ) -> list[Made]:
-    """Train what is missing, then make and write the targets; returns them.
+    """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
 
-    Runs in this process unless an `executor` says otherwise; `observe` is told every event. Raises `JobFailed` after all
-    other jobs are done when some failed. Interrupting keeps finished jobs; the same call goes on from there.
+    Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
+    are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
 
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
     ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
-    train_missing(work, work.plan(), executor or Inline(), observe)
+    train_missing(work, work.inventory(), executor or Inline(), observe)
     return work.report()[0]
 
 
-def train_missing(work: Programme, missing: Plan, executor: Executor, observe: Callable[[Event], None]) -> None:
-    """Do the plan's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
+def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
+    """Do the inventory's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
     write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
-    jobs, after = missing.missing, missing.after
+    jobs, after = inventory.missing, inventory.after
     for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
         path = work.store.out / "failed" / f"{event.job.id}.txt"
         if isinstance(event, Finished):

@@ -18,13 +18,13 @@ PLAIN_LAYERS: dict[type[nn.Module], type[nn.Module]] = {Conv: nn.Conv2d, Norm: n
 
 def sizes_of(net: SuperNet) -> opponent.Sizes:
     """The opponent's sizes for the same network."""
-    shape = net.shape
+    shape, data = net.shape, net.data
     return opponent.Sizes(
-        image_channels=shape.image_channels,
-        classes=shape.classes,
+        image_channels=data.image_channels,
+        classes=data.classes,
         channels=shape.channels,
         stem_multiplier=shape.stem_multiplier,
-        cells=net.plan.cells,
+        cells=shape.cells,
         combine={Combine.CONCAT: "concat", Combine.SUM: "sum"}[shape.combine],
         bn_momentum=shape.bn_momentum,
     )

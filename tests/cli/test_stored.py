@@ -7,7 +7,7 @@ import pytest
 from cli.calling import JOBS, TARGETS, call
 from tiny import flip_accuracy
 
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
 
@@ -47,7 +47,7 @@ def test_show_a_job_by_the_start_of_its_id(whole):
         content = json.loads(call("show", job_id[:12], "--out", out, "--json").stdout)
         assert (content["id"], content["label"]) == (job_id, job.label)
         assert content["job"] == job.model_dump(mode="json")
-        final = record.final.get(FinalReading.JUDGED, record.accuracy[:, -1])
+        final = record.final.get(FinalAccuracy.JUDGED, record.accuracy[:, -1])
         assert content["final accuracy"] == pytest.approx(dict(zip(job.children, final.mean(0), strict=True)), abs=1e-4)
         assert content["how"]["device"] == "cpu"
         text = call("show", job_id, "--out", out).stdout

@@ -1,4 +1,4 @@
-"""Groups found in an imported log: groups that were planted in it, and every number of their tables by loops."""
+"""Groups found in accuracy tables from elsewhere: groups that were planted in them, and every number of ours by loops."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commonweight.cli import app
-from commonweight.elsewhere import Imported, groups_of, rank
+from commonweight.elsewhere import FromElsewhere, groups_of, rank
 from commonweight.errors import UsageError
 from commonweight.ranking import trained_mask
 
@@ -29,7 +29,7 @@ def planted(instances=3, moments=60, *, trained=True, seed=0):
         lifted[instance, moment, (order[instance, moment] + 3) % 6] = 0.2
     accuracy = np.clip(0.5 + swings + lifted + rng.normal(0, 0.01, swings.shape), 0, 1)
     mask = trained_mask(order, 6) if trained else None
-    return Imported(NAMES, accuracy, np.arange(6) / 10, np.arange(1, moments + 1), mask)
+    return FromElsewhere(NAMES, accuracy, np.arange(6) / 10, np.arange(1, moments + 1), mask)
 
 
 def test_groups_that_were_planted_are_found():
@@ -60,7 +60,7 @@ def test_the_numbers_by_loops():
         assert [number.std for number in row.numbers] == [None, None]
     read = []
     for number in (0, 1):
-        alone = Imported(NAMES, found.accuracy[[number]], found.ground_truth, found.step)
+        alone = FromElsewhere(NAMES, found.accuracy[[number]], found.ground_truth, found.step)
         rows = groups_of(alone, 2)[0].rows
         assert len(rows) == 2  # no other instance to read it on
         label = {name: place for place, row in enumerate(rows) for name in row.name.split(", ")}
@@ -108,7 +108,7 @@ def test_a_curve_that_stands_still_is_in_some_group_and_singletons_have_nothing_
 def test_mistakes(instances, moments, m, message):
     found = planted(instances, 60)
     with pytest.raises(UsageError, match=message) as caught:
-        groups_of(Imported(NAMES, found.accuracy[:, :moments], found.ground_truth, found.step[:moments]), m)
+        groups_of(FromElsewhere(NAMES, found.accuracy[:, :moments], found.ground_truth, found.step[:moments]), m)
     assert "\n" not in str(caught.value)
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commonweight.cli import app
-from commonweight.elsewhere import Imported, judge, rank, read_ranks
+from commonweight.elsewhere import FromElsewhere, rank, read_ranks, worth_of
 from commonweight.errors import DataError, UsageError
 from commonweight.ranking import gt_tau, s_tau, top_n_rank, trained_mask
 
@@ -106,7 +106,7 @@ def test_pandas():
 def test_trained_names_become_a_mask():
     order = [0, 1, 2, 3, 4, 0]
     mask = trained_mask(np.tile(order, (3, 1)), 5)
-    expected = judge(Imported(NAMES, INSTANCES, TRUTH, np.arange(1, 7), mask))
+    expected = worth_of(FromElsewhere(NAMES, INSTANCES, TRUTH, np.arange(1, 7), mask))
     words = [[NAMES[place] for place in order]] * 3
     assert plain(rank(INSTANCES, TRUTH, children=NAMES, trained=words)) == plain(expected)
     numbers = np.array([[int(NAMES[place]) for place in order]] * 3)

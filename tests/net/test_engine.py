@@ -218,7 +218,9 @@ def test_a_stack_is_each_copy_alone(backend, plan):
     exactly = {"rtol": 0, "atol": 0} if backend is oracle.NATIVE else backend.tolerance
     stack = backend.net(plan, copies=3)
     engine, (images, labels) = backend.engine(stack), backend.batch(35)
-    alone = [SuperNet(plan, stack.shape, [Stream(0).fork("init", copy)]).to(backend.dtype) for copy in range(3)]
+    alone = [
+        SuperNet(plan, stack.shape, stack.data, [Stream(0).fork("init", copy)]).to(backend.dtype) for copy in range(3)
+    ]
     own = [backend.engine(net) for net in alone]
     for child in GROUP:
         found = oracle.copied(engine.gradients(images, labels, child))

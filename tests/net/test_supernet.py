@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net import Combine, NetShape, SuperNet
+from commonweight.net import Combine, DataShape, NetShape, SuperNet
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all, share_none, share_prefix
 from commonweight.space import SearchSpace
@@ -123,7 +123,7 @@ def test_every_child_of_a_plan_with_private_slots_is_the_plain_network(plan):
 )
 def test_a_stack_is_each_copy_alone(plan, combine):
     stack = oracle.make_net(plan, copies=3, combine=combine)
-    alone = [SuperNet(plan, stack.shape, [Stream(0).fork("init", copy)]).double() for copy in range(3)]
+    alone = [SuperNet(plan, stack.shape, stack.data, [Stream(0).fork("init", copy)]).double() for copy in range(3)]
     images, _ = oracle.random_batch(5)
     for child in GROUP:
         logits = stack(images, child)
@@ -186,10 +186,10 @@ def test_channels_last_survives_the_combination(combine, copies):
 
 def test_the_papers_sizes_are_the_defaults():
     """Appendix A.1: 48 channels behind the stem, 16 in the cells, concatenation, BN momentum 0.4."""
-    shape = NetShape(image_channels=3, classes=10)
-    assert (shape.channels * shape.stem_multiplier, shape.channels) == (48, 16)
+    shape = NetShape()
+    assert (shape.channels * shape.stem_multiplier, shape.channels, shape.cells) == (48, 16, 4)
     assert (shape.combine, shape.bn_momentum) == (Combine.CONCAT, 0.4)
-    net = SuperNet(share_all(GROUP, 4), shape, [Stream(0)])
+    net = SuperNet(share_all(GROUP, 4), shape, DataShape(3, 10), [Stream(0)])
     plain = opponent.PlainSuperNet([PAPER.primitives] * 3)
     for child in GROUP:
         oracle.load(net, child, 0, plain)  # as large everywhere
@@ -197,7 +197,12 @@ def test_the_papers_sizes_are_the_defaults():
 
 def test_a_net_without_copies():
     with pytest.raises(UsageError, match="at least one initialisation stream, one per copy"):
-        SuperNet(share_all(GROUP, 1), NetShape(3, 4), [])
+        SuperNet(share_all(GROUP, 4), NetShape(), DataShape(3, 4), [])
+
+
+def test_a_plan_of_another_number_of_cells():
+    with pytest.raises(UsageError, match="a sharing plan of 1 cells for a net of 4; make it for as many cells"):
+        SuperNet(share_all(GROUP, 1), NetShape(), DataShape(3, 4), [Stream(0)])
 
 
 def test_a_child_that_is_not_trained_here():

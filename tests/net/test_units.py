@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net import Conv, Head, NetShape, Norm, SuperNet, unit_names
+from commonweight.net import Conv, DataShape, Head, NetShape, Norm, SuperNet, unit_names
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
@@ -209,10 +209,10 @@ def test_slots_start_alike_and_are_apart():
 
 def test_a_copy_starts_from_its_own_stream_alone():
     streams = [Stream(5).fork(copy) for copy in range(4)]
-    plan, shape = share_all(GROUP, 2), NetShape(image_channels=1, classes=3, channels=2)
-    stack = SuperNet(plan, shape, streams)
+    sizes = share_all(GROUP, 2), NetShape(cells=2, channels=2), DataShape(image_channels=1, classes=3)
+    stack = SuperNet(*sizes, streams)
     for copy, child in itertools.product(range(4), GROUP):
-        alone = SuperNet(plan, shape, [streams[copy]])
+        alone = SuperNet(*sizes, [streams[copy]])
         oracle.assert_same_tensors(initial(stack, child, copy), initial(alone, child, 0))
 
 

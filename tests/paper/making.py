@@ -1,4 +1,4 @@
-"""Made-up records of the programme's experiments, and the paper's statistics a second time, in plain Python and SciPy."""
+"""Made-up records of the catalogue's experiments, and the paper's numbers a second time, in plain Python and SciPy."""
 
 import math
 from itertools import chain, combinations, permutations, product
@@ -9,9 +9,9 @@ from tiny import tiny_study
 
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.evidence import Evidence
-from commonweight.study.experiments import Measured, Setting
-from commonweight.study.jobs import FinalReading, FoundSpec
+from commonweight.study.jobs import FinalAccuracy, FoundSpec
 from commonweight.study.load import load_study
+from commonweight.study.setting import Measured, Setting
 
 PER_EPOCH = 2  # mini-batches of an epoch of `tiny_setting`: 128 images in batches of 64
 
@@ -29,14 +29,14 @@ def paper_setting(**overrides):
 
 def made_up(setting, *names, seed=0):
     """Evidence of these experiments: accuracies around each child's own quality, in whole images, so that some tie."""
-    rng, build = np.random.default_rng(seed), catalogue(setting)
-    return Evidence(setting, {name: _measured(build[name](), setting, rng) for name in dict.fromkeys(names)})
+    rng, make = np.random.default_rng(seed), catalogue(setting)
+    return Evidence(setting, {name: _measured(make[name](), setting, rng) for name in dict.fromkeys(names)})
 
 
 def _measured(experiment, setting, rng):
     children = len(setting.children)
     job = min(experiment.jobs, key=lambda job: job.sweeps)
-    step = np.array(sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch)))
+    step = np.array(sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch)))
     instances = len(experiment.instances)
 
     def accuracies(*shape):
@@ -48,20 +48,20 @@ def _measured(experiment, setting, rng):
         for part in parts:
             found = isinstance(part.job.children, FoundSpec)  # they may be any
             names = [child.name for child in setting.children] if found else part.job.children
-            group = [setting.study.space.build().child(name).index for name in names]
+            group = [setting.study.space.child(name).index for name in names]
             for moment in range(len(step)):
                 trained[number, moment, rng.choice(group)] = True
     return Measured(
         accuracies(instances, len(step)),
         step,
         trained,
-        {reading: accuracies(instances) for reading in job.final_readings},
+        {which: accuracies(instances) for which in job.final_accuracies},
     )
 
 
 def truth_of(evidence):
     """Ground truth of each child: its mean over initialisations, one number after the other."""
-    return [mean(column) for column in evidence.measured["ground-truth"].final[FinalReading.JUDGED].T.tolist()]
+    return [mean(column) for column in evidence.measured["ground-truth"].final[FinalAccuracy.JUDGED].T.tolist()]
 
 
 def after(measured, instance, mini_batches):

@@ -10,7 +10,9 @@ from tiny import make_record
 from commonweight.errors import ResultMissing, StudyError, UsageError
 from commonweight.paper import ARTEFACTS, Boxes, Claims, Curves, Table, artefacts, evidence, named, needed
 from commonweight.paper.artefacts import catalogue
-from commonweight.study.jobs import FinalReading
+from commonweight.paper.experiments import TRUTH
+from commonweight.paper.targets import artefact
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Result, Store
 
 SETTING = tiny_setting(experiments__instances=3, training__batch=16)
@@ -18,7 +20,17 @@ PAPER = [  # in the paper's order; then what is not in the paper
     *("table-1", "table-2", "figure-2", "figure-3a", "figure-3b", "insight-1"),
     *("figure-4a", "figure-4b", "figure-4c", "figure-4d", "insight-2", "figure-5a", "figure-5b"),
     *("table-3a", "section-4.2.1", "figure-6a", "figure-6b", "table-3b", "table-4"),
-    *("figure-7", "figure-8", "figure-9", "hidden-choices", "sharing-kinds", "table-3a-found", "readings", "claims"),
+    *(
+        "figure-7",
+        "figure-8",
+        "figure-9",
+        "hidden-choices",
+        "instability",
+        "sharing-kinds",
+        "table-3a-found",
+        "readings",
+    ),
+    "claims",
 ]
 
 
@@ -65,7 +77,7 @@ def test_an_unknown_target_is_answered_with_the_known_ones(word, hint):
         named(["table-1", word])
 
 
-@pytest.mark.parametrize("word", ["figure", "figure-", "figure-1", "table-5", "figure-5c", "section-4.2.", "FIGURE-5"])
+@pytest.mark.parametrize("word", ["figure", "figure-", "figure-1", "table-9", "figure-5c", "section-4.2.", "FIGURE-5"])
 def test_a_part_of_a_name_is_no_name(word):
     with pytest.raises(UsageError, match="unknown target"):
         named([word])
@@ -128,6 +140,14 @@ def test_a_study_too_short_for_the_windows_is_told_so(epochs, images, lost):
             artefacts(["figure-5"], setting)
 
 
+def test_a_table_of_children_alone_has_no_super_net_to_count_in():
+    @artefact("table-9", None, TRUTH.judged())
+    def table_9(*_):
+        return (Table("table-9", "Ground truth", (), (), ("A note.",)),)
+
+    assert table_9(made_up(tiny_setting(), TRUTH.name))[0].notes == ("A note.",)
+
+
 def test_groups_of_four_need_eight_children():
     setting = three_children()
     chosen, refused = artefacts([], setting)
@@ -172,7 +192,19 @@ def test_only_what_is_needed():
     assert needed([], SETTING) == {}
 
 
-SPACES = {"tiny": SETTING, "three": three_children()}
+SPACES = {
+    "tiny": SETTING,
+    "three": three_children(),
+    "three, alone 11": three_children(
+        experiments__alone_epochs=11, experiments__instances=3
+    ),  # 2 seeds of ground truth
+}
+UPDATES = {
+    "tiny": "2 in a super-net of all 8 children over 8 epochs, 16 alone over 8 epochs.",
+    "three": "5 in a super-net of all 3 children over 8 epochs, 16 alone over 8 epochs.",
+    "three, alone 11": "5 in a super-net of all 3 children over 8 epochs, 22 alone over 11 epochs.",
+}
+"""How often a child is trained, as every table says."""
 
 
 @pytest.mark.parametrize(
@@ -192,6 +224,7 @@ def test_each_target_is_made_from_the_records_of_its_experiments_alone(tmp_path,
     assert all(item.name.startswith(f"{name}-") for item in made[1:])  # so that no two targets write one file
     assert len({item.name for item in made}) == len(made)
     for item in made:
+        assert item.notes.count(f"Mini-batches that train each child: {UPDATES[space]}") == isinstance(item, Table)
         match item:
             case Table():
                 assert all(len(row.numbers) == len(item.columns) for row in item.rows)
@@ -203,7 +236,7 @@ def test_each_target_is_made_from_the_records_of_its_experiments_alone(tmp_path,
             case Boxes():
                 assert len(item.boxes) == len(setting.children)
             case Claims():
-                assert [claim.number for claim in item.claims] == list(range(1, 11))
+                assert [claim.number for claim in item.claims] == list(range(1, 12))
 
 
 @pytest.mark.parametrize("constant", ["super-nets", "everything"])
@@ -212,7 +245,7 @@ def test_children_that_all_tie_stop_no_target(name, constant):
     """A run that learnt nothing has no order and no tau; whoever trained for hours still gets a report."""
     records = made_up(SETTING, *ARTEFACTS[name].experiments(SETTING))
     for measured in records.measured.values():
-        if constant == "everything" or FinalReading.JUDGED not in measured.final:
+        if constant == "everything" or FinalAccuracy.JUDGED not in measured.final:
             for array in (measured.accuracy, *measured.final.values()):
                 array[:] = 0.1
     for measured in records.measured.values():

@@ -110,7 +110,7 @@ def test_section_4_2_1_against_scipy(seed, study_seed):
     made = made_up(setting, "seeds", "random-2", "ground-truth", seed=seed)
     truth = truth_of(made)
     parts = catalogue(setting)["random-2"]().instances[0]
-    groups = [[setting.study.space.build().child(name).index for name in part.job.children] for part in parts]
+    groups = [[setting.study.space.child(name).index for name in part.job.children] for part in parts]
     assert sorted(map(len, groups)) == [4, 4]
     rows = only(section_4_2_1(made)).rows
     assert [row.ranks for row in rows] == [3, 3]

@@ -7,11 +7,12 @@ import pytest
 from paper.making import made_up, tiny_setting
 from scipy.stats import bootstrap
 
-from commonweight.elsewhere import Imported, judge
+from commonweight.elsewhere import FromElsewhere, worth_of
 from commonweight.errors import UsageError
 from commonweight.paper import ARTEFACTS, Table
 from commonweight.paper.artefacts import catalogue
-from commonweight.paper.estimates import estimated_mean, estimated_s_tau
+from commonweight.paper.estimates import estimated_mean, estimated_s_tau, estimated_share
+from commonweight.ranking import s_tau_share_interval
 from commonweight.seeds import Stream
 
 
@@ -50,6 +51,7 @@ def test_one_number_has_one_interval_in_every_table(seed):
     assert {key[0] for key in of_seeds} == {"s_tau", "mean"}
     by_name = {table.name: {row.name: row for row in table.rows} for table in tables}
     seeds, last = by_name["table-2"]["Different seeds"], by_name["readings"]["last moment"]
+    assert by_name["instability"]["8 epochs, batch 64, statistics as trained"].numbers[1] == last.numbers[2]
     own, end = (
         by_name["hidden-choices"]["freeze, statistics as trained"],
         by_name["insight-2"]["epoch 8, 0 mini-batches"],
@@ -71,7 +73,7 @@ def test_one_number_has_one_interval_in_every_table(seed):
 def test_one_number_has_one_interval_in_the_tables_of_ranks_from_elsewhere():
     rng = np.random.default_rng(0)  # 12 instances: of few, quantiles of two streams often fall on the same draw
     names, steps = tuple("abcdefgh"), np.arange(1, 17)
-    made = {item.name: item for item in judge(Imported(names, rng.random((12, 16, 8)), rng.random(8), steps))}
+    made = {item.name: item for item in worth_of(FromElsewhere(names, rng.random((12, 16, 8)), rng.random(8), steps))}
     across, last = made["ranks"].rows[0], made["readings"].rows[0]
     gt, s_tau, _, _, *tops = across.numbers
     assert [gt, s_tau, *tops] == list(last.numbers[1:])
@@ -98,3 +100,22 @@ def test_where_there_is_no_interval():
     assert estimated_s_tau(accuracies, randomness).interval is None
     with pytest.raises(UsageError, match="at least 2 instances"):
         estimated_s_tau(accuracies[:1], randomness)
+
+
+def test_a_share_of_a_gap_and_where_there_is_none():
+    rng = np.random.default_rng(0)
+    sure, noise = np.linspace(0, 1, 8) + 0.05 * rng.normal(size=(5, 8)), rng.normal(size=(5, 8))
+    between = sure + 0.4 * rng.normal(size=(5, 8))
+    of = [estimated_s_tau(one, randomness).value for one in (between, noise, sure)]
+    found = estimated_share(between, noise, sure, randomness)
+    assert found.value == pytest.approx((of[0] - of[1]) / (of[2] - of[1]))
+    assert found.interval == s_tau_share_interval(between, noise, sure, randomness("share of a gap"))
+    assert found.interval.low < found.value < found.interval.high
+    assert estimated_share(sure, noise, sure, randomness).value == 1
+    assert estimated_share(between[:2], noise[:2], sure[:2], randomness).interval is None
+    constant = sure.copy()
+    constant[0] = 0.5
+    for nothing in ((between, sure, noise), (between, sure, sure), (constant, noise, sure), (sure, constant, sure)):
+        number = estimated_share(*nothing, randomness)
+        assert np.isnan(number.value)
+        assert number.interval is None

@@ -1,8 +1,8 @@
-"""The programme's experiments against PAPER.md's table, for the paper's own study and a tiny one."""
+"""The experiments of the catalogue against PAPER.md's table, for the paper's own study and a tiny one."""
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from commonweight.paper.artefacts import catalogue
 from commonweight.paper.experiments import group_counts, random_groups
 from commonweight.sharing import Kind, similar
 from commonweight.study import jobs
-from commonweight.study.experiments import Member, Setting
 from commonweight.study.jobs import SharingSpec
 from commonweight.study.load import load_study, shipped_studies
+from commonweight.study.setting import Member, Setting
 from commonweight.training import ChildOrder, Inactive
 
 SETTINGS = {
@@ -44,7 +44,7 @@ class Asked:
     own: bool = False  # an initialisation and orders of its own for each instance
 
 
-def programme(*, n, seeds, epochs, factor, counts, cells):
+def asked_by_the_paper(*, n, seeds, epochs, factor, counts, cells):
     """N instances unless said; `counts` are the numbers of groups between 1 and all children."""
 
     def own(**parts):
@@ -76,24 +76,24 @@ def programme(*, n, seeds, epochs, factor, counts, cells):
     }
 
 
-PROGRAMME = {
-    "paper": programme(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
-    "tiny": programme(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
+ASKED = {
+    "paper": asked_by_the_paper(n=10, seeds=10, epochs=200, factor=10, counts=(2, 4, 8, 16, 32), cells=4),
+    "tiny": asked_by_the_paper(n=4, seeds=3, epochs=8, factor=3, counts=(2, 4), cells=4),
 }
-BUILT = {which: {name: build() for name, build in catalogue(some).items()} for which, some in SETTINGS.items()}
+BUILT = {which: {name: make() for name, make in catalogue(some).items()} for which, some in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("which", SETTINGS)
-def test_the_catalogue_is_the_programme(which):
+def test_the_catalogue_is_what_the_paper_asks_for(which):
     others = {"orders", "other-data-order", "finetuned-half", "finetuned-end"}  # below, and in test_finetuning.py
-    found = {name for name in BUILT[which] if name.startswith("found-")}  # in test_found.py
-    assert BUILT[which].keys() == PROGRAMME[which].keys() | others | found
+    beyond = ("epochs-", "batch-", "found-")  # in test_regimes.py and test_found.py
+    assert {name for name in BUILT[which] if not name.startswith(beyond)} == ASKED[which].keys() | others
     assert all(experiment.name == name for name, experiment in BUILT[which].items())
 
 
-@pytest.mark.parametrize(("which", "name"), [(which, name) for which, asked in PROGRAMME.items() for name in asked])
+@pytest.mark.parametrize(("which", "name"), [(which, name) for which, asked in ASKED.items() for name in asked])
 def test_an_experiment_is_what_the_paper_asks_for(which, name):
-    setting, asked, experiment = SETTINGS[which], PROGRAMME[which][name], BUILT[which][name]
+    setting, asked, experiment = SETTINGS[which], ASKED[which][name], BUILT[which][name]
     study, children = setting.study, [child.name for child in setting.children]
     assert len(experiment.instances) == asked.instances
     epochs = study.training.epochs * asked.epochs_factor
@@ -118,10 +118,10 @@ def test_an_experiment_is_what_the_paper_asks_for(which, name):
             else:
                 assert (job.seeds.init[part.copy], job.seeds.order) == (number, 0)  # N initialisations, one order
             assert (job.seeds.data, job.seeds.augment) == (0, 0)
-            assert job.training == study.training.model_copy(update={"epochs": epochs, **asked.changed})
-            assert job.net == study.net.model_copy(update={"bn_momentum": asked.bn_momentum})
+            assert job.training == replace(study.training, epochs=epochs, **asked.changed)
+            assert job.net == replace(study.net, bn_momentum=asked.bn_momentum)
             assert job.sharing == (SharingSpec() if alone else asked.sharing)
-            assert job.moments.build().steps(total, job.batches_per_epoch) == moments
+            assert job.moments.steps(total, job.batches_per_epoch) == moments
             assert job.mini_batches == total
             assert (job.start, job.stop_after) == (None, None)
             assert job.snapshots == asked.snapshots
@@ -153,7 +153,7 @@ def test_different_orders_have_one_initialisation_and_begin_with_an_instance_of_
     assert {job.order for job in orders.jobs} == {ChildOrder.FIXED}
     for job in orders.jobs[1:]:
         bpe, total = job.batches_per_epoch, job.mini_batches
-        assert job.moments.build().steps(total, bpe) == set(range(bpe, total + 1, bpe))
+        assert job.moments.steps(total, bpe) == set(range(bpe, total + 1, bpe))
 
 
 def test_the_other_kind_of_inactive_weights():
@@ -173,10 +173,58 @@ def test_the_jobs_of_the_shipped_studies_are_pinned(study, monkeypatch):
     monkeypatch.setattr(jobs, "NUMERICS", 1)
     some = Setting(load_study(study), "f" * 64, (7, 7), 10_000, 1000, 10_000)
     found = {}
-    for name, build in catalogue(some).items():
-        parts = [[[part.job.id, part.copy] for part in instance] for instance in build().instances]
+    for name, make in catalogue(some).items():
+        parts = [[[part.job.id, part.copy] for part in instance] for instance in make().instances]
         found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     assert found == PINNED[study]
+
+
+# How long children alone are trained
+
+
+@pytest.mark.parametrize("epochs", [5, 20])
+def test_children_alone_are_trained_as_long_as_the_study_says_and_nobody_else(epochs):
+    some = tiny_setting(experiments__alone_epochs=epochs)
+    built = {name: build() for name, build in catalogue(some).items()}
+    same = {name: build() for name, build in catalogue(tiny_setting()).items()}
+    assert {name for name in built if built[name] != same[name]} == {"ground-truth"}
+    (truth,), (before,) = ([e["ground-truth"].jobs[0]] for e in (built, same))
+    assert truth.training == replace(before.training, epochs=epochs)
+    assert {job.mini_batches for job in built["ground-truth"].jobs} == {2 * epochs}
+    as_before = {job.id for experiment in same.values() for job in experiment.jobs}
+    said = tiny_setting(experiments__alone_epochs=tiny_setting().study.training.epochs)
+    assert {job.id for build in catalogue(said).values() for job in build().jobs} == as_before
+
+
+@pytest.mark.parametrize(("seeds", "stack"), [(2, 1), (2, 3), (4, 1)])
+def test_a_group_of_one_child_is_that_child_alone(seeds, stack):
+    """Three children in two groups, four instances: those beyond the seeds of ground truth are trained as long as it is."""
+    some = tiny_setting(
+        space={"nodes": 1, "primitives": ["max_pool_3x3", "sep_conv_3x3", "none"]},
+        experiments={
+            "instances": 4,
+            "ground_truth_seeds": seeds,
+            "last_epochs": 2,
+            "alone_epochs": 11,
+            "stack": stack,
+        },
+    )
+    built = {name: build() for name, build in catalogue(some).items()}
+    truth = [{part.job.children: part for part in parts} for parts in built["ground-truth"].instances]
+    assert group_counts(some) == (2,)
+    for name in ("random-2", "similar-2"):
+        for number, parts in enumerate(built[name].instances):
+            lonely, pair = sorted(parts, key=lambda part: len(part.job.children))
+            assert (lonely.job.training.epochs, pair.job.training.epochs) == (11, 8)
+            assert lonely.job.seeds.init[lonely.copy] == number
+            assert number >= seeds or lonely == truth[number][lonely.job.children]
+    assert [training for training, ids in trainings(built).items() if len(ids) > 1] == []
+
+
+def test_updates_of_a_child_are_the_papers():
+    assert [SETTINGS["paper"].updates(children) for children in (64, 4, 1)] == [612, 9_800, 39_200]
+    longer = tiny_setting(experiments__alone_epochs=20)  # 8 epochs of 2 mini-batches
+    assert [longer.updates(children) for children in (8, 3, 1)] == [2, 5, 40]
 
 
 def test_few_instances_stay_few():
@@ -199,7 +247,7 @@ def members(experiment):
 
 def four(data_order, stack):
     experiments = {"instances": 4, "ground_truth_seeds": 3, "last_epochs": 2, "data_order": data_order, "stack": stack}
-    return {name: build() for name, build in catalogue(tiny_setting(experiments=experiments)).items()}
+    return {name: make() for name, make in catalogue(tiny_setting(experiments=experiments)).items()}
 
 
 @pytest.mark.parametrize("stack", [1, 3])
@@ -324,7 +372,7 @@ def test_all_experiments_together_train_nothing_twice(make, stack, order):
         experiments__ground_truth_seeds=4,
         experiments__data_order=order,
     )
-    built = {name: build() for name, build in catalogue(some).items()}
+    built = {name: make() for name, make in catalogue(some).items()}
     found = trainings(built)
     assert len(found) > 100
     assert [training for training, ids in found.items() if len(ids) > 1] == []

@@ -102,6 +102,11 @@ def test_insight_2_against_scipy(seed):
     assert any(f"{8 * END} child-epochs" in note for note in table.notes)  # ground truth: 8 children, 8 epochs each
 
 
+def test_ground_truth_costs_as_long_as_it_is_trained():
+    (table, *_) = insight_2(make(experiments__alone_epochs=20))
+    assert any("ground truth costs 160 child-epochs" in note for note in table.notes)  # 8 children, 20 epochs each
+
+
 def test_notes_tell_how_children_are_fine_tuned():
     made = make()
     for figure in FIGURES:
@@ -117,7 +122,7 @@ def test_notes_tell_how_children_are_fine_tuned():
 @pytest.mark.parametrize(("name", "epoch"), [("finetuned-half", 4), ("finetuned-end", 8)])
 def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
     setting = tiny_setting(experiments__instances=3, experiments__stack=2, experiments__finetune_batches=5)
-    built = {each: build() for each, build in catalogue(setting).items() if each in ("seeds", name)}
+    built = {each: make() for each, make in catalogue(setting).items() if each in ("seeds", name)}
     lr = 0.001 + (0.025 - 0.001) * (1 + math.cos(math.pi * (epoch - 1) / 8)) / 2  # that of the epoch's mini-batches
     for shared, alone in zip(built["seeds"].instances, built[name].instances, strict=True):
         (source,) = shared
@@ -127,11 +132,11 @@ def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
             job = part.job
             assert (job.start.job, job.start.epoch, part.copy) == (source.job.id, epoch, source.copy)
             assert job.seeds.init == source.job.seeds.init  # the same copies, one for one
-            assert [job.recipe().lr_at(e) for e in range(job.training.epochs)] == pytest.approx(
+            assert [job.training.lr_at(e) for e in range(job.training.epochs)] == pytest.approx(
                 [lr] * job.training.epochs
             )
             assert job.mini_batches == 5
-            assert job.moments.build().steps(5, job.batches_per_epoch) == {1, 2, 3, 4, 5}
+            assert job.moments.steps(5, job.batches_per_epoch) == {1, 2, 3, 4, 5}
             assert (job.training.momentum, job.training.weight_decay) == (0.9, 1e-3)
             assert job.images.sweep_images == source.job.images.sweep_images
         # All children see the same batches, and so do all instances; none is a batch of the super-net's.

@@ -1,5 +1,7 @@
 """Groups found from data: which jobs are planned for them, what they cost, and their table against loops."""
 
+from dataclasses import replace
+
 import pytest
 from paper.making import last_taus, made_up, mean, only, paper_setting, std, tiny_setting, truth_of
 
@@ -21,12 +23,12 @@ OVER = {"paper": 128, "tiny": 16}
 @pytest.mark.parametrize("which", SETTINGS)
 @pytest.mark.parametrize("by", WAYS)
 def test_the_jobs_of_found_groups(which, by):
-    setting, build = SETTINGS[which], catalogue(SETTINGS[which])
-    (source,) = build["seeds"]().instances[0]
+    setting, make = SETTINGS[which], catalogue(SETTINGS[which])
+    (source,) = make["seeds"]().instances[0]
     children, study = len(setting.children), setting.study
     assert found_counts(setting) == {"paper": (4, 16), "tiny": (2,)}[which]
     for m in found_counts(setting):
-        experiment = build[f"found-{by}-{m}"]()
+        experiment = make[f"found-{by}-{m}"]()
         epochs = EPOCHS[which]["gradients" if by == "gradients" else "help", m]
         assert len(experiment.instances) == study.experiments.instances - 1
         for instance, parts in enumerate(experiment.instances, start=1):
@@ -45,10 +47,10 @@ def test_the_jobs_of_found_groups(which, by):
             for part in parts:
                 job = part.job
                 assert (job.seeds.init[part.copy], job.seeds.order) == (instance, 0)  # not the one they were found in
-                assert job.training == study.training.model_copy(update={"epochs": epochs})
+                assert job.training == replace(study.training, epochs=epochs)
                 total = epochs * setting.batches_per_epoch
                 expected = set(range(total - children + 1, total + 1))
-                assert job.moments.build().steps(total, job.batches_per_epoch) == expected
+                assert job.moments.steps(total, job.batches_per_epoch) == expected
                 assert (job.start, job.snapshots, job.sources) == (None, (), (source.job.id,))
 
 
@@ -91,7 +93,10 @@ def test_what_they_are_found_in_is_looked_at_as_before():
         ({"space__nodes": 1, "space__primitives": ["max_pool_3x3", "conv_1x1", "skip_connect"]}, "has only 3 children"),
         ({}, "2 groups of 8 epochs cost too little to be found for less: finding them by gradients takes 16.0 child-epochs"),
         ({"training__epochs": 4}, "it looks at each of 16 mini-batches"),  # two rounds to find them
-        ({"training__epochs": 5, "training__batch": 19}, "it looks at each of 8 mini-batches"),  # one round, of fewer epochs
+        (  # one round, of fewer epochs
+            {"training__epochs": 5, "training__batch": 19},
+            "8 mini-batches (1 × 8 children), and this study trains 7 up to there; raise training.epochs",
+        ),
     ],
 )  # fmt: skip
 def test_a_study_that_cannot_have_them(overrides, message):

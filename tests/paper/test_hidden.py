@@ -6,7 +6,7 @@ import pytest
 from paper.making import made_up, mean, only, std, tau, tiny_setting, truth_of
 
 from commonweight.paper.hidden import hidden_choices
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 HOW = ("as trained", "of the validation batch", "recalibrated per child")
 
@@ -31,8 +31,8 @@ def test_kinds_of_inactive_weights_under_three_statistics_and_the_other_data_ord
     read = []
     for name in ("seeds", "other-inactive"):
         measured = made.measured[name]
-        under = (FinalReading.UNDER_BATCH_STATISTICS, FinalReading.RECALIBRATED)
-        read += [measured.accuracy[:, -1], *(measured.final[reading] for reading in under)]
+        under = (FinalAccuracy.UNDER_BATCH_STATISTICS, FinalAccuracy.RECALIBRATED)
+        read += [measured.accuracy[:, -1], *(measured.final[which] for which in under)]
     read.append(made.measured["other-data-order"].accuracy[:, -1])
     for row, accuracies in zip(rows, read, strict=True):
         s_tau, gt_tau, accuracy = row.numbers
@@ -49,6 +49,11 @@ def test_notes_tell_on_how_many_images_statistics_are_read():
     notes = " ".join(only(hidden_choices(make(experiments__calibration_batches=5))).notes)
     assert "each 64 validation images" in notes
     assert "anew on 5 training batches" in notes
+
+
+def test_notes_tell_what_a_ground_truth_of_another_length_costs():
+    notes = " ".join(only(hidden_choices(make(experiments__alone_epochs=5))).notes)
+    assert "it would take 40 child-epochs more" in notes  # 8 children, 5 epochs, the second of 2 seeds
 
 
 @pytest.mark.parametrize("inactive", ["freeze", "coast"])

@@ -14,7 +14,7 @@ from commonweight.paper.lastbatches import (
     figure_8,
     figure_9,
 )
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 SEEDS = range(3)
 ALL = {  # figure: (name, experiment, mini-batches of its run)
@@ -34,7 +34,7 @@ def check_curves(made, curves, experiment, children, *, end, moments):
     drawn = [series.identity.rank for series in curves.series]
     assert drawn == sorted((ranks[child] for child in children), reverse=True)
     for series in curves.series:
-        child = made.setting.study.space.build().child(series.name).index
+        child = made.setting.study.space.child(series.name).index
         assert series.identity.child == series.name
         assert series.identity.primitives == made.setting.children[child].primitives
         assert series.identity.rank == ranks[child]
@@ -67,7 +67,7 @@ def test_the_group_with_the_truly_best_child_alone_and_among_all(seed, study_see
     truth = truth_of(made)
     best = setting.children[max(range(8), key=lambda child: (truth[child], -child))].name
     groups = [part.job.children for part in catalogue(setting)["random-2"]().instances[0]]
-    group = [setting.study.space.build().child(name).index for name in only(g for g in groups if best in g)]
+    group = [setting.study.space.child(name).index for name in only(g for g in groups if best in g)]
     alone, together = only(figure_6a(made)), only(figure_6b(made))
     assert (alone.name, together.name) == ("figure-6a", "figure-6b")
     check_curves(made, alone, "random-2", group, end=16, moments=8)
@@ -81,7 +81,7 @@ def test_the_group_with_the_truly_best_child_alone_and_among_all(seed, study_see
 
 def test_figure_6_says_how_its_group_was_chosen():
     made = made_up(tiny_setting(), "seeds", "random-2", "ground-truth")
-    made.measured["ground-truth"].final[FinalReading.JUDGED][:, 5] = 0.99
+    made.measured["ground-truth"].final[FinalAccuracy.JUDGED][:, 5] = 0.99
     best = made.setting.children[5].name
     for figure in (figure_6a, figure_6b):
         curves = only(figure(made))

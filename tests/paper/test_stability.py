@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from paper.making import mean, only, std, tiny_setting, tnr
+from paper.making import made_up, mean, only, std, tiny_setting, tnr
 from scipy.stats import kendalltau
 
 from commonweight.paper import published, stability
@@ -16,9 +16,9 @@ from commonweight.paper.tables import mean_std
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.report.wording import statistic
 from commonweight.seeds import Stream
-from commonweight.study.experiments import Measured
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import Measured
 
 EPOCHS, LAST, PER_EPOCH = 5, 3, 4
 TITLES = stability.TITLES | {one.name: one.title for one in (SEEDS, ORDERS, ORDERS_SHUFFLED, TRUTH)}
@@ -45,7 +45,7 @@ def make(instances=4, seeds=3, seed=0, extra_moments=True):
         return Measured(accuracies(rng, *shape), step, np.zeros((*shape, 8), dtype=bool), final or {})
 
     measured = {name: record(instances) for name in ("seeds", "orders", "orders-shuffled")}
-    measured["ground-truth"] = record(seeds, {FinalReading.JUDGED: accuracies(rng, seeds)})
+    measured["ground-truth"] = record(seeds, {FinalAccuracy.JUDGED: accuracies(rng, seeds)})
     return Evidence(setting, measured)
 
 
@@ -80,7 +80,7 @@ def ranks_of(evidence):
     """The ranks behind each row, by a second way."""
     rows = {name: after_epoch(evidence.measured[name], EPOCHS) for name in ("seeds", "orders", "orders-shuffled")}
     rows["ground-truth"] = after_epoch(evidence.measured["ground-truth"], EPOCHS)
-    rows["judged"] = evidence.measured["ground-truth"].final[FinalReading.JUDGED]
+    rows["judged"] = evidence.measured["ground-truth"].final[FinalAccuracy.JUDGED]
     shuffled = evidence.measured["orders-shuffled"]
     tails = [
         [after_epoch(shuffled, epoch)[i] for epoch in range(EPOCHS - LAST + 1, EPOCHS + 1)]
@@ -146,7 +146,7 @@ def test_the_random_row_is_of_independent_permutations(seed):
 def test_table_2_against_scipy(seed):
     evidence = make(seed=seed)
     table = table_2(evidence)
-    truth = evidence.measured["ground-truth"].final[FinalReading.JUDGED].mean(axis=0)
+    truth = evidence.measured["ground-truth"].final[FinalAccuracy.JUDGED].mean(axis=0)
     rows, _ = ranks_of(evidence)
     assert [row.name for row in table.rows] == [ROWS[name] for name in rows]
     for name, ranks in rows.items():
@@ -242,7 +242,7 @@ def test_a_rank_that_is_constant_makes_no_number_of_itself():
 def test_rows_and_points_of_ground_truth_are_read_on_the_images_of_the_others(seed):
     """Judged without noise, ground truth would look the better for it: nothing that stands beside super-nets is."""
     evidence = make(seed=seed)
-    evidence.measured["ground-truth"].final[FinalReading.JUDGED][:] = np.arange(8) / 8  # every initialisation alike
+    evidence.measured["ground-truth"].final[FinalAccuracy.JUDGED][:] = np.arange(8) / 8  # every initialisation alike
     truth, swept = GROUND_TRUTH.read(evidence), after_epoch(evidence.measured["ground-truth"], EPOCHS)
     assert TRUTH.last().read(evidence).tolist() == swept.tolist()
     stable = row_of(table_1(evidence), "ground-truth").numbers[0].value
@@ -260,10 +260,10 @@ def test_rows_and_points_of_ground_truth_are_read_on_the_images_of_the_others(se
 def test_notes_tell_what_noise_of_validation_costs():
     evidence = make()
     measured = evidence.measured["ground-truth"]
-    swept, truth = after_epoch(measured, EPOCHS), measured.final[FinalReading.JUDGED].mean(axis=0)
-    stable = [mean(taus(some)) for some in (measured.final[FinalReading.JUDGED], swept)]
+    swept, truth = after_epoch(measured, EPOCHS), measured.final[FinalAccuracy.JUDGED].mean(axis=0)
+    stable = [mean(taus(some)) for some in (measured.final[FinalAccuracy.JUDGED], swept)]
     close = [
-        mean(kendalltau(one, truth).statistic for one in some) for some in (measured.final[FinalReading.JUDGED], swept)
+        mean(kendalltau(one, truth).statistic for one in some) for some in (measured.final[FinalAccuracy.JUDGED], swept)
     ]
     for table, what, (judged, own) in ((table_1, "S-Tau", stable), (table_2, "GT-Tau", close)):
         notes = " ".join(table(evidence).notes)
@@ -287,6 +287,14 @@ def test_notes_tell_whose_data_order_is_whose(choice, text):
         notes = " ".join(table(with_study(evidence, experiments=spec)).notes)
         assert text in notes
         assert f"(experiments.data_order: {choice})" in notes
+
+
+@pytest.mark.parametrize(("alone", "told"), [(None, "after epoch 2"), (5, "after epoch 2, children alone 5")])
+def test_titles_tell_how_long_children_alone_are_trained(alone, told):
+    setting = tiny_setting(training__epochs=2, experiments__alone_epochs=alone)
+    made = made_up(setting, "seeds", "orders", "orders-shuffled", "ground-truth")
+    assert table_1(made).title.endswith(f"S-Tau, {told}")
+    assert table_2(made).title.endswith(f"TnR, {told}")
 
 
 def test_mean_std_is_of_the_population():

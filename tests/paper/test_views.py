@@ -7,7 +7,7 @@ import pytest
 from paper.making import made_up, paper_setting, tiny_setting
 
 from commonweight.paper.artefacts import ARTEFACTS, catalogue, looked_at, named, needed
-from commonweight.paper.claims.programme import DEFINITIONS
+from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import (
     BN_MOMENTUM,
@@ -20,6 +20,7 @@ from commonweight.paper.experiments import (
     SEEDS,
     SIMILAR,
     SIMILAR_SHUFFLED,
+    TRUTH,
     UNSHARED_EDGE,
     in_fours,
     initialisations,
@@ -28,8 +29,8 @@ from commonweight.paper.looks import END, HALF, Looks
 from commonweight.paper.planned import FromScratch
 from commonweight.paper.targets import artefact
 from commonweight.paper.views import all_of, of_study
-from commonweight.study.experiments import Measured
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
+from commonweight.study.setting import Measured
 
 SETTING = tiny_setting(experiments__instances=3, experiments__last_epochs=3)  # 8 children, 8 epochs of 2 mini-batches
 FAMILIES = (RANDOM, SIMILAR, RANDOM_SHUFFLED, SIMILAR_SHUFFLED, PREFIX, PREFIX_LONG, BN_MOMENTUM, UNSHARED_EDGE)
@@ -42,7 +43,7 @@ def moments(looks, setting=SETTING):
     job = setting.experiment(
         "x", (setting.children,), initialisations(setting), looks.added_to(setting.conditions, setting)
     ).jobs[0]
-    return job.moments.build().steps(job.mini_batches, job.batches_per_epoch)
+    return job.moments.steps(job.mini_batches, job.batches_per_epoch)
 
 
 ASKED = [
@@ -63,18 +64,18 @@ def test_looking_at_both_is_looking_at_each_moment_of_either(one, other):
 
 def test_looking_at_both_keeps_all_snapshots_and_final_readings():
     some, more = (
-        Looks(snapshots=frozenset([4]), final=frozenset([FinalReading.JUDGED])),
+        Looks(snapshots=frozenset([4]), final=frozenset([FinalAccuracy.JUDGED])),
         Looks(snapshots=frozenset([8])),
     )
     job = SETTING.experiment(
         "x", (SETTING.children,), initialisations(SETTING), (some | more).added_to(SETTING.conditions, SETTING)
     ).jobs[0]
     assert job.snapshots == (4, 8)
-    assert job.final_readings == (FinalReading.JUDGED,)
-    for reading in FinalReading:
-        asked = Looks(final=frozenset([reading])).added_to(SETTING.conditions, SETTING)
+    assert job.final_accuracies == (FinalAccuracy.JUDGED,)
+    for which in FinalAccuracy:
+        asked = Looks(final=frozenset([which])).added_to(SETTING.conditions, SETTING)
         job = SETTING.experiment("x", (SETTING.children,), initialisations(SETTING), asked).jobs[0]
-        assert reading in job.final_readings
+        assert which in job.final_accuracies
 
 
 # Views of one experiment
@@ -127,12 +128,12 @@ def test_a_view_does_not_read_other_moments_instead(name):
         view.read(Evidence(SETTING, {"seeds": short}))
 
 
-@pytest.mark.parametrize("reading", FinalReading)
-def test_a_final_reading(reading):
-    view = SEEDS.final(reading)
-    assert view.looks(SETTING)[SEEDS].final == {reading}
-    measured = record(Looks(), [reading])
-    assert view.read(Evidence(SETTING, {"seeds": measured})) is measured.final[reading]
+@pytest.mark.parametrize("which", FinalAccuracy)
+def test_a_final_accuracy(which):
+    view = SEEDS.final(which)
+    assert view.looks(SETTING)[SEEDS].final == {which}
+    measured = record(Looks(), [which])
+    assert view.read(Evidence(SETTING, {"seeds": measured})) is measured.final[which]
 
 
 def test_fine_tuning_needs_its_snapshots_and_who_keeps_them():
@@ -145,6 +146,31 @@ def test_fine_tuning_needs_its_snapshots_and_who_keeps_them():
 
 
 # Several views
+
+
+@pytest.mark.parametrize("epochs", [5, 11])
+def test_views_of_children_alone_end_where_those_end(epochs):
+    setting = tiny_setting(experiments__alone_epochs=epochs, experiments__last_epochs=3)
+    made = made_up(setting, TRUTH.name, SEEDS.name)
+    record = made.measured[TRUTH.name]
+    place = record.step.tolist().index
+    assert record.step[-1] == 2 * epochs
+    ends = [place(2 * epoch) for epoch in range(1, epochs + 1)]
+    assert np.array_equal(TRUTH.after_epochs().read(made), record.accuracy[:, ends])
+    assert np.array_equal(TRUTH.last_epochs().read(made), record.accuracy[:, ends[-3:]])
+    assert np.array_equal(TRUTH.after(END).read(made), record.accuracy[:, -1])
+    assert np.array_equal(TRUTH.window().read(made).step, np.arange(2 * epochs - 7, 2 * epochs + 1))
+    assert SEEDS.after_epochs().read(made).shape[1] == 8
+
+
+def test_a_window_of_children_alone_needs_epochs_of_theirs():
+    looked = TRUTH.window()
+    assert looked.refused(tiny_setting(experiments__alone_epochs=4)) is None  # 8 mini-batches
+    short = tiny_setting(experiments__alone_epochs=3)
+    assert "this study trains 6 up to there; raise experiments.alone_epochs" in looked.refused(short)
+    assert SEEDS.window().refused(short) is None
+    short = tiny_setting(training__epochs=3, experiments__alone_epochs=40)
+    assert "this study trains 6 up to there; raise training.epochs" in looked.refused(short)
 
 
 def test_several_views_ask_for_all_and_are_refused_with_the_first():
@@ -188,7 +214,7 @@ def test_a_member_of_a_family_is_one_object_of_its_own_name(setting):
     assert len(names) == sum(len(list(family.keys(setting))) for family in FAMILIES)
 
 
-# The whole programme
+# The whole catalogue
 
 
 @pytest.mark.parametrize("name", ARTEFACTS)
@@ -206,12 +232,17 @@ def test_an_experiment_looks_at_all_that_any_artefact_or_claim_does():
 
 
 def test_what_a_study_is_too_short_for_is_asked_of_its_jobs_all_the_same():
-    """`Moments` cuts a window that is longer than the run; which experiments there are does not depend on its length."""
+    """`Moments` cuts a window that is longer than the run; which experiments there are does not depend on its length.
+
+    But for those that are shorter: the four experiments of a quarter and a half of 8 epochs, of 2 epochs the two of one.
+    """
     short = tiny_setting(training__epochs=2)
     assert SEEDS.window(rounds=2).refused(short)
     assert all(DEFINITIONS[number - 1].refused(short) for number in (6, 7, 8, 9, 10))
     assert looked_at(short)[SEEDS].last_batches == 16
-    assert catalogue(short).keys() == catalogue(SETTING).keys()
+    names, usual = catalogue(short).keys(), catalogue(SETTING).keys()
+    lengths = ("epochs-1", "epochs-2", "epochs-4")
+    assert names ^ usual == {f"{name}{apart}" for name in lengths for apart in ("", "-unshared-norm")}
 
 
 def test_two_experiments_of_one_name_are_seen(monkeypatch):

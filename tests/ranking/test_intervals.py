@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ranking.drawing import drawn_instances
 from scipy import stats
 from scipy.stats import binomtest
 
@@ -19,6 +20,8 @@ from commonweight.ranking import (
     s_tau,
     s_tau_difference_interval,
     s_tau_interval,
+    s_tau_paired_difference_interval,
+    s_tau_share_interval,
     share_interval,
     tau,
     within_between_interval,
@@ -26,6 +29,8 @@ from commonweight.ranking import (
 
 VALUES = np.random.default_rng(1).normal(size=8)
 RANKS = np.random.default_rng(1).normal(size=(8, 12)) + np.linspace(0, 2, 12)
+NOISY = RANKS + 4 * np.random.default_rng(2).normal(size=RANKS.shape)
+SURE = np.linspace(0, 2, 12) + np.random.default_rng(3).normal(size=(5, 12)) / 4
 
 
 def between(interval, first):
@@ -45,14 +50,14 @@ INTERVALS = pytest.mark.parametrize(
         (between(difference_interval, [1, 2, 2, 4]), VALUES),
         (between(paired_difference_interval, range(8)), VALUES),
         (between(s_tau_difference_interval, RANKS[:5, ::-1] + RANKS[1:6]), RANKS),
+        (between(s_tau_paired_difference_interval, NOISY), RANKS),
+        (
+            between(lambda noisy, clean, *rest, **more: s_tau_share_interval(clean, noisy, SURE, *rest, **more), NOISY),
+            RANKS,
+        ),
         (between(within_between_interval, VALUES), RANKS),
     ],
 )
-
-
-def drawn_instances(n, rng, resamples):
-    """The instances of each draw, written out: the same draws as the library makes from a generator in this state."""
-    return [np.repeat(np.arange(n), counts) for counts in rng.multinomial(n, [1 / n] * n, size=resamples)]
 
 
 def test_mean_interval_is_the_loop_over_draws():
@@ -170,104 +175,6 @@ def test_impossible_values_are_refused():
         mean_interval([0.1, np.inf], rng)
     with pytest.raises(UsageError, match=r"expected \[rank, child\]"):
         s_tau_interval([0.1, 0.2, 0.3], rng)
-
-
-# differences
-
-
-def test_difference_interval_is_the_loop_over_two_sets_of_draws():
-    a, b = np.random.default_rng(0).normal(1, size=7), np.random.default_rng(1).normal(size=4)
-    rng = np.random.default_rng(5)
-    draws_a, draws_b = drawn_instances(7, rng, 400), drawn_instances(4, rng, 400)
-    differences = [a[i].mean() - b[j].mean() for i, j in zip(draws_a, draws_b, strict=True)]
-    result = difference_interval(a, b, np.random.default_rng(5), resamples=400, level=0.9)
-    assert result is not None
-    np.testing.assert_allclose([result.low, result.high], np.percentile(differences, [5, 95]))
-    assert result.level == 0.9
-
-
-def test_paired_difference_interval_is_the_loop_over_the_same_draws():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=7), rng.normal(size=7)
-    differences = [a[drawn].mean() - b[drawn].mean() for drawn in drawn_instances(7, np.random.default_rng(5), 400)]
-    result = paired_difference_interval(a, b, np.random.default_rng(5), resamples=400, level=0.9)
-    assert result is not None
-    np.testing.assert_allclose([result.low, result.high], np.percentile(differences, [5, 95]))
-
-
-def test_pairs_cancel_what_instances_have_in_common():
-    rng = np.random.default_rng(0)
-    common = 10 * rng.normal(size=12)
-    a, b = common + 1 + 0.1 * rng.normal(size=12), common + 0.1 * rng.normal(size=12)
-    paired, independent = paired_difference_interval(a, b, rng), difference_interval(a, b, rng)
-    assert 0.8 < paired.low < paired.high < 1.2
-    assert independent.low < -2 < 4 < independent.high
-
-
-def test_s_tau_difference_interval_is_the_loop_over_two_sets_of_draws():
-    rng = np.random.default_rng(3)
-    a = np.round(rng.normal(size=(3, 10)) + np.linspace(0, 2, 10), 1)
-    b = np.round(rng.normal(size=(4, 6)), 1)  # other children
-
-    def loop(accuracies, draws):
-        for drawn in draws:
-            taus = [tau(accuracies[i], accuracies[j]) for i, j in combinations(drawn, 2) if i != j]
-            yield np.mean(taus) if taus else np.nan
-
-    rng = np.random.default_rng(6)
-    draws_a, draws_b = drawn_instances(3, rng, 300), drawn_instances(4, rng, 300)
-    pairs = zip(loop(a, draws_a), loop(b, draws_b), strict=True)
-    differences = np.array([s_tau_a - s_tau_b for s_tau_a, s_tau_b in pairs])
-    assert np.isnan(differences).any()  # a draw of one instance alone does come up
-    result = s_tau_difference_interval(a, b, np.random.default_rng(6), resamples=300, level=0.8)
-    assert result is not None
-    np.testing.assert_allclose([result.low, result.high], np.nanpercentile(differences, [10, 90]), atol=1e-12)
-
-
-def test_intervals_of_differences_hold_the_truth_about_as_often_as_they_say():
-    rng = np.random.default_rng(9)
-
-    def study(instances, spread):
-        return np.linspace(0, 2, 16) + spread * rng.normal(size=(instances, 16))
-
-    truth = s_tau(study(1500, 0.5)).mean - s_tau(study(1500, 1)).mean
-    settings = {"resamples": 400, "level": 0.8}
-    held = {"independent": 0, "paired": 0, "s_tau": 0}
-    for _ in range(300):
-        a, b = rng.normal(3, 2, size=40), rng.normal(1, 1, size=25)
-        interval = difference_interval(a, b, rng, **settings)
-        held["independent"] += interval.low <= 2 <= interval.high
-        interval = paired_difference_interval(a, a - rng.normal(2, 1, size=40), rng, **settings)
-        held["paired"] += interval.low <= 2 <= interval.high
-        interval = s_tau_difference_interval(study(30, 0.5), study(20, 1), rng, **settings)
-        held["s_tau"] += interval.low <= truth <= interval.high
-    assert all(0.7 < count / 300 < 0.87 for count in held.values()), held
-
-
-def test_too_few_instances_in_either_give_no_difference():
-    rng = np.random.default_rng(0)
-    three, two, undefined = [1, 2, 3], [1, 2], [1, np.nan, 2]
-    for other in (two, undefined):
-        assert difference_interval(three, other, rng) is None
-        assert difference_interval(other, three, rng) is None
-    assert difference_interval(three, three, rng) is not None
-    assert paired_difference_interval(two, two, rng) is None
-    assert paired_difference_interval(three, undefined, rng) is None
-    ranks = [[1, 2, 3], [1, 3, 2], [3, 2, 1]]
-    for other in (ranks[:2], [*ranks, [1, 1, 1]]):
-        assert s_tau_difference_interval(ranks, other, rng) is None
-        assert s_tau_difference_interval(other, ranks, rng) is None
-    assert s_tau_difference_interval(ranks, ranks, rng) is not None
-
-
-def test_impossible_differences_are_refused():
-    rng = np.random.default_rng(0)
-    with pytest.raises(UsageError, match=r"a has 3 instance\(s\) and b has 4; expected the same instances"):
-        paired_difference_interval([1, 2, 3], [1, 2, 3, 4], rng)
-    with pytest.raises(UsageError, match=r"b have shape \(1, 3\); expected \[instance\]"):
-        difference_interval([1, 2, 3], [[1, 2, 3]], rng)
-    with pytest.raises(UsageError, match=r"a have shape \(3,\); .*none infinite"):
-        paired_difference_interval([1, 2, np.inf], [1, 2, 3], rng)
 
 
 # inside instances against between them

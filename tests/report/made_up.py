@@ -167,7 +167,7 @@ def claims(name="claims"):
     )
 
 
-def programme():
+def whole_report():
     """As much as a whole report of a study with 64 children holds."""
     return [
         claims(),

@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from report.made_up import boxes, children_curves, crowd, programme, reading_curves, survival_curves, two_lines
+from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves, two_lines, whole_report
 
 from commonweight.paper import Curves, Series
 from commonweight.report.colours import OKABE_ITO, box_colours, child_colours, few_children, looks, rank_colours
@@ -86,7 +86,7 @@ WHOLE_REPORT = {  # text in the legend: (number of the colour, dash, whether it 
 
 
 def test_every_curve_of_a_whole_report_looks_as_ever():
-    drawn = [made for made in programme() if isinstance(made, Curves) and not made.children]
+    drawn = [made for made in whole_report() if isinstance(made, Curves) and not made.children]
     assert {made.name for made in drawn} == WHOLE_REPORT.keys()
     for made in drawn:
         found = {look.label: (OKABE_ITO.index(look.colour), look.dash, look.crowd) for look in looks(made)}

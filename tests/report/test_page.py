@@ -10,18 +10,18 @@ from report.made_up import (
     children_curves,
     claims,
     crowd,
-    programme,
     reading_curves,
     survival_curves,
     table,
     two_lines,
+    whole_report,
 )
 from tiny import tiny_study
 
 from commonweight.paper import Box, Boxes, Curves, Identity, Series
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.page import page
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -141,8 +141,8 @@ def test_everything_is_drawn_and_nothing_overflows(clean, small, width, dark):
     assert abs(light - shade) > 500
 
 
-def test_a_whole_programme_is_drawn_when_it_is_scrolled_to(clean, tmp_path):
-    clean.open(write(tmp_path, programme()), 360)
+def test_a_whole_report_is_drawn_when_it_is_scrolled_to(clean, tmp_path):
+    clean.open(write(tmp_path, whole_report()), 360)
     drawn = "figures.filter(({ plot }) => plot.querySelector('.main-svg')).length"
     count = clean.run("figures.length")
     assert count == 16

@@ -11,10 +11,10 @@ from commonweight.report import progress
 from commonweight.report.progress import Bars, Lines, Tally, clock, meanwhile, watch
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Failed, Finished, Started
-from commonweight.study.planning import Plan
+from commonweight.study.inventory import Inventory
 
 JOBS = (make_job(), make_job(["111"]), make_job(["112"], init=(0, 1)))
-PLAN = Plan((make_job(["222"]),), JOBS, {})
+INVENTORY = Inventory((make_job(["222"]),), JOBS, {})
 SWEEPING = Cost(6, (2, 4, 6), mini_batch=5.0, sweep=100.0, end=70.0)  # 400 s
 COSTS = (SWEEPING, Cost(6, (6,), 20.0, 80.0, 0.0), Cost(6, (6,), 50.0, 100.0, 0.0))  # 400, 200, 400 s
 ESTIMATE = Estimate({job.id: cost for job, cost in zip(JOBS, COSTS, strict=True)}, "native avx2")
@@ -53,7 +53,7 @@ def seconds_left(tally):
 
 @pytest.mark.usefixtures("time")
 def test_share_is_weighted_by_what_was_measured_sweeps_too():
-    tally = Tally(PLAN, ESTIMATE, 1)
+    tally = Tally(INVENTORY, ESTIMATE, 1)
     assert (tally.jobs, tally.ended, tally.share) == (3, 0, 0)
     for job in JOBS:
         tally.note(Started(job))
@@ -73,13 +73,13 @@ def test_share_is_weighted_by_what_was_measured_sweeps_too():
 @pytest.mark.usefixtures("time")
 @pytest.mark.parametrize(("workers", "seconds"), [(0, 1000), (1, 1000), (2, 600), (3, 400)])
 def test_at_the_start_the_estimate_is_what_is_left(workers, seconds):
-    assert seconds_left(Tally(PLAN, ESTIMATE, workers)) == seconds
+    assert seconds_left(Tally(INVENTORY, ESTIMATE, workers)) == seconds
 
 
 @pytest.mark.parametrize("times", [0.5, 1, 3])
 def test_time_left_goes_from_the_estimate_to_the_pace_that_is_seen(time, times):
     """A machine that takes so many times as long: each guess is nearer to the truth than the one before."""
-    tally = Tally(PLAN, ESTIMATE, 1)
+    tally = Tally(INVENTORY, ESTIMATE, 1)
     wrong = [abs(times - 1)]
     for place, (job, cost) in enumerate(zip(JOBS, COSTS, strict=True)):
         tally.note(Started(job))
@@ -95,7 +95,7 @@ def test_time_left_goes_from_the_estimate_to_the_pace_that_is_seen(time, times):
 
 def test_a_long_sweep_is_no_slow_pace(time):
     """No event comes while all children are validated; the time goes down all the same, until the sweep is late."""
-    tally = Tally(PLAN, ESTIMATE, 1)
+    tally = Tally(INVENTORY, ESTIMATE, 1)
     tally.note(Started(JOBS[0]))
     time.now += 10
     tally.note(Advanced(JOBS[0], 2, 6))
@@ -110,33 +110,33 @@ def test_a_long_sweep_is_no_slow_pace(time):
 
 @pytest.mark.usefixtures("time")
 def test_a_failure_is_no_quick_pace():
-    tally = Tally(PLAN, ESTIMATE, 1)
+    tally = Tally(INVENTORY, ESTIMATE, 1)
     tally.note(Started(JOBS[0]))
     tally.note(Failed(JOBS[0], "why", "trace"))
     assert seconds_left(tally) == 600
 
 
 def test_setting_up_is_no_progress(time):
-    tally = Tally(PLAN, ESTIMATE, 1)
+    tally = Tally(INVENTORY, ESTIMATE, 1)
     tally.note(Started(JOBS[0]))
     time.now += 50
     assert seconds_left(tally) > 1000
 
 
 def test_nothing_missing_is_nothing_to_do():
-    tally = Tally(Plan(PLAN.done, (), {}), Estimate({}), 1)
+    tally = Tally(Inventory(INVENTORY.done, (), {}), Estimate({}), 1)
     assert (tally.jobs, tally.share, tally.left) == (0, 0, "")
 
 
 def test_the_console_decides():
-    assert isinstance(watch(PLAN, ESTIMATE, 1, console()), Lines)
-    assert isinstance(watch(PLAN, ESTIMATE, 1, console(terminal=True)), Bars)
+    assert isinstance(watch(INVENTORY, ESTIMATE, 1, console()), Lines)
+    assert isinstance(watch(INVENTORY, ESTIMATE, 1, console(terminal=True)), Bars)
 
 
 @pytest.mark.usefixtures("time")
 def test_lines_are_few_and_the_last_and_every_failure_have_one():
     out = console()
-    with watch(PLAN, ESTIMATE, 1, out) as observe:
+    with watch(INVENTORY, ESTIMATE, 1, out) as observe:
         for job in JOBS:
             observe(Started(job))
         observe(Finished(JOBS[1], 1.25))  # too early for a line
@@ -150,7 +150,7 @@ def test_lines_are_few_and_the_last_and_every_failure_have_one():
 
 def test_lines_come_again_after_some_seconds(time):
     out = console()
-    with watch(PLAN, ESTIMATE, 1, out) as observe:
+    with watch(INVENTORY, ESTIMATE, 1, out) as observe:
         observe(Started(JOBS[0]))
         observe(Started(JOBS[1]))
         time.now += 6
@@ -164,7 +164,7 @@ def test_lines_come_again_after_some_seconds(time):
 def test_a_silence_is_broken_by_what_runs_and_what_is_left(time):
     """With and without events: those of a job on its way have no line of their own."""
     out = console()
-    lines = Lines(Tally(PLAN, ESTIMATE, 2), out)
+    lines = Lines(Tally(INVENTORY, ESTIMATE, 2), out)
     told = []
 
     def later(seconds, *events):
@@ -199,18 +199,18 @@ def test_silence_is_noticed_although_nothing_happens(monkeypatch):
     out = console()
     monkeypatch.setattr(out, "print", lambda *_, **__: said.set())
     before = {*threading.enumerate()}
-    with watch(PLAN, ESTIMATE, 1, out):
+    with watch(INVENTORY, ESTIMATE, 1, out):
         assert said.wait(timeout=60)
     assert {*threading.enumerate()} <= before  # another test's may have ended meanwhile
     said.clear()
-    with pytest.raises(KeyboardInterrupt), watch(PLAN, ESTIMATE, 1, out):
+    with pytest.raises(KeyboardInterrupt), watch(INVENTORY, ESTIMATE, 1, out):
         raise KeyboardInterrupt
     assert {*threading.enumerate()} <= before  # another test's may have ended meanwhile
 
 
 def test_bars_show_what_runs_and_what_failed():
     out = console(terminal=True)
-    with watch(PLAN, ESTIMATE, 2, out) as observe:
+    with watch(INVENTORY, ESTIMATE, 2, out) as observe:
         for job in JOBS[:2]:
             observe(Started(job))
         observe(Advanced(JOBS[0], 3, 6))

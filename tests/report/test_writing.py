@@ -13,11 +13,10 @@ from tiny import tiny_study
 
 from commonweight.paper import Column, Curves, Number, Row, Series, Table
 from commonweight.ranking import Interval
-from commonweight.report import Run, about_study, draw, preface, render, to_csv, to_markdown, write_report
-from commonweight.report import claims as claim_forms
+from commonweight.report import Run, about_study, claim_forms, draw, preface, render, to_csv, to_markdown, write_report
 from commonweight.report.interactive import interactive
-from commonweight.study.experiments import Setting
 from commonweight.study.load import load_study
+from commonweight.study.setting import Setting
 
 EVIL = "<script>alert(1)</script> & \"quotes\" 'here' {{ 7*7 }} $x$"
 NUMBERS = (Number(0.5, 0.1, Interval(0.2, 0.8, 0.95)), Number(float("nan")))
@@ -214,5 +213,7 @@ def test_the_shipped_paper_study_differs_in_nothing():
     assert preface(replace(paper, study=coast)) == [first]
     shorter = Setting(load_study("paper", {"training.epochs": 100}), "f" * 64, (32, 32), 50_000, 10_000, 10_000)
     assert "epochs: 100 (200)." in preface(shorter)[1]
+    longer = replace(paper, study=load_study("paper", {"experiments.alone_epochs": 300}))
+    assert "epochs: 200, children alone 300 (200)." in preface(longer)[1]
     shared = preface(setting(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [2]}))[1]
     assert "sharing: all but norm, edge 2 (all)" in shared

@@ -129,10 +129,13 @@ def test_indexes_outside_the_space(index):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, ("a",)), "a cell has 0 nodes; it needs at least 1"),
-        ((-2, ("a",)), "a cell has -2 nodes"),
-        ((1, ()), "has no primitives; name at least one"),
-        ((1, ("b", "a", "b", "a")), "primitive 'a' is named twice"),
+        ((0, ("a",)), r"SearchSpace\.nodes: got 0; input should be greater than or equal to 1$"),
+        ((-2, ("a",)), r"SearchSpace\.nodes: got -2; input should be greater than or equal to 1$"),
+        ((1, ()), r"SearchSpace\.primitives: got \(\); .*should have at least 1 item"),
+        (
+            (1, ("b", "a", "b", "a")),
+            r"SearchSpace\.primitives: got \('b', 'a', 'b', 'a'\); .*twice; each may stand once$",
+        ),
     ],
 )
 def test_impossible_spaces(arguments, message):

@@ -2,6 +2,7 @@
 
 import importlib
 from collections import Counter
+from dataclasses import replace
 
 import oracle
 import pytest
@@ -13,9 +14,9 @@ from commonweight.paper import artefacts, needed
 from commonweight.space import SearchSpace
 from commonweight.study import calibration
 from commonweight.study.calibration import Cost, Estimate, estimate, spread_out
-from commonweight.study.experiments import settle
+from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
-from commonweight.study.planning import Plan, plan
+from commonweight.study.setting import settle
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, make_engine
 
@@ -49,7 +50,7 @@ class World:
     """
 
     LATE = (10, 1, 7)
-    READING = 7e-6  # of an image through a child
+    OTHER_STATISTICS = 7e-6  # of an image through a child
     BFLOAT16 = 3  # times as long as float32
 
     def __init__(self):
@@ -72,7 +73,7 @@ class World:
 
     def sweep_under(self, net, how, images, labels, children, batch, calibration):  # noqa: ARG002, PLR0917
         recalibration = sum(map(len, calibration)) if how.value == "recalibrated" else 0
-        self.take((net, how), self.READING * (len(images) + recalibration) * len(children))
+        self.take((net, how), self.OTHER_STATISTICS * (len(images) + recalibration) * len(children))
 
 
 class Clockwork:
@@ -148,9 +149,9 @@ def test_sweeps_in_another_precision_take_their_own_time_and_one_more_in_float32
 
 
 @pytest.mark.usefixtures("world")
-def test_readings_under_other_statistics_are_part_of_the_end(setting):
+def test_accuracies_under_other_statistics_are_part_of_the_end(setting):
     plain, more = costs_of(setting, job_of(setting), job_of(setting, calibration_batches=2))
-    assert more.end - plain.end == pytest.approx(3 * World.READING * (20 + 20 + 2 * 64))
+    assert more.end - plain.end == pytest.approx(3 * World.OTHER_STATISTICS * (20 + 20 + 2 * 64))
     assert (plain.mini_batch, plain.sweep) == (more.mini_batch, more.sweep)
 
 
@@ -223,17 +224,17 @@ def test_a_job_on_its_way_step_by_step():
         assert COST.sweeps(done) == sum(step < done for step in swept)
 
 
-def test_all_jobs_of_a_plan_one_after_its_source():
+def test_all_jobs_of_an_inventory_one_after_its_source():
     first, second = make_job(snapshots=[1]), make_job(["111"])
     third = make_job(start={"job": first.id, "epoch": 1})
     seconds = {first.id: 3.0, second.id: 2.0, third.id: 4.0}
     found = Estimate({job: Cost(1, (1,), time, 0.0, 0.0) for job, time in seconds.items()})
-    missing = Plan((), (first, second, third), {})
-    assert found.seconds(missing, 1) == found.seconds(missing, 0) == 9
-    assert found.seconds(missing, 2) == 3 + 4
+    inventory = Inventory((), (first, second, third), {})
+    assert found.seconds(inventory, 1) == found.seconds(inventory, 0) == 9
+    assert found.seconds(inventory, 2) == 3 + 4
     slow = Estimate(found.costs | {second.id: Cost(1, (1,), 6.0, 0.0, 0.0)})
-    assert slow.seconds(missing, 2) == 3 + 4  # the third has not waited for the second
-    assert found.seconds(Plan((first,), (third,), {}), 2) == 4
+    assert slow.seconds(inventory, 2) == 3 + 4  # the third has not waited for the second
+    assert found.seconds(Inventory((first,), (third,), {}), 2) == 4
 
 
 # ------------------------------------------------------------------ by the engines
@@ -241,14 +242,14 @@ def test_all_jobs_of_a_plan_one_after_its_source():
 
 def test_estimate_is_positive_and_grows_with_the_work(setting):
     experiments = needed(artefacts((), setting)[0], setting)
-    jobs = plan(experiments.values(), Store("nowhere")).missing
+    jobs = take_inventory(experiments.values(), Store("nowhere")).missing
     worker = Worker(setting.study.data, Runtime())
     found = estimate(jobs, worker)
     assert found.costs.keys() == {job.id for job in jobs}
     assert all(0 < cost.seconds < 60 for cost in found.costs.values())
     jobs = [job for job in jobs if job.start is None]  # fine-tuning is as long as it is, whatever the epochs
-    some = jobs[0], jobs[-1]
-    longer = [Job.model_validate(job.model_dump() | {"training": dict(job.training) | {"epochs": 20}}) for job in some]
+    some = jobs[0], next(job for job in jobs if len(job.children) == 1)
+    longer = [Job.model_validate(job.model_dump() | {"training": replace(job.training, epochs=20)}) for job in some]
     assert {len(job.children) for job in longer} == {1, 8}
     found = estimate([*some, *longer], worker)  # each kind of work is measured once for all of them
     for short, long in zip(some, longer, strict=True):

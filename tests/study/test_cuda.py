@@ -11,7 +11,7 @@ from commonweight.sharing import singletons
 from commonweight.study import calibration, work
 from commonweight.study.cuda import exact
 from commonweight.study.executors import Finished, Inline, Task
-from commonweight.study.experiments import Member, settle
+from commonweight.study.setting import Member, settle
 from commonweight.study.work import Runtime, Worker
 
 EXACT = {

@@ -17,9 +17,9 @@ from tiny import PAIR, record_files, write_idx_folder
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, wire
-from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study
+from commonweight.study.setting import Member, settle
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 from commonweight.training import ChildOrder

@@ -16,11 +16,11 @@ from commonweight.sharing import by_affinity
 from commonweight.study import finding
 from commonweight.study.executors import Inline, Local, Task
 from commonweight.study.executors.wire import decode_task, encode_task
-from commonweight.study.experiments import Experiment, Part, settle
 from commonweight.study.finding import with_children
+from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Affinity, FoundSpec
 from commonweight.study.nets import make_net
-from commonweight.study.planning import Plan
+from commonweight.study.setting import Experiment, Part, settle
 from commonweight.study.store import CHILDREN, Record, Result, Store
 from commonweight.study.work import Runtime, Worker
 
@@ -161,7 +161,7 @@ def test_a_record_says_which_children_were_found(tmp_path):
     assert CHILDREN not in make_record(known).arrays()
     assert [child.name for child in make_record(known).children_of(known)] == ["112", "211"]
     with pytest.raises(StoreError, match="the record has shapes"):
-        replace(make_record(known), children=np.array([0, 7])).check(known)
+        replace(make_record(known), children=np.array([0, 7])).require_fit(known)
 
 
 def of_groups(store, *groups):
@@ -195,8 +195,8 @@ def test_groups_found_in_different_results_of_one_job_are_told(tmp_path):
 
 def test_a_job_comes_after_the_one_in_which_its_children_are_found():
     job = found()
-    assert Plan((), (job, SOURCE), {}).after == {job.id: (SOURCE.id,), SOURCE.id: ()}
-    assert Plan((SOURCE,), (job,), {}).after == {job.id: ()}
+    assert Inventory((), (job, SOURCE), {}).after == {job.id: (SOURCE.id,), SOURCE.id: ()}
+    assert Inventory((SOURCE,), (job,), {}).after == {job.id: ()}
     task = Task(job, tiny_study().data, "out", (SOURCE.id,))
     assert decode_task(encode_task(task)).job == job
 
@@ -221,4 +221,4 @@ def test_a_study_finds_groups_and_trains_them(setting, tmp_path, executor):
             alone = done(Worker(study.data, Runtime()), known, store).record
             np.testing.assert_array_equal(store.read(job).accuracy, alone.accuracy)
     assert len(made["table-3a-found"].rows) == 5
-    assert work.plan().missing == ()
+    assert work.inventory().missing == ()

@@ -10,8 +10,8 @@ import torch
 from tiny import tiny_study
 
 from commonweight.sharing import singletons
-from commonweight.study.experiments import Member, settle
 from commonweight.study.jobs import Job
+from commonweight.study.setting import Member, settle
 from commonweight.study.store import Result, Store
 from commonweight.study.work import Runtime, Worker, make_engine
 from commonweight.training import ChildOrder, ImageSet

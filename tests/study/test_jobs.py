@@ -204,7 +204,7 @@ def test_sizes_by_hand():
 
 
 def test_sharing_plans():
-    children = tuple(make_job().space.build().child(name) for name in ("111", "112", "221"))
+    children = tuple(make_job().space.child(name) for name in ("111", "112", "221"))
     assert make_job().plan() == share_all(children, 1)
     assert make_job(sharing={"kind": "none"}).plan() == share_none(children, 1)
     for k in (0, 1):
@@ -231,7 +231,7 @@ def test_sharing_that_does_not_fit_itself(sharing, message):
 def test_enums_come_from_words_and_stay_objects():
     job = make_job(order="uniform", training={"epochs": 1, "inactive": "coast"})
     assert job.order is ChildOrder.UNIFORM
-    assert job.recipe().inactive is Inactive.COAST
+    assert job.training.inactive is Inactive.COAST
 
 
 def test_labels():

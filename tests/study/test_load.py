@@ -7,6 +7,7 @@ from tiny import TINY, tiny_study
 
 from commonweight.errors import StudyError
 from commonweight.study.load import dump_study, load_study, shipped_studies
+from commonweight.training import Augmentation
 
 GOOD = "name: mine\ndata: {name: fashion14}\n"
 
@@ -22,7 +23,7 @@ def test_shipped_studies_load(name):
     study = load_study(name)
     assert study.name == name
     assert study.about
-    assert len(study.space.build()) == 64
+    assert len(study.space) == 64
 
 
 def test_the_shipped_studies():
@@ -33,7 +34,7 @@ def test_the_paper_study_has_the_papers_settings():
     study = load_study("paper")
     assert study.data.name == "cifar10"
     assert (study.data.train_images, study.data.sweep_images, study.data.judge_images) == (None, None, None)
-    assert study.data.augment.model_dump() == {"padding": 4, "flip": True}
+    assert study.data.augment == Augmentation(padding=4, flip=True)
     assert (study.training.epochs, study.training.batch, study.experiments.instances) == (200, 256, 10)
 
 

@@ -7,7 +7,6 @@ from tiny import PAIR, tiny_study
 from commonweight.errors import StudyError
 from commonweight.net import primitive_names
 from commonweight.study.schema import DataSpec, Study
-from commonweight.training import Recipe
 
 IMPOSSIBLE = [
     ("training.epochs", 0, r"training\.epochs: got 0; .*greater than or equal to 1"),
@@ -44,10 +43,12 @@ IMPOSSIBLE = [
     ("space", {"nodes": 99}, r"space: nodes 99 and .*; .* 3 … 4096"),
     ("space", {"nodes": 1, "primitives": PAIR}, r"space: nodes 1 and .*make 2 children; a study .* 3 … 4096"),
     ("data", 3, r"data: got 3; input should be a section with keys name, path, resize"),
+    ("training", 3, r"training: got 3; input should be a section with keys epochs, batch, lr, lr_min, momentum, "),
+    ("data.augment", None, r"data\.augment: got None; input should be a section with keys padding, flip$"),
     (
         "data.name",
         "fashion41",
-        r"data\.name: got 'fashion41'; known are fashion14, idx, cifar10, .*; did you mean 'fashion14'",
+        r"data\.name: got 'fashion41'; known are cluttered10, fashion14, idx, cifar10, .*; did you mean 'fashion14'",
     ),
     ("sharing", {"kind": "prefix", "k": 2}, r"sharing\.k: 2; at most net\.cells = 1"),
     ("sharing", {"kind": "all-but", "edges": [4]}, r"sharing\.edges: \[4\]; the space has edges 1 … 3"),
@@ -61,6 +62,8 @@ IMPOSSIBLE = [
     ("experiments.ground_truth_seeds", 1, r"ground_truth_seeds: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
+    ("experiments.alone_epochs", 0, r"experiments\.alone_epochs: got 0; .*greater than or equal to 1"),
+    ("experiments.alone_epochs", 1, r"experiments\.alone_epochs: 1; at least experiments\.last_epochs = 2"),
     ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),
     ("experiments.data_order", "each", r"experiments\.data_order: got 'each'; .*'common' or 'own'"),
     ("seed", -1, r"seed: got -1; .*greater than or equal to 0"),
@@ -107,8 +110,8 @@ def test_boundary_values_are_allowed():
         space__primitives=[*PAIR, "none"],
         seed=0,
     )
-    assert Recipe(**dict(study.training)).lr_at(0) == 1.0
-    assert len(study.space.build()) == 3
+    assert study.training.lr_at(0) == 1.0
+    assert len(study.space) == 3
 
 
 def test_every_primitive_of_the_net_is_allowed():

@@ -6,8 +6,8 @@ import pytest
 from tiny import tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
-from commonweight.study.experiments import Setting, settle
 from commonweight.study.load import load_study
+from commonweight.study.setting import Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
 
 GONE = {"name": "images", "path": "/nowhere/ünï 'codé'", "resize": 7, "augment": {"padding": 2, "flip": True}}

@@ -11,7 +11,7 @@ from tiny import flip_accuracy, make_job, make_record
 
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.study import store as store_module
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import RECORD, Record, Result, Store, write_whole
 
 JOB = make_job(init=(0, 1))
@@ -176,7 +176,7 @@ def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, m
 
 
 def judged(array):
-    return {FinalReading.JUDGED: array}
+    return {FinalAccuracy.JUDGED: array}
 
 
 BAD_RECORDS = {
@@ -190,11 +190,11 @@ BAD_RECORDS = {
     "trained": (lambda r: Record(r.accuracy, r.step, r.trained[1:], r.final), r"shapes .*the job asked for"),
     "percent": (lambda r: Record(r.accuracy * 100, r.step, r.trained, r.final), r"outside \[0, 1\]"),
     "nan": (
-        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalReading.JUDGED] * np.nan)),
+        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalAccuracy.JUDGED] * np.nan)),
         r"outside \[0, 1\]",
     ),
     "negative": (
-        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalReading.JUDGED] - 1)),
+        lambda r: Record(r.accuracy, r.step, r.trained, judged(r.final[FinalAccuracy.JUDGED] - 1)),
         r"outside \[0, 1\]",
     ),
 }
@@ -207,7 +207,7 @@ def test_a_record_that_the_job_did_not_ask_for_is_not_stored(tmp_path, name):
     with pytest.raises(StoreError, match=rf"job {JOB.id}: .*{message}"):
         store.write(JOB, Result(change(RESULT.record)))
     assert not store.has(JOB)
-    RESULT.record.check(JOB)
+    RESULT.record.require_fit(JOB)
 
 
 @pytest.mark.parametrize("name", ["batch", "accuracy"])  # an array too many, and one too few
@@ -229,14 +229,14 @@ def test_other_arrays_than_this_version_writes_are_told(store, name):
 
 
 def test_a_record_is_read_by_the_names_of_its_arrays(store):
-    """What stands on disk is a format: the names of a final reading may not change with the code."""
+    """What stands on disk is a format: the names of a final accuracy may not change with the code."""
     job = make_job(calibration_batches=1)
     store.write(job, Result(make_record(job)))
     arrays = safetensors.numpy.load_file(store.folder(job.id) / RECORD)
     assert set(arrays) == {"accuracy", "step", "trained", "judged", "under-batch-statistics", "recalibrated"}
     record = store.read(job)
-    assert set(record.final) == set(FinalReading)
-    assert all(np.array_equal(array, arrays[reading.value]) for reading, array in record.final.items())
+    assert set(record.final) == set(FinalAccuracy)
+    assert all(np.array_equal(array, arrays[which.value]) for which, array in record.final.items())
 
 
 def test_write_whole(tmp_path, monkeypatch):

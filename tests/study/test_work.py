@@ -1,7 +1,7 @@
 """One job done in this process."""
 
 import importlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import oracle
@@ -14,16 +14,16 @@ from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
 from commonweight.net import Statistics, find_library, register_primitive, sweep_under
 from commonweight.sharing import similar
 from commonweight.study import work
-from commonweight.study.experiments import Member, settle
-from commonweight.study.jobs import FinalReading, Job
+from commonweight.study.jobs import FinalAccuracy, Job
 from commonweight.study.schema import DataSpec
+from commonweight.study.setting import Member, settle
 from commonweight.study.store import Store
 from commonweight.study.work import (
     Runtime,
     Worker,
     Workers,
-    check_native,
     make_engine,
+    require_native,
     resolve_device,
     study_images,
 )
@@ -59,7 +59,7 @@ def test_a_job_tells_every_mini_batch_and_gives_what_was_asked(setting):
     job = job_of(setting, moments={"every_epoch": True, "last_batches": 2})
     steps, result = do(Worker(setting.study.data, Runtime()), job)
     assert steps == [(step, 4) for step in (1, 2, 3, 4)]  # 2 epochs of 128 images in batches of 64
-    result.record.check(job)
+    result.record.require_fit(job)
     assert result.record.step.tolist() == [2, 3, 4]
     visited = ChildOrder.SHUFFLED.visits(4, 4, job.seeds.stream("order"))
     assert result.record.trained.tolist() == visited[[1, 2, 3]].tolist()
@@ -98,7 +98,7 @@ def test_an_unknown_build_is_refused_and_no_other_takes_its_place(setting, nativ
         rf"COMMONWEIGHT_NATIVE='{value}' is none of .*off; unset COMMONWEIGHT_NATIVE, or set it to off or to a build"
     )
     with pytest.raises(UsageError, match=words):
-        check_native()
+        require_native()
     with pytest.raises(UsageError, match=words):
         do(Worker(setting.study.data, Runtime()), job_of(setting))
 
@@ -108,10 +108,10 @@ def test_a_build_that_cannot_run_here_is_refused(native, monkeypatch, reason):
     monkeypatch.setattr(work, "find_library", lambda: (None, reason))
     native("avx512")
     with pytest.raises(UsageError, match=rf"^{reason}; unset COMMONWEIGHT_NATIVE"):
-        check_native()
+        require_native()
     for fine in ("off", ""):  # nothing was asked for that cannot be had
         native(fine)
-        check_native()
+        require_native()
 
 
 def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setting):
@@ -128,7 +128,7 @@ def test_the_judgement_is_a_sweep_of_the_last_weights_on_the_images_for_it(setti
             if name.startswith("weights/")
         }
     )
-    for measured, count in ((result.record.final[FinalReading.JUDGED], 30), (result.record.accuracy[:, -1], 20)):
+    for measured, count in ((result.record.final[FinalAccuracy.JUDGED], 30), (result.record.accuracy[:, -1], 20)):
         assert np.array_equal(measured, engine.sweep(*images.validation(count), engine.net.plan.children).numpy())
     assert {name.partition("/")[0] for name in arrays} == {"weights", "momentum"}
 
@@ -232,7 +232,7 @@ def test_a_child_goes_on_from_its_own_weights_in_a_snapshot(setting, tmp_path, s
         "stop_after": 3,
     }
     fields |= {"moments": {"every_epoch": False, "last_batches": 3}, "seeds": parent.seeds.model_dump() | {"data": 1}}
-    training = parent.training.model_dump(mode="json") | {"lr": 0.02, "lr_min": 0.02}
+    training = asdict(replace(parent.training, lr=0.02, lr_min=0.02))
     job = job_of(setting, **fields, children=[name], training=training).normalised()
     steps, result = do(worker, job, store)
     assert steps == [(step, 3) for step in (1, 2, 3)]
@@ -269,20 +269,20 @@ def test_a_start_that_is_not_there(setting, tmp_path):
         do(Worker(setting.study.data, Runtime()), job, Store(tmp_path))
 
 
-UNDER = {FinalReading.UNDER_BATCH_STATISTICS: Statistics.BATCH, FinalReading.RECALIBRATED: Statistics.RECALIBRATED}
+UNDER = {FinalAccuracy.UNDER_BATCH_STATISTICS: Statistics.BATCH, FinalAccuracy.RECALIBRATED: Statistics.RECALIBRATED}
 
 
-def test_readings_under_other_statistics_leave_the_rest_alone(setting):
+def test_accuracies_under_other_statistics_leave_the_rest_alone(setting):
     worker = Worker(setting.study.data, Runtime())
     plain, more = job_of(setting), job_of(setting, calibration_batches=3)
     one, two = do(worker, plain)[1].record, do(worker, more)[1].record
     assert plain.id != more.id
-    assert set(one.final) == {FinalReading.JUDGED}
-    assert {reading: array.shape for reading, array in two.final.items()} == dict.fromkeys(FinalReading, (2, 4))
+    assert set(one.final) == {FinalAccuracy.JUDGED}
+    assert {which: array.shape for which, array in two.final.items()} == dict.fromkeys(FinalAccuracy, (2, 4))
     assert all(np.array_equal(array, two.arrays()[name]) for name, array in one.arrays().items())
 
 
-def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
+def test_accuracies_under_other_statistics_are_of_the_final_weights_and_of_batches_never_trained(setting):
     """Against `sweep_under` itself (tests/net holds it to PyTorch's) on weights restored from the last snapshot."""
     worker = Worker(setting.study.data, Runtime())
     job = job_of(setting, calibration_batches=1, snapshots=[2])
@@ -295,7 +295,7 @@ def test_readings_under_other_statistics_are_of_the_final_weights_and_of_batches
     )
     third = images.epoch(64, job.seeds.stream("data").fork(2), job.seeds.stream("augment").fork(2))  # of epochs 0 and 1
     calibration = [next(third)[0]]  # half of the images: all of them would have one mean in any order
-    for reading, how in UNDER.items():
+    for which, how in UNDER.items():
         expected = sweep_under(net, how, *images.validation(20), net.plan.children, 64, calibration)
-        assert np.array_equal(result.record.final[reading], expected.numpy())
-    assert not np.array_equal(*(result.record.final[reading] for reading in UNDER))
+        assert np.array_equal(result.record.final[which], expected.numpy())
+    assert not np.array_equal(*(result.record.final[which] for which in UNDER))

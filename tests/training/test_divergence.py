@@ -11,7 +11,7 @@ from commonweight.errors import DivergedError
 from commonweight.sharing import share_all, share_none
 from commonweight.space import SearchSpace
 from commonweight.training import Course, Inactive, Moments, Snapshot, Swept, Trained, train
-from commonweight.training.divergence import check_finite
+from commonweight.training.divergence import require_finite
 
 PAPER = SearchSpace()
 GROUP = tuple(map(PAPER.child, ("111", "143", "144", "344", "424")))
@@ -36,7 +36,7 @@ def test_every_tensor_is_looked_at(plan, value):
     """One number of one tensor at a time: weights, statistics, and the momentum of what was trained."""
     engine, sgd = oracle.warm(plan, Inactive.FREEZE, plan.children[:2])
     net, generator = engine.net, torch.Generator().manual_seed(0)
-    check_finite(net, sgd, 7)
+    require_finite(net, sgd, 7)
     momentum = {f"the momentum of {n}": sgd.velocity[p] for n, p in net.named_parameters() if p in sgd.velocity}
     assert len(momentum) > 20
     for name, tensor in {**dict(net.named_parameters()), **dict(net.named_buffers()), **momentum}.items():
@@ -45,10 +45,10 @@ def test_every_tensor_is_looked_at(plan, value):
         flat = whole.view(-1)
         kept, flat[place] = flat[place].item(), value
         with pytest.raises(DivergedError) as error:
-            check_finite(net, sgd, 7)
+            require_finite(net, sgd, 7)
         assert str(error.value) == told(name, 2 * place // whole.numel())
         flat[place] = kept
-    check_finite(net, sgd, 7)
+    require_finite(net, sgd, 7)
 
 
 def test_the_first_of_several_is_named_weights_first_and_every_copy_of_it():
@@ -59,12 +59,12 @@ def test_the_first_of_several_is_named_weights_first_and_every_copy_of_it():
             tensor.fill_(math.nan)
         engine.net.get_parameter(names[3])[-1] = math.inf
     with pytest.raises(DivergedError) as error:
-        check_finite(engine.net, sgd, 7)
+        require_finite(engine.net, sgd, 7)
     assert str(error.value) == told(names[3], "1")
     with torch.no_grad():
         engine.net.get_parameter(names[3]).fill_(math.nan)
     with pytest.raises(DivergedError) as error:
-        check_finite(engine.net, sgd, 7)
+        require_finite(engine.net, sgd, 7)
     assert str(error.value) == told(names[3], "0, 1")
 
 
@@ -73,7 +73,7 @@ def test_huge_numbers_are_still_numbers():
     with torch.no_grad():
         for tensor in (*sgd.velocity.values(), *engine.net.buffers(), *engine.net.parameters()):
             tensor.fill_(torch.finfo(tensor.dtype).max)
-    check_finite(engine.net, sgd, 7)
+    require_finite(engine.net, sgd, 7)
 
 
 @oracle.backends
@@ -105,9 +105,9 @@ def test_a_run_that_stops_inside_an_epoch_is_looked_at_there(backend):
     first = oracle.run(nets[0], course=Course(snapshots=(1,)), backend=backend)
     (start,) = [event for event in first if isinstance(event, Snapshot)]
     start.weights[oracle.name_of(nets[0], nets[0].path(GROUP[0]).head.bias)][1] = math.nan
-    recipe = replace(oracle.RECIPE, mini_batches=6)
+    course = replace(oracle.SILENT, stop_after=6)
     events, message = events_until_divergence(
-        backend.engine(nets[1]), backend.images(), recipe, oracle.SILENT, oracle.streams(), start
+        backend.engine(nets[1]), backend.images(), oracle.RECIPE, course, oracle.streams(), start
     )
     assert [type(event) for event in events] == [Trained, Trained, Swept]
     assert "after mini-batch 6 units." in message

@@ -62,6 +62,6 @@ def test_moments_by_asking_every_step(every_epoch, last, epochs, per_epoch):
 
 
 def test_a_run_cut_short_looks_only_at_what_it_trains():
-    assert Recipe(epochs=3, mini_batches=6).steps(4) == 6
-    assert Recipe(epochs=3, mini_batches=100).steps(4) == 12
+    assert Recipe(epochs=3).steps(4, stop_after=6) == 6
+    assert Recipe(epochs=3).steps(4, stop_after=100) == 12
     assert Moments(last_batches=2, windows=(Window(3, 8),)).steps(6, 4) == {4, 5, 6}

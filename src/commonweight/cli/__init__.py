@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from commonweight import api
 from commonweight.cli.options import (
     Device,
-    Engine,
+    EngineName,
     ExecutorName,
     Json,
     Out,
@@ -22,10 +22,10 @@ from commonweight.cli.options import (
     Results,
     StudyWord,
     Targets,
-    Workers,
+    WorkerCount,
 )
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import groups_of, judge, rank_command, read_ranks, report_ranks
+from commonweight.elsewhere import groups_of, rank_command, read_ranks, report_ranks, worth_of
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import named
@@ -34,11 +34,11 @@ from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
 from commonweight.study.executors.local import cores
+from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
-from commonweight.study.planning import Plan, record_bytes
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
-from commonweight.study.work import Runtime, Worker, check_native, resolve_device
+from commonweight.study.work import Runtime, Worker, require_native, resolve_device
 
 DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -100,10 +100,10 @@ def run(
     study: StudyWord,
     target: Targets = None,
     out: Out = None,
-    workers: Workers = None,
+    workers: WorkerCount = None,
     executor_name: ExecutorName = None,
     device: Device = "auto",
-    engine: Engine = EngineChoice.AUTO,
+    engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -111,21 +111,24 @@ def run(
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
-    todo = work.plan()
-    for reason in todo.damaged.values():
+    inventory = work.inventory()
+    for reason in inventory.damaged.values():
         say(f"{reason}; training it again")
-    say(f"{len(todo.jobs)} jobs needed, {len(todo.done)} there, {len(todo.missing)} to train in {work.store.out}")
+    say(
+        f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
+        f"in {work.store.out}"
+    )
     work.store.out.mkdir(parents=True, exist_ok=True)
     with _resumable(work.store.out):
-        found = _estimate(work, todo, runtime)
+        found = _estimate(work, inventory, runtime)
         for line in _about(found, runtime):
             say(line)
-        if todo.missing:
+        if inventory.missing:
             say(
-                f"about {clock(found.seconds(todo, executor.workers))} with {executor.workers or 'no'} worker processes"
+                f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} worker processes"
             )
-        with watch(todo, found, executor.workers, errors()) as observe:
-            api.train_missing(work, todo, executor, observe)
+        with watch(inventory, found, executor.workers, errors()) as observe:
+            api.train_missing(work, inventory, executor, observe)
     if agreement := work.precision_agreement():
         say(
             f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
@@ -141,28 +144,28 @@ def plan(
     study: StudyWord,
     target: Targets = None,
     out: Out = None,
-    workers: Workers = None,
+    workers: WorkerCount = None,
     executor_name: ExecutorName = None,
     device: Device = "auto",
-    engine: Engine = EngineChoice.AUTO,
+    engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Say which jobs the targets need, which exist, and what the rest will cost in time and disk."""
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
-    todo = work.plan()
-    found = _estimate(work, todo, runtime)
-    seconds = found.seconds(todo, executor.workers)
-    size = sum(map(record_bytes, todo.missing))
+    inventory = work.inventory()
+    found = _estimate(work, inventory, runtime)
+    seconds = found.seconds(inventory, executor.workers)
+    size = sum(map(record_bytes, inventory.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
     if as_json:
         print_json(
             {
-                "jobs": len(todo.jobs),
-                "done": len(todo.done),
-                "damaged": sorted(todo.damaged),
-                "missing": [job.id for job in todo.missing],
+                "jobs": len(inventory.jobs),
+                "done": len(inventory.done),
+                "damaged": sorted(inventory.damaged),
+                "missing": [job.id for job in inventory.missing],
                 "seconds": round(seconds, 1),
                 "engine": found.engine,
                 "through_pytorch": found.through_pytorch,
@@ -176,14 +179,15 @@ def plan(
     _say_refused(work)
     for artefact in work.targets:
         print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
-    missing = {job.id for job in todo.missing}
+    missing = {job.id for job in inventory.missing}
     for name, jobs in needs.items():
         print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
     for line in _about(found, runtime):
         print_text(line)
     print_text(
-        f"{len(todo.jobs)} jobs in all, {len(todo.done)} done, {len(todo.damaged)} damaged, {len(todo.missing)} to train: "
-        f"about {clock(seconds)} with {executor.workers or 'no'} worker processes, about {size / 1e6:.1f} MB"
+        f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
+        f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
+        f"about {size / 1e6:.1f} MB"
     )
 
 
@@ -230,7 +234,7 @@ def info(as_json: Json = False) -> None:
     """Say what this installation can use: versions, devices, and which engine runs and why."""
     library, reason = find_library()
     try:
-        check_native()
+        require_native()
         runs = "native" if library else "reference"
     except UsageError as error:
         runs, reason = "none", f"error: {error}"
@@ -311,7 +315,7 @@ def rank(
     found, told = read_ranks(file, ground_truth, rows)
     for sentence in told:
         say(sentence)
-    made = [*judge(found), *groups_of(found, groups)]
+    made = [*worth_of(found), *groups_of(found, groups)]
     if out is not None:
         say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, groups, out), out)[0]}")
     print_all(made, [], as_json)
@@ -323,17 +327,17 @@ def main() -> None:
 
 
 def _executor(device: str, engine: EngineChoice, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
-    """How and where the words say that jobs run; when no executor is named, whether workers are wanted decides."""
-    check_native()
+    """How and where these options say that jobs run; without a name, `inline` for no workers and `local` otherwise."""
+    require_native()
     runtime = Runtime(device=resolve_device(device), engine=engine)
     if name is None:
         name = "inline" if workers == 0 else "local"
     return runtime, make_executor(name, runtime, workers)
 
 
-def _estimate(work: api.Programme, todo: Plan, runtime: Runtime) -> Estimate:
+def _estimate(work: api.Programme, inventory: Inventory, runtime: Runtime) -> Estimate:
     with meanwhile("measuring how fast this machine is", errors()):
-        return estimate(todo.missing, Worker(work.setting.study.data, runtime))
+        return estimate(inventory.missing, Worker(work.setting.study.data, runtime))
 
 
 def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:

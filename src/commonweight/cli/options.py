@@ -16,7 +16,7 @@ Targets = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; by default results/<study's name>.")]
 Results = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
-Workers = Annotated[
+WorkerCount = Annotated[
     int | None, typer.Option("--workers", min=0, help="Worker processes; default: one per core, one on a GPU; 0: none.")
 ]
 ExecutorName = Annotated[
@@ -29,7 +29,7 @@ ExecutorName = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]
-Engine = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
+EngineName = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
 ]

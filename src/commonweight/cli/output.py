@@ -9,7 +9,7 @@ from rich.text import Text
 from commonweight.errors import UsageError
 from commonweight.paper import Made
 from commonweight.report import to_data, to_terminal, to_text
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Store
 
 
@@ -58,7 +58,7 @@ def show_job(store: Store, word: str, as_json: bool) -> None:
     job = store.job(ids[0])
     record = store.read(job)
     names = [child.name for child in record.children_of(job)]
-    final = record.final.get(FinalReading.JUDGED, record.accuracy[:, -1])
+    final = record.final.get(FinalAccuracy.JUDGED, record.accuracy[:, -1])
     content = {
         "id": job.id,
         "label": job.label,

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from commonweight.elsewhere.accuracy_tables import Rows, read_accuracy_table, read_ground_truth
 from commonweight.elsewhere.groups import groups_of
-from commonweight.elsewhere.imported import Imported, judge
-from commonweight.elsewhere.logs import Rows, read_ground_truth, read_log
+from commonweight.elsewhere.worth import FromElsewhere, worth_of
 from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
-from commonweight.ranking.checked import finite
+from commonweight.ranking.arrays import finite
 from commonweight.report import About, Run, write_report
 
-__all__ = ["Imported", "groups_of", "judge", "rank", "rank_command", "read_ranks", "report_ranks"]
+__all__ = ["FromElsewhere", "groups_of", "rank", "rank_command", "read_ranks", "report_ranks", "worth_of"]
 
 
 def rank(
@@ -63,38 +63,42 @@ def rank(
         ground_truth = [known[name] for name in names]
     truth = finite(ground_truth, "ground_truth", "child", child=3)
     step = np.arange(1, values.shape[1] + 1)
-    found = Imported(tuple(names), values, truth, step, _just_trained(trained, names, values.shape))
-    return [*judge(found), *groups_of(found, groups)]
+    found = FromElsewhere(tuple(names), values, truth, step, _just_trained(trained, names, values.shape))
+    return [*worth_of(found), *groups_of(found, groups)]
 
 
-def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = None) -> tuple[Imported, list[str]]:
+def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = None) -> tuple[FromElsewhere, list[str]]:
     """The accuracy tables of other programs, one file for each instance or one file of all, and how they were read.
 
     `rows` is `"moments"` or `"instances"` where the file does not say. Raises `DataError`, `UsageError`.
     """
-    logs = [read_log(path) for path in files]
-    first = logs[0]
-    for path, log in zip(files, logs, strict=True):
-        if log.children != first.children or not np.array_equal(log.index, first.index) or log.rows is not first.rows:
+    tables = [read_accuracy_table(path) for path in files]
+    first = tables[0]
+    for path, table in zip(files, tables, strict=True):
+        if (
+            table.children != first.children
+            or not np.array_equal(table.index, first.index)
+            or table.rows is not first.rows
+        ):
             raise DataError(f"{path}: other children or moments than {files[0]}; expected the same, in the same order")
     told = list(first.conventions)
-    for path, log in zip(files, logs, strict=True):
-        told += [f"{path}: {sentence}" for sentence in log.conventions if sentence not in first.conventions]
+    for path, table in zip(files, tables, strict=True):
+        told += [f"{path}: {sentence}" for sentence in table.conventions if sentence not in first.conventions]
     kind = _rows(rows) if rows is not None else first.rows
     if kind is None:
         told.append("rows are taken as moments of one instance; if they are instances, say --rows instances")
     if kind is Rows.INSTANCES and len(files) > 1:
         raise UsageError(f"{len(files)} files, whose rows are instances; expected one such file, or rows of moments")
     truth, how = read_ground_truth(ground_truth, first.children)
-    accuracy, step = np.stack([log.accuracy for log in logs]), first.index
+    accuracy, step = np.stack([table.accuracy for table in tables]), first.index
     if kind is Rows.INSTANCES:
         accuracy, step = accuracy[0][:, None], np.array([1])
-    trained = [log.trained for log in logs if log.trained is not None]
-    if trained and len(trained) < len(logs):
+    trained = [table.trained for table in tables if table.trained is not None]
+    if trained and len(trained) < len(tables):
         raise DataError("only some of the files name the child just trained; expected all of them, or none")
     mask = _just_trained(np.reshape(trained, accuracy.shape[:2]) if trained else None, first.children, accuracy.shape)
     shape = f"instances: {accuracy.shape[0]}, moments: {accuracy.shape[1]}, children: {accuracy.shape[2]}"
-    return Imported(first.children, accuracy, truth, step, mask), [*told, how, shape]
+    return FromElsewhere(first.children, accuracy, truth, step, mask), [*told, how, shape]
 
 
 def rank_command(files: Sequence[Path], ground_truth: Path, rows: str | None, groups: int | None, out: Path) -> str:

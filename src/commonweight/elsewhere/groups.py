@@ -1,8 +1,8 @@
-"""Partitions of an imported log's children: groups that go well together, found in how accuracies move."""
+"""Partitions of children from elsewhere: groups that go well together, found in how accuracies move."""
 
 import numpy as np
 
-from commonweight.elsewhere.imported import Imported
+from commonweight.elsewhere.worth import FromElsewhere
 from commonweight.errors import UsageError
 from commonweight.paper.tables import Column, Number, Row, Table, mean_std
 from commonweight.ranking import curve_correlation, mutual_help
@@ -28,10 +28,10 @@ NOTES = (
 )
 
 
-def groups_of(found: Imported, m: int | None) -> list[Table]:
-    """The partition into `m` groups of equal size that go best together, by each affinity that this log allows.
+def groups_of(found: FromElsewhere, m: int | None) -> list[Table]:
+    """The partition into `m` groups of equal size that go best together, by each affinity that this table allows.
 
-    None without `m`. By correlation of accuracies over the moments; by help and harm too where the log names the child just
+    None without `m`. By correlation of accuracies over the moments; by help and harm too where it names the child just
     trained. An affinity is the mean over instances. Raises `UsageError` for a single moment, and what `balanced_groups`
     raises.
     """
@@ -48,7 +48,7 @@ def groups_of(found: Imported, m: int | None) -> list[Table]:
     return [_table(found, m, name, affinity) for name, affinity in affinities.items()]
 
 
-def _table(found: Imported, m: int, name: str, affinity: np.ndarray) -> Table:
+def _table(found: FromElsewhere, m: int, name: str, affinity: np.ndarray) -> Table:
     """affinity [instance, child, child]."""
     instances, moments, children = found.accuracy.shape
     together = _mean(affinity)

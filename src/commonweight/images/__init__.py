@@ -6,6 +6,7 @@ from pathlib import Path
 
 from commonweight.errors import DataError, nearest
 from commonweight.images.cifar import read_cifar10, read_cifar100
+from commonweight.images.cluttered import cluttered10
 from commonweight.images.embedded import fashion14
 from commonweight.images.folders import read_image_folders
 from commonweight.images.hub import read_hub
@@ -16,6 +17,7 @@ from commonweight.images.raw import RawImages, balanced, reduce, subset
 __all__ = [
     "RawImages",
     "balanced",
+    "cluttered10",
     "data_names",
     "fashion14",
     "load_raw",
@@ -39,21 +41,22 @@ class Shipped:
 
 
 @dataclass(frozen=True)
-class Local:
+class AtPath:
     """Data that the user has or names, and what their path must be."""
 
     read: Callable[[Path], RawImages]
     expects: str
 
 
-SOURCES: dict[str, Shipped | Local] = {
+SOURCES: dict[str, Shipped | AtPath] = {
+    "cluttered10": Shipped(cluttered10),
     "fashion14": Shipped(fashion14),
-    "idx": Local(read_idx_directory, "the folder with the four IDX files"),
-    "cifar10": Local(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
-    "cifar100": Local(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
-    "images": Local(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
-    "parquet": Local(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
-    "hub": Local(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
+    "idx": AtPath(read_idx_directory, "the folder with the four IDX files"),
+    "cifar10": AtPath(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
+    "cifar100": AtPath(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
+    "images": AtPath(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
+    "parquet": AtPath(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
+    "hub": AtPath(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
 }
 
 
@@ -63,7 +66,7 @@ def data_names() -> tuple[str, ...]:
 
 
 def load_raw(name: str, path: str | Path | None = None) -> RawImages:
-    """The data set of that name: `fashion14` ships with the package, the others are what `path` leads to.
+    """The data set of that name: `cluttered10` and `fashion14` ship with the package, the others are what `path` leads to.
 
     Raises `DataError` for an unknown name, a path that is missing or not wanted, and data that cannot be read.
     """

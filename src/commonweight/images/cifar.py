@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.images.cifar_parts import Part, binary_part, python_part
+from commonweight.images.cifar_files import CifarFile, binary_file, python_file
 from commonweight.images.raw import RawImages
 
 CHUNK = 1 << 20
@@ -27,7 +27,7 @@ class Version:
     folder: str
     train: tuple[str, ...]
     validation: str
-    part: Callable[[bytes], Part]
+    read: Callable[[bytes], CifarFile]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,16 +63,16 @@ CIFAR10 = Cifar(
         "cifar-10-batches-bin",
         tuple(f"{name}.bin" for name in BATCHES),
         "test_batch.bin",
-        partial(binary_part, label_bytes=1),
+        partial(binary_file, label_bytes=1),
     ),
-    python=Version("cifar-10-batches-py", BATCHES, "test_batch", partial(python_part, labels_key="labels")),
+    python=Version("cifar-10-batches-py", BATCHES, "test_batch", partial(python_file, labels_key="labels")),
     archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
 )
 CIFAR100 = Cifar(
     name="CIFAR-100",
     classes=100,
-    binary=Version("cifar-100-binary", ("train.bin",), "test.bin", partial(binary_part, label_bytes=2)),
-    python=Version("cifar-100-python", ("train",), "test", partial(python_part, labels_key="fine_labels")),
+    binary=Version("cifar-100-binary", ("train.bin",), "test.bin", partial(binary_file, label_bytes=2)),
+    python=Version("cifar-100-python", ("train",), "test", partial(python_file, labels_key="fine_labels")),
     archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
 )
 
@@ -115,25 +115,25 @@ def read_cifar(data: Cifar, path: str | Path) -> RawImages:
     missing = [name for name in version.names if name not in files]
     if missing:
         raise DataError(f"{where}: expected {', '.join(version.names)}, got no {missing[0]}; {again}")
-    parts = []
+    read = []
     for name in version.names:
         try:
-            parts.append(_checked(version.part(files.pop(name)), data))
+            read.append(_of_its_classes(version.read(files.pop(name)), data))
         except DataError as error:
             raise DataError(f"{where / name}: {error}; {again}") from None
-    *train, validation = parts
+    *train, validation = read
     images, labels = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
     images.flags.writeable = False  # spares `RawImages` its copy
     return RawImages(images, labels, *validation, classes=data.classes)
 
 
-def _checked(part: Part, data: Cifar) -> Part:
-    """The part, if its labels are of the classes."""
-    wrong = np.flatnonzero((part.labels < 0) | (part.labels >= data.classes))
+def _of_its_classes(file: CifarFile, data: Cifar) -> CifarFile:
+    """The file, if its labels are of the classes."""
+    wrong = np.flatnonzero((file.labels < 0) | (file.labels >= data.classes))
     if len(wrong):
-        got = f"label {part.labels[wrong[0]]} in record {wrong[0]}"
+        got = f"label {file.labels[wrong[0]]} in record {wrong[0]}"
         raise DataError(f"got {got}, expected 0 to {data.classes - 1}; is this {data.name}?")
-    return part
+    return file
 
 
 def _in_folder(data: Cifar, path: Path) -> tuple[Path, dict[str, bytes]]:

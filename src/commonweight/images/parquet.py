@@ -17,7 +17,7 @@ LABELS = ("label", "fine_label")
 SHARD = re.compile(r"-(\d+)-of-(\d+)(-[0-9a-f]+)?\.parquet$")
 
 
-class Rows(NamedTuple):
+class Shard(NamedTuple):
     """One file: pictures with their names, labels int64 [picture], and the number of classes if the file tells it."""
 
     pictures: list[tuple[str, Path | bytes]]
@@ -26,7 +26,7 @@ class Rows(NamedTuple):
 
 
 def read_parquet(path: str | Path, data: str = "parquet") -> RawImages:
-    """The data set of a folder with `train-*.parquet` and the same of `validation`, `val` or `test`, the first there is.
+    """The data set of a folder with `train-*.parquet`, and with `validation-*`, `val-*` or `test-*`: the first there is.
 
     A part may also be one file, `train.parquet`, or a folder, `train/*.parquet`; all may lie one folder deeper. Pictures
     are the structs {bytes, path} of a column `img` or `image`, labels the integers of `label` or `fine_label`. The number
@@ -42,9 +42,9 @@ def read_parquet(path: str | Path, data: str = "parquet") -> RawImages:
     if not shards:
         names = ", ".join(f"{name}-*.parquet" for name in VALIDATION)
         raise DataError(f"{folder}: expected train-*.parquet and one of {names}, got none of those; add them")
-    train, validation = ([_rows(file, reader) for file in files] for files in (_shards(folder, "train"), shards))
-    images = read_pictures([picture for rows in (*train, *validation) for picture in rows.pictures])
-    labels = [np.concatenate([rows.labels for rows in part]) for part in (train, validation)]
+    train, validation = ([_shard(file, reader) for file in files] for files in (_shards(folder, "train"), shards))
+    images = read_pictures([picture for shard in (*train, *validation) for picture in shard.pictures])
+    labels = [np.concatenate([shard.labels for shard in part]) for part in (train, validation)]
     cut = len(labels[0])
     classes = train[0].classes or 1 + max(int(part.max(initial=0)) for part in labels)
     try:
@@ -79,7 +79,7 @@ def _shards(folder: Path, part: str) -> list[Path]:
     return files
 
 
-def _rows(file: Path, reader: Any) -> Rows:
+def _shard(file: Path, reader: Any) -> Shard:
     try:
         with reader.ParquetFile(file) as parquet:
             schema = parquet.schema_arrow
@@ -100,7 +100,7 @@ def _rows(file: Path, reader: Any) -> Rows:
     if labels.dtype.kind not in "iu":  # with empty places they are floats
         got = f"{label} of {table[label].type} with {table[label].null_count} empty"
         raise DataError(f"{file}: got {got}, expected integers; number the classes from 0")
-    return Rows(pictures, labels.astype(np.int64), _classes(file, schema.metadata or {}, label))
+    return Shard(pictures, labels.astype(np.int64), _classes(file, schema.metadata or {}, label))
 
 
 def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:

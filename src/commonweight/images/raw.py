@@ -30,8 +30,8 @@ class RawImages:
             raise DataError(f"got {self.classes} classes, expected at least 1; check the labels")
         for part in ("train", "validation"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            _check_images(images, f"{part} images")
-            _check_labels(labels, f"{part} labels", len(images), self.classes)
+            _require_images(images, f"{part} images")
+            _require_labels(labels, f"{part} labels", len(images), self.classes)
             object.__setattr__(self, f"{part}_images", _own(images, np.uint8))
             object.__setattr__(self, f"{part}_labels", _own(labels, np.int64))
         if self.train_images.shape[1:] != self.validation_images.shape[1:]:
@@ -57,7 +57,8 @@ def balanced(labels: np.ndarray, count: int | None = None) -> np.ndarray:
 
     The order is: the first image of class 0, the first of class 1, …, the second of class 0, …; within a class the
     order of `labels` stays, and when a class runs out the others go on. So no class of any prefix exceeds another by
-    more than one, unless that other has run out. Raises `DataError` when there are fewer than `count` images.
+    more than one, unless that other has run out. Example: labels 1, 0, 0, 1, 0 give the indices 1, 0, 2, 3, 4. Raises
+    `DataError` when there are fewer than `count` images.
     """
     count = len(labels) if count is None else count
     if not 0 <= count <= len(labels):
@@ -77,7 +78,7 @@ def reduce(images: np.ndarray, size: int) -> np.ndarray:
     far below 2**53, so neither the machine nor the order of summation can change a pixel. Raises `DataError` for
     pictures that are not square or are smaller than `size`.
     """
-    _check_images(images, "images")
+    _require_images(images, "images")
     height, width = images.shape[2:]
     if height != width:
         raise DataError(f"got images of {height} x {width}, expected square ones; cut or pad them before reducing")
@@ -123,7 +124,7 @@ def _overlap(height: int, size: int) -> np.ndarray:
     return np.maximum(shared, 0)
 
 
-def _check_images(images: np.ndarray, what: str) -> None:
+def _require_images(images: np.ndarray, what: str) -> None:
     if images.dtype != np.uint8 or images.ndim != 4:
         raise DataError(
             f"got {what} of {images.dtype} with {images.ndim} dimensions, expected uint8 "
@@ -135,7 +136,7 @@ def _check_images(images: np.ndarray, what: str) -> None:
         )
 
 
-def _check_labels(labels: np.ndarray, what: str, count: int, classes: int) -> None:
+def _require_labels(labels: np.ndarray, what: str, count: int, classes: int) -> None:
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise DataError(
             f"got {what} of {labels.dtype} and shape {labels.shape}, expected integers of shape ({count},), one for "

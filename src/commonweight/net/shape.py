@@ -1,7 +1,9 @@
-"""Sizes of the network around the cells."""
+"""Sizes of the network: what a study decides, and what its images decide."""
 
 from dataclasses import dataclass
 from enum import Enum
+
+from commonweight.values import Count, Share, value
 
 
 class Combine(Enum):
@@ -11,13 +13,20 @@ class Combine(Enum):
     SUM = "sum"
 
 
-@dataclass(frozen=True)
+@value
 class NetShape:
-    """Sizes of the network around the cells (paper appendix A.1); the number of cells stands in the sharing plan."""
+    """The cells and the network around them, whatever the images (paper appendix A.1)."""
+
+    cells: Count = 4
+    channels: Count = 16
+    stem_multiplier: Count = 3
+    combine: Combine = Combine.CONCAT
+    bn_momentum: Share = 0.4  # not PyTorch's 0.1: appendix A.1, item 5
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What the images decide: their channels, and the classes to tell apart."""
 
     image_channels: int
     classes: int
-    channels: int = 16
-    stem_multiplier: int = 3
-    combine: Combine = Combine.CONCAT
-    bn_momentum: float = 0.4  # not PyTorch's 0.1: appendix A.1, item 5

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.errors import UsageError
-from commonweight.net.shape import Combine, NetShape
+from commonweight.net.shape import Combine, DataShape, NetShape
 from commonweight.net.units import Units
 from commonweight.seeds import Stream
 from commonweight.sharing import HEAD, STEM, Place, SharingPlan, Site
@@ -75,17 +75,22 @@ class SuperNet(nn.Module):
 
     Copy i is initialised from `streams[i]`, each unit from a fork named by its site and primitive, whatever its slots. So a
     child starts from the same weights under every sharing plan, and as the only child too. Raises `UsageError` without
-    streams, and for an unknown primitive.
+    streams, for a plan of another number of cells, and for an unknown primitive.
     """
 
-    def __init__(self, plan: SharingPlan, shape: NetShape, streams: Sequence[Stream]) -> None:
+    def __init__(self, plan: SharingPlan, shape: NetShape, data: DataShape, streams: Sequence[Stream]) -> None:
         super().__init__()
         if not streams:
             raise UsageError("a super-net needs at least one initialisation stream, one per copy")
+        if plan.cells != shape.cells:
+            raise UsageError(
+                f"a sharing plan of {plan.cells} cells for a net of {shape.cells}; make it for as many cells"
+            )
         self.plan = plan
         self.shape = shape
+        self.data = data
         self.copies = len(streams)
-        units = Units(plan, shape, streams)
+        units = Units(plan, shape, data, streams)
         self.units = units.modules
         self._paths = {child: self._build_path(child, units) for child in plan.children}
 

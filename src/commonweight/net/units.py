@@ -9,7 +9,7 @@ from torch import nn
 from commonweight.errors import UsageError
 from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.primitives import UnitShape, primitive
-from commonweight.net.shape import Combine, NetShape
+from commonweight.net.shape import Combine, DataShape, NetShape
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Place, SharingPlan, Site
 from commonweight.space import Child
@@ -27,9 +27,9 @@ class Units:
     All units of a site and primitive start from the same weights, whatever their slots.
     """
 
-    def __init__(self, plan: SharingPlan, shape: NetShape, streams: Sequence[Stream]) -> None:
+    def __init__(self, plan: SharingPlan, shape: NetShape, data: DataShape, streams: Sequence[Stream]) -> None:
         self.modules = nn.ModuleDict()
-        self._plan, self._shape, self._streams = plan, shape, tuple(streams)
+        self._plan, self._shape, self._data, self._streams = plan, shape, data, tuple(streams)
         self._made: dict[str, dict[tuple[int, ...], nn.Module]] = {}  # of a site and primitive, by slots
 
     def unit(self, child: Child, site: Site) -> nn.Module:
@@ -58,7 +58,7 @@ class Units:
         match site.place:
             case Place.STEM:
                 return nn.Sequential(
-                    Conv(shape.image_channels, stem, 3, copies, common_input=True),
+                    Conv(self._data.image_channels, stem, 3, copies, common_input=True),
                     Norm(stem, copies, momentum, affine=True),
                     Conv(stem, stem, 3, copies),
                     Norm(stem, copies, momentum, affine=True),
@@ -69,7 +69,7 @@ class Units:
             case Place.EDGE:
                 return primitive(choice)(UnitShape(channels, copies, momentum))
             case Place.HEAD:
-                return Head(out, shape.classes, copies)
+                return Head(out, self._data.classes, copies)
 
 
 def unit_names(plan: SharingPlan, child: Child) -> tuple[str, ...]:

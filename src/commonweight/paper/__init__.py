@@ -1,8 +1,8 @@
-"""The paper's programme: experiments, artefacts, and its own numbers to stand beside ours."""
+"""What the paper asks for: experiments, artefacts, and its own numbers to stand beside ours."""
 
 from commonweight.paper.artefacts import ARTEFACTS, artefacts, evidence, named, needed
 from commonweight.paper.claims import Check, Claim, Claims, Verdict
-from commonweight.paper.claims.programme import claims_so_far
+from commonweight.paper.claims.every import claims_so_far
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Series
 from commonweight.paper.tables import Column, Number, Row, Table

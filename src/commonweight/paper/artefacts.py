@@ -1,20 +1,41 @@
-"""Every target of the programme, and the experiments that any of them looks at."""
+"""The catalogue: every target, and every experiment that any of them or any claim looks at."""
 
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
-from commonweight.paper import degrees, distributions, finetuning, found, hidden, lastbatches, readings, stability
-from commonweight.paper.claims import programme
+from commonweight.paper import (
+    degrees,
+    distributions,
+    finetuning,
+    found,
+    hidden,
+    instability,
+    lastbatches,
+    reading_costs,
+    stability,
+)
+from commonweight.paper.claims import every
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
 from commonweight.paper.planned import Planned
 from commonweight.paper.targets import Artefact
 from commonweight.paper.views import union
-from commonweight.study.experiments import Experiment, Setting
+from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 
-_MODULES = (stability, distributions, finetuning, hidden, degrees, found, lastbatches, readings, programme)
+_MODULES = (
+    stability,
+    distributions,
+    finetuning,
+    hidden,
+    instability,
+    degrees,
+    found,
+    lastbatches,
+    reading_costs,
+    every,
+)
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
 ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
 """By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""
@@ -46,33 +67,33 @@ def artefacts(words: Iterable[str], setting: Setting) -> tuple[tuple[Artefact, .
 
 
 def looked_at(setting: Setting) -> dict[Planned, Looks]:
-    """Every experiment of the programme with all that any artefact or claim looks at in it, whatever a study is run toward.
+    """Every experiment of the catalogue with all that any artefact or claim looks at in it, whatever a study is run toward.
 
     What the study is too short for counts too: so an experiment's jobs are the same for every choice of targets, and no two
     targets train one twice.
     """
-    declared = (*ARTEFACTS.values(), *programme.DEFINITIONS)
+    declared = (*ARTEFACTS.values(), *every.DEFINITIONS)
     return union(one.view.looks(setting) for one in declared)
 
 
 def catalogue(setting: Setting) -> dict[str, Callable[[], Experiment]]:
-    """How to make every experiment of the programme, by name, for this study."""
+    """How to make every experiment of the catalogue, by name, for this study."""
     looks = looked_at(setting)
 
     @cache
-    def built(planned: Planned) -> Experiment:
-        return planned.build(setting, looks[planned], built)
+    def made(planned: Planned) -> Experiment:
+        return planned.experiment(setting, looks[planned], made)
 
-    found = {planned.name: partial(built, planned) for planned in looks}
+    found = {planned.name: partial(made, planned) for planned in looks}
     assert len(found) == len(looks), f"two experiments have one name among {[planned.name for planned in looks]}"
     return found
 
 
 def needed(targets: Iterable[Artefact], setting: Setting) -> dict[str, Experiment]:
     """The experiments that these artefacts need, each once, by name."""
-    build = catalogue(setting)
+    make = catalogue(setting)
     names = dict.fromkeys(name for target in targets for name in target.experiments(setting))
-    return {name: build[name]() for name in names}
+    return {name: make[name]() for name in names}
 
 
 def evidence(experiments: dict[str, Experiment], setting: Setting, store: Store) -> Evidence:

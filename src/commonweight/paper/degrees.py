@@ -35,7 +35,7 @@ from commonweight.paper.tables import (
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, groups_in_fours, gt_tau_window
 from commonweight.ranking import gt_tau, last_k
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 
 @artefact(
@@ -60,7 +60,7 @@ def table_3a(  # noqa: PLR0917
     pairs = {1: (together, together), **{m: (random[m], similar[m]) for m in random}, children: (alone, alone)}
     rows = []
     for m, windows in pairs.items():
-        numbers = [number for window in windows for number in _mean_and_std(window, truth, stream)]
+        numbers = [number for window in windows for number in _gt_tau_mean_and_std(window, truth, stream)]
         paper = published.TABLE_3A.get(m, (None,) * 4) if children == published.CHILDREN else (None,) * 4
         rows.append(Row(f"m = {m}", len(windows[0].accuracy), with_paper(numbers, paper)))
     columns = beside_paper(
@@ -83,7 +83,9 @@ def table_3b(truth: np.ndarray, long: Mapping[int, Measured], setting: Setting) 
     stream, children, rows = report_stream(setting), len(truth), []
     for k, window in long.items():
         paper = _prefix_paper(setting, k, long=True)[:2]
-        rows.append(Row(f"k = {k}", len(window.accuracy), with_paper(_mean_and_std(window, truth, stream), paper)))
+        rows.append(
+            Row(f"k = {k}", len(window.accuracy), with_paper(_gt_tau_mean_and_std(window, truth, stream), paper))
+        )
     columns = beside_paper(("mean", f"Mean-{children}", 4), ("std", f"Std-{children}", 4))
     epochs = setting.study.training.epochs * setting.study.experiments.long_factor
     title = f"Prefix sharing: GT-Tau over the last mini-batches of {epochs} epochs"
@@ -102,7 +104,7 @@ def table_4(
         (False, epochs, short),
     ):
         for k, window in windows.items():
-            numbers = [*_mean_and_std(window, truth, stream), *_accuracies(window, stream)]
+            numbers = [*_gt_tau_mean_and_std(window, truth, stream), *_accuracy_mean_and_std(window, stream)]
             paper = _prefix_paper(setting, k, long=is_long)
             rows.append(Row(f"{length} epochs, k = {k}", len(window.accuracy), with_paper(numbers, paper)))
     columns = beside_paper(
@@ -178,7 +180,7 @@ def sharing_kinds(  # noqa: PLR0917
     }
     rows = []
     for title, window in windows.items():
-        numbers = (*_mean_and_std(window, truth, stream), *_accuracies(window, stream))
+        numbers = (*_gt_tau_mean_and_std(window, truth, stream), *_accuracy_mean_and_std(window, stream))
         rows.append(Row(title, len(window.accuracy), numbers))
     columns = (
         Column("mean", f"Mean-{children}", 4),
@@ -196,13 +198,13 @@ def sharing_kinds(  # noqa: PLR0917
     )
 
 
-def _mean_and_std(window: Measured, truth: np.ndarray, stream: Randomness) -> list[Number]:
+def _gt_tau_mean_and_std(window: Measured, truth: np.ndarray, stream: Randomness) -> list[Number]:
     """GT-Tau-Mean-k and -Std-k over instances."""
     curve = gt_tau_window(window, truth)
     return [estimated_mean(np.asarray(values), stream) for values in (curve.mean, curve.std)]
 
 
-def _accuracies(window: Measured, stream: Randomness) -> list[Number]:
+def _accuracy_mean_and_std(window: Measured, stream: Randomness) -> list[Number]:
     """Mean and standard deviation over children of their accuracy over the last mini-batches, over instances."""
     accuracy = window.accuracy.mean(axis=1)
     return [estimated_mean(values, stream) for values in (accuracy.mean(axis=1), accuracy.std(axis=1))]

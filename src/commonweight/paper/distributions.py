@@ -14,7 +14,7 @@ from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mea
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, IDENTITIES
 from commonweight.ranking import Interval, ranks, survival, survival_intervals
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 TOPS = (1, 3, 5, 10)
 KEPT = (0.75, 0.5, 0.25, 0.125)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commonweight.seeds import Stream
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 Randomness = Callable[..., np.random.Generator]
 """Random numbers for a purpose that is named in a few words."""

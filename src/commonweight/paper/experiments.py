@@ -1,4 +1,4 @@
-"""The programme's experiments: whom they train together, and under which conditions. When they look, their views say."""
+"""The experiments of the catalogue: whom they train together, and under which conditions. When they look, their views say."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +10,15 @@ from commonweight.paper.planned import Family, FineTuned, Found, FromScratch
 from commonweight.paper.views import View
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Partition, at_random, similar, singletons
-from commonweight.study.experiments import FINETUNING_STREAM, Conditions, Measured, Member, Setting
 from commonweight.study.jobs import Affinity, SharingSpec
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import FINETUNING_STREAM, Conditions, Measured, Member, Setting
 from commonweight.training import ChildOrder, Inactive
 
 T = TypeVar("T")
 FEW = 3  # instances of the experiments on momentum (paper §A.2.2)
 BN_MOMENTA = (0.1, 0.9)  # Figure 8
+OWN_NORM = SharingSpec(kind="all-but", kinds=(Kind.NORM,))  # statistics, and the stem's scale and shift
 
 
 # Members
@@ -106,6 +107,21 @@ def found_counts(setting: Setting) -> tuple[int, ...]:
     return () if no_groups_of_four(setting) else tuple(m for m in (quarter(setting) // 4, quarter(setting)) if m > 1)
 
 
+# Lengths and batches
+
+
+def shorter(setting: Setting) -> list[int]:
+    """A quarter and a half of the study's epochs, as far as they are fewer."""
+    epochs = setting.study.training.epochs
+    return sorted({max(1, epochs // 4), max(1, epochs // 2)} - {epochs})
+
+
+def other_batches(setting: Setting) -> list[int]:
+    """Half and twice the study's batch, as far as its mini-batches are then others; one image has no statistics."""
+    own, images = setting.study.training.batch, setting.train_images
+    return [size for size in (own // 2, 2 * own) if size >= 2 and min(size, images) != min(own, images)]
+
+
 # Conditions
 
 
@@ -124,6 +140,11 @@ def longer(setting: Setting) -> Conditions:
     return training(epochs=setting.study.training.epochs * setting.study.experiments.long_factor)(setting)
 
 
+def alone(setting: Setting) -> Conditions:
+    """As many epochs as a child alone is trained."""
+    return training(epochs=setting.alone_epochs)(setting)
+
+
 def other_inactive(setting: Setting) -> Conditions:
     """The other choice of what happens to weights that a mini-batch does not use."""
     own = setting.study.training.inactive
@@ -134,7 +155,7 @@ def training(**changed: object) -> Callable[[Setting], Conditions]:
     """The study's own, with these fields of its `training` changed."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, training=setting.study.training.model_copy(update=changed))
+        return replace(setting.conditions, training=replace(setting.study.training, **changed))
 
     return conditions
 
@@ -150,7 +171,7 @@ SEEDS = FromScratch("seeds", "Different seeds", initialisations)
 ORDERS = FromScratch("orders", "Different orders", child_orders, first=SEEDS)
 ORDERS_SHUFFLED = FromScratch("orders-shuffled", "Diff. orders (shuffle)", child_orders, conditions=shuffled)
 TRUTH = FromScratch(
-    "ground-truth", "Ground truth", of_ground_truth, groups=lambda setting: singletons(setting.children)
+    "ground-truth", "Ground truth", of_ground_truth, lambda setting: singletons(setting.children), alone
 )
 FINETUNED_HALF = FineTuned("finetuned-half", "Fine-tuned from half-way", SEEDS, HALF)
 FINETUNED_END = FineTuned("finetuned-end", "Fine-tuned from the end", SEEDS, END)
@@ -164,12 +185,7 @@ OTHER_INACTIVE = FromScratch(
     also=Looks(every_epoch=True),  # as the jobs did that people have trained
 )
 OTHER_DATA_ORDER = FromScratch("other-data-order", "The other data order", of_the_other_data_order, first=SEEDS)
-UNSHARED_NORM = FromScratch(
-    "unshared-norm",
-    "BN not shared",
-    initialisations,
-    conditions=sharing(SharingSpec(kind="all-but", kinds=(Kind.NORM,))),
-)
+UNSHARED_NORM = FromScratch("unshared-norm", "BN not shared", initialisations, conditions=sharing(OWN_NORM))
 UNSHARED_CONV = FromScratch(
     "unshared-conv",
     "Convolutions not shared",
@@ -273,7 +289,7 @@ def _bn_momentum(momentum: float) -> FromScratch:
     """A few instances with another batch-norm momentum (Figure 8)."""
 
     def conditions(setting: Setting) -> Conditions:
-        return replace(setting.conditions, net=setting.study.net.model_copy(update={"bn_momentum": momentum}))
+        return replace(setting.conditions, net=replace(setting.study.net, bn_momentum=momentum))
 
     return FromScratch(f"bn-{momentum}", f"BN momentum {momentum}", few, conditions=conditions)
 
@@ -285,6 +301,29 @@ def _unshared_edge(edge: int) -> FromScratch:
     return FromScratch(f"unshared-edge-{edge}", f"Edge {edge} not shared", initialisations, conditions=sharing(spec))
 
 
+@cache
+def _epochs(epochs: int) -> FromScratch:
+    """Different seeds trained for so many epochs, the learning rate along the whole cosine."""
+    return FromScratch(f"epochs-{epochs}", f"{epochs} epochs", initialisations, conditions=training(epochs=epochs))
+
+
+@cache
+def _batch(batch: int) -> FromScratch:
+    """Different seeds in mini-batches of so many images: as many epochs, and the same learning rate."""
+    return FromScratch(f"batch-{batch}", f"Batches of {batch}", initialisations, conditions=training(batch=batch))
+
+
+@cache
+def unshared_norm(planned: FromScratch) -> FromScratch:
+    """An experiment of fully shared super-nets once more, as `UNSHARED_NORM` is that of `SEEDS`."""
+
+    def conditions(setting: Setting) -> Conditions:
+        return replace(planned.conditions(setting), sharing=OWN_NORM)
+
+    name, title = f"{planned.name}-unshared-norm", f"{planned.title}, BN not shared"
+    return FromScratch(name, title, planned.members, conditions=conditions)
+
+
 RANDOM = Family(_random, group_counts)
 SIMILAR = Family(_similar, group_counts)
 RANDOM_SHUFFLED = Family(_random_shuffled, group_counts)
@@ -293,7 +332,9 @@ PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
 FOUND = {by: Family(partial(_found, by), found_counts) for by in Affinity}
 BN_MOMENTUM = Family(_bn_momentum, lambda setting: BN_MOMENTA)  # noqa: ARG005
-UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.build().edges) + 1))
+SHORTER = Family(_epochs, shorter)
+OTHER_BATCH = Family(_batch, other_batches)
+UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.edges) + 1))
 
 
 def at_found_counts(family: Family[int]) -> View[dict[int, Measured]]:

@@ -14,7 +14,7 @@ from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, IDENTITIES
 from commonweight.ranking import gt_tau, top_n_rank
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 HOW = (
     "Fine-tuning: the learning rate of the snapshot's epoch, constant; fresh momentum; all children of all instances see "
@@ -30,25 +30,25 @@ _END = (SEEDS.window(until=END), FINETUNED_END.every_batch())
 @artefact("figure-4a", "3.3", *_HALF, IDENTITIES)
 def figure_4a(before: Measured, after: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Accuracies before and after the snapshot half-way."""
-    return (_accuracies("figure-4a", before, after, identities, HALF.of(setting)),)
+    return (_accuracy_curves("figure-4a", before, after, identities, HALF.of(setting)),)
 
 
 @artefact("figure-4b", "3.3", *_END, IDENTITIES)
 def figure_4b(before: Measured, after: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Accuracies before and after the snapshot at the end."""
-    return (_accuracies("figure-4b", before, after, identities, END.of(setting)),)
+    return (_accuracy_curves("figure-4b", before, after, identities, END.of(setting)),)
 
 
 @artefact("figure-4c", "3.3", *_HALF, GROUND_TRUTH)
 def figure_4c(before: Measured, after: Measured, truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau before and after the snapshot half-way."""
-    return (_gt_taus("figure-4c", before, after, truth, HALF.of(setting)),)
+    return (_gt_tau_curves("figure-4c", before, after, truth, HALF.of(setting)),)
 
 
 @artefact("figure-4d", "3.3", *_END, GROUND_TRUTH)
 def figure_4d(before: Measured, after: Measured, truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau before and after the snapshot at the end."""
-    return (_gt_taus("figure-4d", before, after, truth, END.of(setting)),)
+    return (_gt_tau_curves("figure-4d", before, after, truth, END.of(setting)),)
 
 
 @artefact(
@@ -99,8 +99,8 @@ def insight_2(  # noqa: PLR0917
     notes = (
         "Every child is fine-tuned alone from the snapshots of the instances of different seeds. Cost: epochs of the "
         "super-net so far plus the epochs' worth of mini-batches of all children's fine-tuning; ground truth costs "
-        f"{children * END.of(setting)} child-epochs for one initialisation. In the paper one instance reaches 0.6 after 10 "
-        "mini-batches from half-way, and close to 0.8 after 5 from the end.",
+        f"{children * setting.alone_epochs} child-epochs for one initialisation. In the paper one instance reaches 0.6 after "
+        "10 mini-batches from half-way, and close to 0.8 after 5 from the end.",
         HOW,
         PLUS_MINUS,
         INTERVALS,
@@ -117,7 +117,9 @@ def insight_2(  # noqa: PLR0917
     return table, against_steps, against_cost
 
 
-def _accuracies(name: str, before: Measured, after: Measured, identities: Sequence[Identity], epoch: int) -> Curves:
+def _accuracy_curves(
+    name: str, before: Measured, after: Measured, identities: Sequence[Identity], epoch: int
+) -> Curves:
     at = before.step[-1] + np.concatenate([[0], after.step])
     series = []
     worst_first = sorted(range(len(identities)), key=lambda index: -identities[index].rank)
@@ -132,7 +134,7 @@ def _accuracies(name: str, before: Measured, after: Measured, identities: Sequen
     return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, len(identities))
 
 
-def _gt_taus(name: str, before: Measured, after: Measured, truth: np.ndarray, epoch: int) -> Curves:
+def _gt_tau_curves(name: str, before: Measured, after: Measured, truth: np.ndarray, epoch: int) -> Curves:
     shared = gt_tau(before.accuracy[INSTANCE], truth)
     alone = gt_tau(after.accuracy[INSTANCE], truth)
     at = before.step[-1] + np.concatenate([[0], after.step])

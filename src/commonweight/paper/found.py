@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from commonweight.paper.claims.statistics import paired
+from commonweight.paper.claims.comparisons import paired
 from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import FOUND, RANDOM, SIMILAR, at_found_counts
@@ -13,7 +13,7 @@ from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, gt_tau_window
 from commonweight.paper.views import all_of
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 FAMILIES = (RANDOM, SIMILAR, *FOUND.values())
 

@@ -13,22 +13,31 @@ from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.paper.views import View, all_of
 from commonweight.ranking import gt_tau
-from commonweight.study.experiments import Setting
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
+from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
+AS_TRAINED, OF_THE_BATCH = "as trained", "of the validation batch"
 
-def _under(planned: FromScratch) -> View[dict[str, np.ndarray]]:
+
+def under_statistics(planned: FromScratch) -> View[dict[str, np.ndarray]]:
     """Accuracies `[instance, child]` at the end, by the words of a row for the statistics that they are read under."""
     views = {
-        "as trained": planned.last(),
-        "of the validation batch": planned.final(FinalReading.UNDER_BATCH_STATISTICS),
-        "recalibrated per child": planned.final(FinalReading.RECALIBRATED),
+        AS_TRAINED: planned.last(),
+        OF_THE_BATCH: planned.final(FinalAccuracy.UNDER_BATCH_STATISTICS),
+        "recalibrated per child": planned.final(FinalAccuracy.RECALIBRATED),
     }
     return all_of(*views.values()).then(lambda read, _: dict(zip(views, read, strict=True)))
 
 
-@artefact("hidden-choices", None, _under(SEEDS), _under(OTHER_INACTIVE), OTHER_DATA_ORDER.last(), GROUND_TRUTH)
+@artefact(
+    "hidden-choices",
+    None,
+    under_statistics(SEEDS),
+    under_statistics(OTHER_INACTIVE),
+    OTHER_DATA_ORDER.last(),
+    GROUND_TRUTH,
+)
 def hidden_choices(
     seeds: Mapping[str, np.ndarray],
     other_inactive: Mapping[str, np.ndarray],
@@ -48,7 +57,7 @@ def hidden_choices(
     title = f"{own.value}, statistics as trained, data order {order.other.value}"
     rows.append(_row(title, other_data_order, truth, stream))
     batch, batches = setting.study.training.batch, experiments.calibration_batches
-    alone = len(truth) * (experiments.ground_truth_seeds - 1) * setting.study.training.epochs
+    alone = len(truth) * (experiments.ground_truth_seeds - 1) * setting.alone_epochs
     notes = (
         "freeze: weights that a mini-batch does not use are left alone, their momentum too; coast: momentum and weight "
         "decay still move them, as in old PyTorch versions. The paper's numbers were made under coast, with statistics as "

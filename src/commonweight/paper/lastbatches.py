@@ -20,7 +20,7 @@ from commonweight.paper.planned import FromScratch
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, GROUP_OF_THE_BEST, IDENTITIES
 from commonweight.ranking import gt_tau
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 INSTANCE = 0  # the one whose curves are shown
 ROUNDS = 2  # rounds of all children at the end of a run that are shown

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from commonweight.study.experiments import Conditions, Setting
-from commonweight.study.jobs import FinalReading, WindowSpec
+from commonweight.study.jobs import FinalAccuracy
+from commonweight.study.setting import Conditions, Setting
+from commonweight.training import Window
 
 
 class Epoch(Enum):
@@ -28,14 +29,14 @@ class Looks:
     """When the jobs of an experiment validate all children, which snapshots they keep, and how they read the final weights.
 
     `windows` are the mini-batches before the end of an epoch that are looked at one by one, by that epoch; the rest is as in
-    `MomentsSpec`. The last moment of a run is always looked at.
+    `Moments`. The last moment of a run is always looked at.
     """
 
     every_epoch: bool = False
     last_batches: int = 0
     windows: Mapping[int, int] = field(default_factory=dict)
     snapshots: frozenset[int] = frozenset()
-    final: frozenset[FinalReading] = frozenset()
+    final: frozenset[FinalAccuracy] = frozenset()
 
     def __or__(self, other: "Looks") -> "Looks":
         """All that either asks for; of two windows before the end of one epoch the longer one holds the other."""
@@ -50,12 +51,12 @@ class Looks:
 
     def added_to(self, conditions: Conditions, setting: Setting) -> Conditions:
         """The conditions of an experiment whose jobs look at this and at nothing else."""
-        windows = tuple(WindowSpec(epoch=epoch, batches=batches) for epoch, batches in sorted(self.windows.items()))
+        windows = tuple(Window(epoch, batches) for epoch, batches in sorted(self.windows.items()))
         looking = conditions.looking(every_epoch=self.every_epoch, last_batches=self.last_batches, windows=windows)
-        calibrated = self.final - {FinalReading.JUDGED}
+        calibrated = self.final - {FinalAccuracy.JUDGED}
         return replace(
             looking,
             snapshots=tuple(sorted(self.snapshots)),
-            judged=FinalReading.JUDGED in self.final,
+            judged=FinalAccuracy.JUDGED in self.final,
             calibration_batches=setting.study.experiments.calibration_batches if calibrated else None,
         )

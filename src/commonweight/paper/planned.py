@@ -11,8 +11,8 @@ import numpy as np
 from commonweight.paper.looks import END, Epoch, Looks
 from commonweight.paper.views import Refusal, View, all_of, of_study
 from commonweight.sharing import Partition, run_bounds
-from commonweight.study.experiments import Conditions, Experiment, Measured, Member, Setting
-from commonweight.study.jobs import Affinity, FinalReading, FoundSpec
+from commonweight.study.jobs import Affinity, FinalAccuracy, FoundSpec
+from commonweight.study.setting import Conditions, Experiment, Measured, Member, Setting
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Planned(ABC):
-    """An experiment of the programme, whatever the study. Whoever looks at it names this object; its name is for people."""
+    """An experiment of the catalogue, whatever the study. Whoever looks at it names this object; its name is for people."""
 
     name: str
     title: str
 
     @abstractmethod
-    def build(self, setting: Setting, looks: Looks, others: Callable[["Planned"], Experiment]) -> Experiment:
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[["Planned"], Experiment]) -> Experiment:
         """The study's jobs for it, which look at `looks`; `others` gives experiments that it has parts of."""
 
 
@@ -91,8 +91,8 @@ class FromScratch(Planned):
     """One instance for each of `members`, each of the `groups` trained together from new weights; or of those `found`.
 
     Where it is said, the first instance is that of the experiment `first`, and a group of one child is that child of the
-    experiment `alone`, if it has this initialisation: so these are not trained again. `also` is looked at although no view
-    asks for it.
+    experiment `alone`, if it has this initialisation: so these are not trained again. If it has not, the child is trained
+    as that experiment trains. `also` is looked at although no view asks for it.
     """
 
     members: Callable[[Setting], Sequence[Member]]
@@ -103,8 +103,9 @@ class FromScratch(Planned):
     also: Looks = Looks()
     found: Found | None = None
 
-    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
-        conditions = (looks | self.also).added_to(self.conditions(setting), setting)
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
+        looks |= self.also
+        conditions = looks.added_to(self.conditions(setting), setting)
         members = self.members(setting)
         if self.found is not None:
             return setting.experiment(
@@ -114,15 +115,16 @@ class FromScratch(Planned):
         if self.first is not None:
             rest = setting.experiment(self.name, groups, members[1:], conditions)
             return replace(rest, instances=(others(self.first).instances[0], *rest.instances))
-        experiment = setting.experiment(self.name, groups, members, conditions)
-        if self.alone is None or all(len(group) > 1 for group in groups):
-            return experiment
-        alone = [{part.job.children: part for part in parts} for parts in others(self.alone).instances]
-        instances = tuple(
-            tuple(alone[init].get(part.job.children, part) for part in parts) if init < len(alone) else parts
-            for init, parts in enumerate(experiment.instances)
-        )
-        return replace(experiment, instances=instances)
+        single = tuple(group for group in groups if len(group) == 1)
+        if self.alone is None or not single:
+            return setting.experiment(self.name, groups, members, conditions)
+        known = [{part.job.children: part for part in parts} for parts in others(self.alone).instances[: len(members)]]
+        first = [tuple(parts[child.name,] for (child,) in single) for parts in known]
+        as_there = looks.added_to(self.alone.conditions(setting), setting)
+        rest = setting.experiment(self.name, single, members[len(known) :], as_there)
+        shared = setting.experiment(self.name, tuple(group for group in groups if len(group) > 1), members, conditions)
+        instances = zip(shared.instances, (*first, *rest.instances), strict=True)
+        return replace(shared, instances=tuple(together + alone for together, alone in instances))
 
     def last(self) -> View[np.ndarray]:
         """Accuracies `[instance, child]` at the end, of ground truth too, all on the validation images of sweeps."""
@@ -142,14 +144,14 @@ class FromScratch(Planned):
         return self.after_epochs().then(lambda every, setting: every[:, -setting.study.experiments.last_epochs :])
 
     def after(self, epoch: Epoch) -> View[np.ndarray]:
-        """Accuracies `[instance, child]` after this epoch."""
-        return self.after_epochs().then(lambda every, setting: every[:, epoch.of(setting) - 1])
+        """Accuracies `[instance, child]` after this epoch; `END` is the end of the run."""
+        return self.after_epochs().then(lambda every, setting: every[:, -1 if epoch is END else epoch.of(setting) - 1])
 
     def window(self, rounds: int = 1, until: Epoch = END) -> View[Measured]:
         """What was measured after each mini-batch of the last `rounds` rounds of all children before the end of an epoch.
 
-        `END` is the end of the run. A study must train so many mini-batches, in its own epochs even where this experiment
-        trains longer.
+        `END` is the end of the run. So many mini-batches must be trained: in the study's own epochs even where this
+        experiment trains longer, in its own where children alone, or groups that were found, are trained shorter.
         """
 
         def looks(setting: Setting) -> Looks:
@@ -161,31 +163,33 @@ class FromScratch(Planned):
             return self._at(measured, np.arange(end - rounds * len(setting.children) + 1, end + 1))
 
         def refused(setting: Setting) -> str | None:
-            epochs = min(until.of(setting), self.conditions(setting).training.epochs)
-            wanted, have = rounds * len(setting.children), epochs * setting.batches_per_epoch
+            wanted, epochs = rounds * len(setting.children), until.of(setting)
+            own = min(epochs, self.conditions(setting).training.epochs)
+            have = own * setting.batches_per_epoch
             if have >= wanted:
                 return None
+            key = "training.epochs" if own == epochs or self.found else "experiments.alone_epochs"
             return (
                 f"it looks at each of {wanted} mini-batches ({rounds} × {len(setting.children)} children), and this "
-                f"study trains {have} up to there; raise training.epochs"
+                f"study trains {have} up to there; raise {key}"
             )
 
         return self._view(looks, read, refused)
 
     def judged(self) -> View[np.ndarray]:
         """Final accuracies `[instance, child]` on the validation images of the final judgement."""
-        return self.final(FinalReading.JUDGED)
+        return self.final(FinalAccuracy.JUDGED)
 
-    def final(self, reading: FinalReading) -> View[np.ndarray]:
+    def final(self, which: FinalAccuracy) -> View[np.ndarray]:
         """Accuracies `[instance, child]` of the final weights, read so."""
-        return self._view(lambda _: Looks(final=frozenset([reading])), lambda measured, _: measured.final[reading])
+        return self._view(lambda _: Looks(final=frozenset([which])), lambda measured, _: measured.final[which])
 
     def snapshot(self, epoch: Epoch) -> View[None]:
         """The weights after this epoch, for others to start from; there is nothing to read."""
         return self._view(lambda setting: Looks(snapshots=frozenset([epoch.of(setting)])), lambda *_: None)
 
     def _at(self, measured: Measured, step: np.ndarray) -> Measured:
-        """What was measured at these moments, without the final readings."""
+        """What was measured at these moments, without the final accuracies."""
         moments = np.searchsorted(measured.step, step)
         assert np.array_equal(measured.step[moments], step), f"{self.name} was not looked at at all of these moments"
         return Measured(measured.accuracy[:, moments], measured.step[moments], measured.trained[:, moments])
@@ -214,7 +218,7 @@ class FineTuned(Planned):
     source: FromScratch
     epoch: Epoch
 
-    def build(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:  # noqa: ARG002
+    def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:  # noqa: ARG002
         return setting.finetuned(self.name, others(self.source), self.epoch.of(setting))
 
     def every_batch(self) -> View[Measured]:

@@ -7,11 +7,21 @@ from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
 from commonweight.paper.figures import Curves, Series
-from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Number, Row, Table, beside_paper, mean_std, with_paper
+from commonweight.paper.tables import (
+    INTERVALS,
+    PLUS_MINUS,
+    Number,
+    Row,
+    Table,
+    beside_paper,
+    lengths,
+    mean_std,
+    with_paper,
+)
 from commonweight.paper.targets import artefact
 from commonweight.ranking import gt_tau, random_ranks, s_tau, top_n_rank
-from commonweight.study.experiments import Setting
 from commonweight.study.schema import DataOrder
+from commonweight.study.setting import Setting
 
 RANDOM, EPOCHS, JUDGED = "random", "epochs", "judged"
 """Rows of Table 1 and 2 that are no experiments of their own, as `published` names them."""
@@ -52,7 +62,7 @@ def table_1(  # noqa: PLR0917
         INTERVALS,
     )
     columns = beside_paper(("s_tau", "S-Tau", 4), ("max_tau", "Max Tau", 4), ("min_tau", "Min Tau", 4))
-    title = f"Instability of multiple runs measured with S-Tau, after epoch {setting.study.training.epochs}"
+    title = f"Instability of multiple runs measured with S-Tau, after epoch {lengths(setting)}"
     return (Table("table-1", title, columns, tuple(rows), notes),)
 
 
@@ -68,10 +78,8 @@ def table_2(  # noqa: PLR0917
     """Comparison with ground truth with GT-Tau and TnR."""
     stream, truth, rows = report_stream(setting), judged.mean(axis=0), []
     for name, title, accuracies in _rows(seeds, orders, shuffled, alone, judged, setting):
-        statistics = (gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3)))
-        numbers = [
-            mean_std(values, None) if name == EPOCHS else estimated_mean(values, stream) for values in statistics
-        ]
+        metrics = (gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3)))
+        numbers = [mean_std(values, None) if name == EPOCHS else estimated_mean(values, stream) for values in metrics]
         rows.append(Row(title, len(accuracies), with_paper(numbers, published.TABLE_2.get(name, (None,) * 3))))
     own, on_truths_images = (gt_tau(each, truth).mean() for each in (alone, judged))
     notes = (
@@ -84,7 +92,7 @@ def table_2(  # noqa: PLR0917
         INTERVALS,
     )
     columns = beside_paper(("gt_tau", "GT-Tau", 4), ("t1r", "T1R", 1), ("t3r", "T3R", 1))
-    title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {setting.study.training.epochs}"
+    title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {lengths(setting)}"
     return (Table("table-2", title, columns, tuple(rows), notes),)
 
 

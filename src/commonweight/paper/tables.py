@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commonweight.ranking import Interval
+from commonweight.study.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,26 @@ INTERVALS = (
 PLUS_MINUS = "± is the population standard deviation over the ranks of the row, as in the paper."
 
 
-def beside_paper(*statistics: tuple[str, str, int]) -> tuple[Column, ...]:
+def lengths(setting: Setting) -> str:
+    """Of how many epochs runs are: `200`; where children alone are trained for another number, `8, children alone 40`."""
+    shared, alone = setting.study.training.epochs, setting.alone_epochs
+    return f"{shared}" if alone == shared else f"{shared}, children alone {alone}"
+
+
+def updates(setting: Setting) -> str:
+    """How often a child is trained: a note of every table that shows super-nets."""
+    children = len(setting.children)
+    return (
+        f"Mini-batches that train each child: {setting.updates(children):,} in a super-net of all {children} children over "
+        f"{setting.study.training.epochs} epochs, {setting.updates(1):,} alone over {setting.alone_epochs} epochs."
+    )
+
+
+def beside_paper(*columns: tuple[str, str, int]) -> tuple[Column, ...]:
     """Two columns for each statistic (key, title, digits): ours, and the paper's own numbers."""
     return tuple(
         column
-        for key, title, digits in statistics
+        for key, title, digits in columns
         for column in (Column(key, title, digits), Column(f"paper_{key}", "paper", digits, paper=True))
     )
 

@@ -1,15 +1,16 @@
 """Targets: a table, figure or insight is a function of the views that it declares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from commonweight.paper.claims import Claims
 from commonweight.paper.evidence import Evidence
+from commonweight.paper.experiments import TRUTH
 from commonweight.paper.figures import Boxes, Curves
-from commonweight.paper.tables import Table
+from commonweight.paper.tables import Table, updates
 from commonweight.paper.views import View, all_of
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 Made = Table | Curves | Boxes | Claims
 
@@ -18,7 +19,8 @@ Made = Table | Curves | Boxes | Claims
 class Artefact:
     """A target: called with evidence, it makes what is shown. It looks at nothing but `view`.
 
-    `section` is where the paper has it; None of what is not in the paper.
+    Under a table of anything but children alone stands how often a child is trained. `section` is where the paper has the
+    target; None of what is not in the paper.
     """
 
     name: str
@@ -27,7 +29,13 @@ class Artefact:
     compute: Callable[..., tuple[Made, ...]]
 
     def __call__(self, evidence: Evidence) -> tuple[Made, ...]:
-        return self.compute(*self.view.read(evidence), evidence.setting)
+        setting = evidence.setting
+        made = self.compute(*self.view.read(evidence), setting)
+        if all(planned is TRUTH for planned in self.view.looks(setting)):
+            return made
+        return tuple(
+            replace(one, notes=(*one.notes, updates(setting))) if isinstance(one, Table) else one for one in made
+        )
 
     def experiments(self, setting: Setting) -> tuple[str, ...]:
         """The names of the experiments that it needs."""

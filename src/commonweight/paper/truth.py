@@ -6,7 +6,7 @@ from commonweight.paper.experiments import TRUTH, no_groups_of_four, quarter, ra
 from commonweight.paper.figures import Identity
 from commonweight.paper.views import View
 from commonweight.ranking import MeanStd, gt_tau, last_k, ranks
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 
 def _identities(truth: np.ndarray, setting: Setting) -> tuple[Identity, ...]:

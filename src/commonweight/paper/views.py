@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 if TYPE_CHECKING:  # experiments give views, and views name their experiments
     from commonweight.paper.planned import Planned

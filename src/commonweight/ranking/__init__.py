@@ -25,6 +25,8 @@ from commonweight.ranking.intervals import (
     paired_difference_interval,
     s_tau_difference_interval,
     s_tau_interval,
+    s_tau_paired_difference_interval,
+    s_tau_share_interval,
     share_interval,
     within_between_interval,
 )
@@ -87,6 +89,8 @@ __all__ = [
     "s_tau_difference_interval",
     "s_tau_interval",
     "s_tau_null",
+    "s_tau_paired_difference_interval",
+    "s_tau_share_interval",
     "share_interval",
     "since_trained",
     "survival",

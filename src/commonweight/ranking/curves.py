@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import finite
+from commonweight.ranking.arrays import finite
 
 
 def trained_mask(positions: ArrayLike, children: int) -> NDArray[np.bool_]:

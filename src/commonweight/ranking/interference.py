@@ -20,7 +20,9 @@ def interference(accuracies: ArrayLike, trained: ArrayLike) -> NDArray[np.float6
 
     effect[i, j] = mean of (accuracy of j after − before) over the mini-batches that trained i, less the same mean over
     all mini-batches of the window. So it is in units of accuracy, positive where i helps j more than the average child
-    does, and for each j the effects weighted by how often i was trained sum to 0 (one child per mini-batch).
+    does, and for each j the effects weighted by how often i was trained sum to 0 (one child per mini-batch). Example: two
+    children are trained equally often; child 0 gains 0.2 by its own mini-batches and loses 0.1 by those of child 1. Its mean
+    change is 0.05, so effect[0, 0] = 0.15 and effect[1, 0] = −0.15.
 
     The window's first moment has no before: it is only the before of the second. A row is nan when i was trained at no
     later moment. With a fixed order each child is always trained after the same other one, so a row also holds the
@@ -100,21 +102,22 @@ def help_and_harm(accuracies: ArrayLike, trained: ArrayLike, rounds: ArrayLike) 
     is the reverse. The p is the larger of two, as both must hold:
 
     - That the mean change is 0: a t-test over all mini-batches that trained i, of all instances.
-    - That it makes no difference whether i or another companion k was trained. Every child has its own baseline: its mean
-      change by the number of mini-batches since its own training is taken off. In each round let d be what is left of j's
-      change after i, less that after k. A shuffled order deals i and k to their mini-batches at random, whatever j does by
+    - That it makes no difference whether i or another companion k was trained. From each change of j its baseline is taken
+      off: j's mean change as many mini-batches after j's own training. In each round let d be what is left of j's change
+      after i, less what is left after k. A shuffled order deals i and k to their mini-batches at random, whatever j does by
       itself (fall back, swing widely, drift), so d is as likely as −d, and z = Σ d / √(Σ d²) over the rounds of all
-      instances is taken as normal. That i is beyond at least r of the c other companions has the p
-      (c − r + 1) · (the r-th smallest p of these), with r the smallest majority (Benjamini and Heller, 2008).
+      instances is taken as normal. So each of the c other companions k gives a p. That i is beyond at least r of them has
+      the p (c − r + 1) · (the r-th smallest), with r the smallest majority (Benjamini and Heller, 2008). In a group of five,
+      c = 3 and r = 2: twice the second smallest.
 
-    Say, j gains 0.1 by its own training and loses it in the next mini-batch, whosever that is: nobody harms it. If it loses
-    it only when i is next, i does. If k helps j and the two others do nothing, these two do not harm it, though it rises
-    less after them than on average.
+    Example: j gains 0.1 by its own training and loses 0.1 in the next mini-batch. If that happens whoever is next, nobody
+    harms j; if it happens only when i is next, i harms j. Another: k helps j, and the two other companions do nothing. These
+    two do not harm j, though j rises less after them than on average.
 
-    Both tests speak of the instances given. A fixed order tells i from the time since j's own training in no way: what they
-    find in one says nothing. Many pairs are to be corrected for their number (Benjamini and Hochberg, 1995). No test for
-    an i trained once or not at all, and none in a group of two. Raises `UsageError` for fewer than 2 moments or other
-    shapes.
+    Both tests speak of the instances given. They need shuffled orders: in a fixed one i is always equally far from j's own
+    training, so what i does cannot be told from what time does. Many pairs are to be corrected for their number (Benjamini
+    and Hochberg, 1995). No test for an i trained once or not at all, and none in a group of two. Raises `UsageError` for
+    fewer than 2 moments or other shapes.
     """
     curves, mask = record_of(accuracies, trained, moments=2)
     number = np.asarray(rounds)
@@ -133,8 +136,9 @@ def help_and_harm(accuracies: ArrayLike, trained: ArrayLike, rounds: ArrayLike) 
 
 
 def _beyond_most(after: NDArray[np.float64], p_of_mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The p [i, j] that i lifts j, and more than most others do: means [round, i, j] after i, nan where it was not trained;
-    and the p [i, j] of the first alone."""
+    """The p [i, j] that i lifts j and does so more than most others: the larger of `p_of_mean` [i, j], that i lifts j, and
+    that of the second test. `after` [round, i, j] is j's mean change after i, less j's baseline; nan without i.
+    """
     children = after.shape[1]
     result = np.full((children, children), np.nan)
     majority = (children - 2) // 2 + 1

@@ -25,7 +25,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import numbers
+from commonweight.ranking.arrays import numbers
 from commonweight.ranking.metrics import tau_matrix
 
 
@@ -44,7 +44,7 @@ def mean_interval(values: ArrayLike, rng: Generator, *, resamples: int = 2000, l
     None with fewer than 3 instances (two say nothing of a spread), or when a value is nan (an undefined tau). Raises
     `UsageError` for values that are not [instance] or are infinite, and for an impossible `resamples` or `level`.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     values = _per_instance(values, "values")
     if not _enough(values):
         return None
@@ -59,7 +59,7 @@ def difference_interval(
     The instances of a are drawn first, then those of b. None with fewer than 3 instances or a nan in either. Raises as
     `mean_interval` does. For the same instances under two conditions `paired_difference_interval` is narrower.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     a, b = _per_instance(a, "a"), _per_instance(b, "b")
     if not (_enough(a) and _enough(b)):
         return None
@@ -90,12 +90,13 @@ def s_tau_interval(
 
     S-Tau of a draw that takes instance i c_i times = sum over i < j of c_i c_j tau_ij / sum over i < j of c_i c_j.
     A pair of one instance with its own copy is left out: its tau is 1 whatever the ranks, and would lift the interval.
-    Draws of a single instance alone have no pair and are dropped.
+    Draws of a single instance alone have no pair and are dropped. Example: of three instances, the draw 0, 0, 2 has
+    c = (2, 0, 1), and its S-Tau is the tau of 0 and 2.
 
     None with fewer than 3 instances (a single pair has no spread), when a tau is undefined (a constant rank), and when
     every draw was dropped. Raises `UsageError` as `tau_matrix` does, and for an impossible `resamples` or `level`.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     taus = tau_matrix(accuracies)
     return _percentiles(_s_taus(taus, _draws(len(taus), rng, resamples)), level) if _enough(taus) else None
 
@@ -109,12 +110,56 @@ def s_tau_difference_interval(
     dropped. The children may differ (S-Tau compares only within a set). None with fewer than 3 instances or an
     undefined tau in either, and when every draw was dropped; raises as `s_tau_interval` does.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     taus_a, taus_b = tau_matrix(a), tau_matrix(b)
     if not (_enough(taus_a) and _enough(taus_b)):
         return None
     draws_a, draws_b = (_draws(len(taus), rng, resamples) for taus in (taus_a, taus_b))
     return _percentiles(_s_taus(taus_a, draws_a) - _s_taus(taus_b, draws_b), level)
+
+
+def s_tau_paired_difference_interval(
+    a: ArrayLike, b: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of S-Tau(a) − S-Tau(b) of the same instances under two conditions: a and b [instance, child].
+
+    Each draw takes the same instances of both, so what makes an instance agree with the others under both conditions
+    cancels; else as `s_tau_difference_interval`. Raises `UsageError` also for a and b of different numbers of instances.
+    """
+    _require(resamples, level)
+    taus_a, taus_b = _paired_taus(a, b)
+    if not (_enough(taus_a) and _enough(taus_b)):
+        return None
+    draws = _draws(len(taus_a), rng, resamples)
+    return _percentiles(_s_taus(taus_a, draws) - _s_taus(taus_b, draws), level)
+
+
+def s_tau_share_interval(
+    a: ArrayLike, b: ArrayLike, ceiling: ArrayLike, rng: Generator, *, resamples: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """Bootstrap interval of (S-Tau(a) − S-Tau(b)) / (S-Tau(ceiling) − S-Tau(b)): how much of a gap is closed by a.
+
+    a and b [instance, child] are the same instances under two conditions and are drawn together, as in
+    `s_tau_paired_difference_interval`; then ceiling [instance', child'], independently. A draw without a pair is dropped.
+    A draw without a gap (S-Tau(ceiling) ≤ S-Tau(b)) has no share: it counts below all others for the lower end, and above
+    all others for the upper one. None when such draws reach an end, that is where the gap itself is not sure, and where
+    `s_tau_difference_interval` has none; raises as `s_tau_paired_difference_interval` does.
+    """
+    _require(resamples, level)
+    (taus_a, taus_b), taus_c = _paired_taus(a, b), tau_matrix(ceiling)
+    if not (_enough(taus_a) and _enough(taus_b) and _enough(taus_c)):
+        return None
+    draws, draws_c = (_draws(len(taus), rng, resamples) for taus in (taus_a, taus_c))
+    base = _s_taus(taus_b, draws)
+    closed, gap = _s_taus(taus_a, draws) - base, _s_taus(taus_c, draws_c) - base
+    known = ~np.isnan(gap)
+    closed, gap = closed[known], gap[known]
+    share = np.divide(closed, gap, out=np.full(len(gap), np.inf), where=gap > 0)
+    if not len(share):
+        return None
+    low = np.quantile(np.where(gap > 0, share, -np.inf), (1 - level) / 2, method="lower")
+    high = np.quantile(share, (1 + level) / 2, method="higher")
+    return Interval(float(low), float(high), level) if np.isfinite([low, high]).all() else None
 
 
 def within_between_interval(
@@ -126,7 +171,7 @@ def within_between_interval(
     accuracies [instance, child]. A draw without a pair is dropped. None with fewer than 3 instances or an undefined tau;
     raises as `s_tau_interval` does, and for a `within` of another length.
     """
-    _check(resamples, level)
+    _require(resamples, level)
     within, taus = _per_instance(within, "within"), tau_matrix(accuracies)
     if len(within) != len(taus):
         raise UsageError(f"within has {len(within)} instance(s) and accuracies {len(taus)}; give the same instances")
@@ -137,15 +182,18 @@ def within_between_interval(
 
 
 def jackknife_interval(value: float, without: ArrayLike, means: ArrayLike, level: float = 0.95) -> Interval | None:
-    """Interval of a statistic into which all initialisations enter together, and the mean over instances of something.
+    """Interval of a value that rests on n initialisations, on all of them together, and on the mean over N instances.
 
-    `without` [initialisation] is the statistic without each of them (where single ones are compared with the mean of the
-    others, a draw of independent ones knows too little doubt), and `means` [instance] what each instance adds. With n
-    initialisations and N instances the interval is value ± z √(Σ (without − their mean)² (n − 1)/n + s²/N), z the normal
-    quantile of (1 + level) / 2 and s² the variance of means (n − 1 in its divisor). None with fewer than 3 of either, or a
+    `without` [initialisation] is the value computed without each initialisation, and `means` [instance] is what each
+    instance adds to the mean. The interval is value ± z √(Σ (without − their mean)² (n − 1)/n + s²/N), with z the normal
+    quantile of (1 + level) / 2 and s² the variance of `means` (N − 1 in its divisor). Example: a value that is 0.4, 0.5, 0.6
+    without each of three initialisations, and `means` that do not differ, give ± 1.96 √(0.02 · 2/3) = ± 0.23.
+
+    Why no bootstrap: where each initialisation is compared with the mean of the others, the comparisons are not independent,
+    and drawing them as if they were would show too little doubt. None with fewer than 3 initialisations or instances, or a
     nan. Raises `UsageError` as `mean_interval` does.
     """
-    _check_level(level)
+    _require_level(level)
     without, means = _per_instance(without, "without"), _per_instance(means, "means")
     if not (_enough(without) and _enough(means)):
         return None
@@ -162,7 +210,7 @@ def share_interval(successes: float, trials: int, level: float = 0.95) -> Interv
     `trained_is_best`). Neighbouring moments of one record are not independent trials. Raises `UsageError` for fewer
     than 1 trial, successes outside [0, trials], and an impossible level.
     """
-    _check_level(level)
+    _require_level(level)
     if trials < 1 or not 0 <= successes <= trials:
         raise UsageError(
             f"got {successes} success(es) of {trials} trial(s); expected at least 1 trial and 0 ≤ successes ≤ trials: "
@@ -184,6 +232,17 @@ def _per_instance(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if array.ndim != 1 or np.isinf(array).any():
         raise UsageError(f"{name} have shape {array.shape}; expected [instance], none infinite: give one per instance")
     return array
+
+
+def _paired_taus(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`tau_matrix` of both; they hold the same instances."""
+    taus_a, taus_b = tau_matrix(a), tau_matrix(b)
+    if len(taus_a) != len(taus_b):
+        raise UsageError(
+            f"a has {len(taus_a)} instance(s) and b has {len(taus_b)}; expected the same instances in both: "
+            "give them in pairs, or use s_tau_difference_interval"
+        )
+    return taus_a, taus_b
 
 
 def _enough(values: NDArray[np.float64]) -> bool:
@@ -209,21 +268,21 @@ def _draws(n: int, rng: Generator, resamples: int) -> NDArray[np.int64]:
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
 
 
-def _percentiles(statistics: NDArray[np.float64], level: float) -> Interval | None:
-    """Interval of the draws that have a statistic (are not nan); None when none has."""
-    statistics = statistics[~np.isnan(statistics)]
-    if not len(statistics):
+def _percentiles(draws: NDArray[np.float64], level: float) -> Interval | None:
+    """Interval of the draws of a statistic that are not nan; None when none has."""
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
         return None
-    low, high = np.quantile(statistics, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)
 
 
-def _check(resamples: int, level: float) -> None:
+def _require(resamples: int, level: float) -> None:
     if resamples < 1:
         raise UsageError(f"resamples is {resamples}; expected at least 1: give a few thousand for a 95% interval")
-    _check_level(level)
+    _require_level(level)
 
 
-def _check_level(level: float) -> None:
+def _require_level(level: float) -> None:
     if not 0 < level < 1:
         raise UsageError(f"level is {level}; expected a share between 0 and 1, for example 0.95")

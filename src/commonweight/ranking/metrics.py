@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import finite, numbers, with_ground_truth
+from commonweight.ranking.arrays import finite, numbers, with_ground_truth
 
 SIGNS_AT_ONCE = 2**22  # signs held per chunk: 16 MiB of float32, and sums below 2**24, which float32 holds exactly
 
@@ -114,12 +114,14 @@ def top_n_rank(accuracies: ArrayLike, ground_truth: ArrayLike, n: int) -> NDArra
 
     accuracies [..., child], ground_truth [child] → [...], in 1 … children; lower is better. Where children tie, in
     either, it is the expected value over all orders of the tied ones, each as likely. nan where a rank is constant, as it
-    has no best child, and everywhere when the ground truth is. Raises `UsageError` unless 1 ≤ n ≤ children.
+    has no best child, and everywhere when the ground truth is. Raises `UsageError` unless 1 ≤ n ≤ children. Example: the two
+    best of the rank tie, and are truly 1st and 4th. Then T1R is (1 + 4) / 2.
 
-    Say n − d children are above the n-th accuracy, so that d of the t children at it are drawn. A group of g children
-    that tie in ground truth, behind b better ones, is the first to have chosen children, and has s drawn ones beside a
-    sure ones, with probability C(t', s) C(t'', d − s) / C(t, d), where t' of the t are in the group and t'' behind it
-    (none if a better group has a sure one). The best of these s + a has expected rank b + (g + 1) / (s + a + 1).
+    How the expectation is computed: n − d children are above the n-th accuracy, so that d of the t children at it are drawn.
+    A group of g children that tie in ground truth, behind b better ones, is the first to have chosen children, and has s
+    drawn ones beside a sure ones, with probability C(t', s) C(t'', d − s) / C(t, d), where t' of the t are in the group and
+    t'' behind it (none if a better group has a sure one). The best of these s + a has expected rank
+    b + (g + 1) / (s + a + 1).
     """
     accuracies, ground_truth = with_ground_truth(accuracies, ground_truth, "...", "child", child=1)
     children = len(ground_truth)

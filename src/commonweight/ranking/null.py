@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import finite
+from commonweight.ranking.arrays import finite
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,21 @@ class STauNull:
 def s_tau_null(accuracies: ArrayLike) -> STauNull:
     """The null of S-Tau if each rank's accuracies were dealt to the children at random: accuracies [instance, child].
 
-    These are `random_ranks` with the ties that the instances have. Write a rank as its signs of all P pairs of children,
-    divided by the root of the number of untied pairs, so that tau is the product of two. Dealt at random, the signs of one
-    rank have variance 1/P, and κ/P is the covariance of two pairs that share a child: κ = 1/3 without ties, and always
-    Σ_x (d_x² − u_x) / ((n − 2) Σ_x u_x), with d_x wins less losses and u_x untied pairs of child x. So their covariance
-    matrix has the eigenvalues (1 + (n − 2) κ)/P, n − 1 times, and (1 − 2κ)/P, (n − 1)(n − 2)/2 times, in the same spaces for
-    all ranks. Σ a_i a_j over these is the variance of tau, for n children without ties Kendall's 2 (2n + 5) / (9 n (n − 1))
-    (1938); the taus of different pairs of ranks are uncorrelated; Σ a_i a_j a_k is the mean of a triangle τ_ij τ_jk τ_ki,
-    which makes the third moment of their sum 6 Σ_{i<j<k} (the third moments of the taus themselves are left out: 0 unless
-    ties are one-sided).
+    Ranks dealt so are `random_ranks` with the ties that the instances have. For n children and their P pairs:
+
+    - A rank is a vector with one number for each pair: the sign of its difference, over the root of the number of untied
+      pairs. Tau of two ranks is the product of their vectors.
+    - Dealing makes the numbers of a rank random, of variance 1/P, and of covariance κ/P for the pairs (x, y) and (x, z).
+      Without ties κ is 1/3; in general it is Σ_x (d_x² − u_x) / ((n − 2) Σ_x u_x), with d_x wins less losses and u_x untied
+      pairs of child x. So the covariance matrix has the eigenvalues (1 + (n − 2) κ)/P, n − 1 times, and (1 − 2κ)/P,
+      (n − 1)(n − 2)/2 times. Their spaces are the same for all ranks.
+    - With a_i the eigenvalues of rank i, tau of ranks i and j has the variance Σ a_i a_j, summed over all eigenvalues, and
+      taus of different pairs of ranks are uncorrelated. The mean of a triangle τ_ij τ_jk τ_ki is Σ a_i a_j a_k. So the third
+      moment of the sum of all taus is 6 times the sum of this over all i < j < k. (Left out are the third moments of the
+      taus themselves, which are 0 unless ties are one-sided.)
+
+    Example: three children without ties have P = 3, κ = 1/3 and the eigenvalues 4/9, 4/9, 1/9. So tau of two ranks has the
+    variance (16 + 16 + 1)/81 = 11/27, which is Kendall's 2 (2n + 5) / (9 n (n − 1)) (1938).
 
     Both nan when a rank is constant. Raises `UsageError` for fewer than 2 instances or 3 children.
     """

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
-from commonweight.ranking.checked import finite, with_ground_truth
+from commonweight.ranking.arrays import finite, with_ground_truth
 from commonweight.ranking.intervals import Interval
 from commonweight.ranking.metrics import ranks
 

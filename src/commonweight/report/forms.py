@@ -3,39 +3,42 @@
 from rich.console import RenderableType
 
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
-from commonweight.report import claims, tables
-from commonweight.report.figures import FORMATS, draw, render
+from commonweight.report import claim_forms, table_forms
+from commonweight.report.static import FORMATS, draw, render
 
 
 def to_text(made: Made) -> str | None:
-    """It as Markdown; None for a figure."""
+    """A table or a list of claims as Markdown; None for a figure."""
     match made:
         case Table():
-            return tables.to_markdown(made)
+            return table_forms.to_markdown(made)
         case Claims():
-            return claims.to_markdown(made)
+            return claim_forms.to_markdown(made)
         case Curves() | Boxes():
             return None
 
 
 def to_terminal(made: Made) -> RenderableType | None:
-    """It for a terminal; None for a figure."""
+    """A table or a list of claims for a terminal; None for a figure."""
     match made:
         case Table():
-            return tables.to_rich(made)
+            return table_forms.to_rich(made)
         case Claims():
-            return claims.to_rich(made)
+            return claim_forms.to_rich(made)
         case Curves() | Boxes():
             return None
 
 
 def to_files(made: Made) -> dict[str, bytes]:
-    """Its files by their path below the report's folder: Markdown and CSV, or the figure in its formats."""
+    """The files of what was made, by their paths below the report's folder.
+
+    Example: Table 1 has `tables/table-1.md` and `tables/table-1.csv`; Figure 2 has `figures/figure-2.pdf`, `.svg`, `.png`.
+    """
     match made:
         case Table():
-            texts = {"md": tables.to_markdown(made), "csv": tables.to_csv(made)}
+            texts = {"md": table_forms.to_markdown(made), "csv": table_forms.to_csv(made)}
         case Claims():
-            texts = {"md": claims.to_markdown(made), "csv": claims.to_csv(made)}
+            texts = {"md": claim_forms.to_markdown(made), "csv": claim_forms.to_csv(made)}
         case Curves() | Boxes():
             figure = draw(made)
             return {f"figures/{made.name}.{kind}": render(figure, kind) for kind in FORMATS}

@@ -1,9 +1,10 @@
 """Figures for the page: what plotly draws, from the same numbers, colours and lines as the static figures.
 
-A figure is plain data for JSON. `data` and `layout` are plotly's; `keys` names, for each trace, what is isolated together
-(a child, a curve), or is a list with a name for each of its points. `legend` are lines with a name, `choices` names to
-choose from; each with the keys that it isolates. `ranks` are the colours of a bar from the best rank to the last.
-Texts inside `data` and `layout` are escaped for plotly, which would read markup in them; all others are plain.
+A figure is plain data for JSON. `data` (traces) and `layout` are plotly's. `keys` has a key for each trace, or a list with
+one for each of its points; a reader isolates all that have one key. `legend` (lines with a name) and `choices` (names in a
+list) say which keys each of their entries isolates. `ranks` are the colours of a bar from the best rank to the last.
+Example: child 143 has a trace of its curve and one of its diamonds, both with the key `143`, and `choices` has
+`143 (rank 5)` for it. Texts in `data` and `layout` are escaped for plotly, which would read markup in them; others are plain.
 """
 
 import math
@@ -14,7 +15,7 @@ from matplotlib.cbook import boxplot_stats
 
 from commonweight.paper import Boxes, Curves, Identity, Series
 from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
-from commonweight.report.figures import POINTS, TICK_LETTERS, rank_ticks
+from commonweight.report.static import POINTS, TICK_LETTERS, rank_ticks
 from commonweight.report.wording import short
 
 Spec = dict[str, Any]

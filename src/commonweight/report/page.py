@@ -11,11 +11,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from commonweight.paper import Boxes, Claim, Claims, Curves, Made, Table, Verdict
-from commonweight.report import claims
-from commonweight.report.figures import FORMATS
+from commonweight.report import claim_forms
 from commonweight.report.interactive import interactive
 from commonweight.report.preface import About
-from commonweight.report.tables import cell
+from commonweight.report.static import FORMATS
+from commonweight.report.table_forms import cell
 from commonweight.report.wording import called, heading
 
 
@@ -23,8 +23,8 @@ from commonweight.report.wording import called, heading
 class Run:
     """What a reader wants to know of how a report came to be.
 
-    `command` makes all of it again, `commands` one thing by its name; `facts` (machine, cost, time) are shown in their
-    order.
+    `command` makes the whole report again; `commands` has for the name of each table or figure the command that makes this
+    one. `facts` (machine, cost, time) are shown in their order.
     """
 
     command: str
@@ -51,11 +51,12 @@ def page(about: About, made: Sequence[Made], run: Run) -> str:
         heading=heading,
         cell=cell,
         json=_json,
-        tally=claims.tally,
-        badge=claims.badge,
-        why=claims.why,
-        check_header=claims.HEADER,
-        check_cells=claims.cells,
+        tally=claim_forms.tally,
+        badge=claim_forms.badge,
+        source=claim_forms.source,
+        why=claim_forms.why,
+        check_header=claim_forms.HEADER,
+        check_cells=claim_forms.cells,
         outcomes=_outcomes,
         css=_file("page.css"),
         script=_file("page.js"),
@@ -70,7 +71,7 @@ def _json(made: Curves | Boxes) -> Markup:
 
 
 def _outcomes(claim: Claim) -> str:
-    """How many of its checks came out how: `2 supported, 1 undecided`."""
+    """A claim's checks counted by their verdicts: `2 supported, 1 undecided`."""
     counts = Counter(check.verdict for check in claim.checks)
     return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from commonweight.paper import published
-from commonweight.study.experiments import Setting
+from commonweight.paper.tables import lengths
 from commonweight.study.load import dump_study
+from commonweight.study.setting import Setting
 from commonweight.training import Inactive
 
 FROZEN = (
@@ -64,7 +65,7 @@ def _settings(setting: Setting) -> dict[str, str]:
         "cells": str(study.net.cells),
         "BN momentum": str(study.net.bn_momentum),
         "batch": str(study.training.batch),
-        "epochs": str(study.training.epochs),
+        "epochs": lengths(setting),
         "augmentation": " and ".join(augmentation) or "none",
         "sharing": study.sharing.label,
         "super-net instances": str(study.experiments.instances),

@@ -15,14 +15,14 @@ from rich.text import Text
 
 from commonweight.study.calibration import Cost, Estimate
 from commonweight.study.executors import Advanced, Event, Failed, Finished, Started
+from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Job
-from commonweight.study.planning import Plan
 
 LINE_SECONDS = 5.0  # at least, between the lines of jobs that ended well
 QUIET_SECONDS = 13.0  # at most, without a line: one is there every 15 seconds even where a busy machine wakes us late
 SHOWN_JOBS = 2  # running jobs that a line names
-PLAN_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
-PLAN_SHARE = 0.1  # and at most for this share of the estimate
+TRUST_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
+TRUST_SHARE = 0.1  # and at most for this share of the estimate
 
 
 class Watch(Protocol):
@@ -37,15 +37,15 @@ class Watch(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-def watch(missing: Plan, estimate: Estimate, workers: int, console: Console) -> Watch:
-    """What suits this console."""
-    tally = Tally(missing, estimate, workers)
+def watch(inventory: Inventory, estimate: Estimate, workers: int, console: Console) -> Watch:
+    """Bars where the console is a terminal, else lines."""
+    tally = Tally(inventory, estimate, workers)
     return Bars(tally, console) if console.is_terminal else Lines(tally, console)
 
 
 @contextmanager
 def meanwhile(words: str, console: Console) -> Iterator[None]:
-    """Say the words after every long silence of something that tells nothing of itself."""
+    """While the body runs, which prints nothing, say these words every `QUIET_SECONDS`."""
     over = Flag()
 
     def speak() -> None:
@@ -76,7 +76,7 @@ class _Running:
         return self.cost.after(self.done)
 
     def presumably_over(self, now: float) -> float:
-        """The same and the time since: a job is silent in its sweeps, and until the next one is over it may be in it."""
+        """`over` and the time since the job's last word, up to the end of its next sweep: in a sweep it says nothing."""
         if self.done == 0:
             return 0.0
         return min(self.over + now - self.told, self.cost.next_sweep_over(self.done))
@@ -90,17 +90,17 @@ class _Running:
 
 
 class Tally:
-    """How much of a plan's missing work is done, weighted by what was measured of it, and what is left."""
+    """How much of an inventory's missing work is done, weighted by what was measured of it, and what is left."""
 
-    def __init__(self, missing: Plan, estimate: Estimate, workers: int) -> None:
-        self.jobs = len(missing.missing)
+    def __init__(self, inventory: Inventory, estimate: Estimate, workers: int) -> None:
+        self.jobs = len(inventory.missing)
         self.ended = 0
         self._costs = estimate.costs
-        self._all = sum(estimate.costs[job.id].seconds for job in missing.missing)
+        self._all = sum(estimate.costs[job.id].seconds for job in inventory.missing)
         self._over = 0.0  # of jobs that have ended
         self._failed = 0.0  # of those, what was never done: it says nothing of the pace
         self._running: dict[str, _Running] = {}
-        self._planned = estimate.seconds(missing, workers)
+        self._estimated = estimate.seconds(inventory, workers)
         self._begun: float | None = None  # when the first job began: starting workers is no slow pace
 
     def note(self, event: Event) -> None:
@@ -123,22 +123,22 @@ class Tally:
         return (self._over + sum(running.over for running in self._running.values())) / (self._all or 1)
 
     def share_of(self, job: Job) -> float:
-        """The same of a job that runs."""
+        """Share of a running job's work that is known to be done, in [0, 1]."""
         running = self._running[job.id]
         return running.over / running.cost.seconds
 
     @property
     def left(self) -> str:
-        """Time left: the estimate at the start, later more and more the pace since then; nothing when nothing is."""
+        """Time left, as words: at the start the estimate, later more and more the pace since then; empty at the end."""
         if self.ended == self.jobs:
             return ""
         now = time.monotonic()
         over = self._over + sum(running.presumably_over(now) for running in self._running.values())
-        expected = self._planned * (over - self._failed) / self._all
-        trust = min(PLAN_SECONDS, PLAN_SHARE * self._planned)
+        expected = self._estimated * (over - self._failed) / self._all
+        trust = min(TRUST_SECONDS, TRUST_SHARE * self._estimated)
         seen = 0.0 if self._begun is None else now - self._begun
         pace = (seen + trust) / (expected + trust)
-        return f"about {clock(self._planned * (1 - over / self._all) * pace)} left"
+        return f"about {clock(self._estimated * (1 - over / self._all) * pace)} left"
 
     @property
     def doing(self) -> str:

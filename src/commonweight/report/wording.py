@@ -1,4 +1,4 @@
-"""How names and numbers are put: titles, statistics, and text that Markdown shows as it is."""
+"""How names and numbers are put: titles, a number with its interval, and text that Markdown shows as it is."""
 
 import re
 from collections.abc import Iterable

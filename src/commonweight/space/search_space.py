@@ -5,10 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
 from commonweight.errors import UsageError
+from commonweight.values import Count, value
 
 Edge = tuple[int, int]
 
@@ -20,7 +23,13 @@ the 5×5 one. We follow the numbers; `dil_conv_3x3` in its place gives the figur
 """
 
 
-@dataclass(frozen=True)
+def _each_once(primitives: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(primitives)) < len(primitives):
+        raise ValueError("names one twice; each may stand once")
+    return primitives
+
+
+@value
 class SearchSpace:
     """`nodes` nodes x1..xn behind the cell's input x0, each fed by all earlier ones; one of `primitives` on each edge.
 
@@ -28,18 +37,8 @@ class SearchSpace:
     `len(primitives) ** len(edges)` children. Raises `UsageError` for an impossible space.
     """
 
-    nodes: int = 2
-    primitives: tuple[str, ...] = PAPER_PRIMITIVES
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "primitives", tuple(self.primitives))
-        if self.nodes < 1:
-            raise UsageError(f"a cell has {self.nodes} nodes; it needs at least 1")
-        if not self.primitives:
-            raise UsageError("a search space has no primitives; name at least one")
-        twice = sorted({name for name in self.primitives if self.primitives.count(name) > 1})
-        if twice:
-            raise UsageError(f"primitive {twice[0]!r} is named twice; each primitive of a space must be another one")
+    nodes: Count = 2
+    primitives: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = PAPER_PRIMITIVES
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:

@@ -9,12 +9,12 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from commonweight.net import Engine, Precision, Statistics, sweep_under
+from commonweight.net import Engine, NetShape, Precision, Statistics, sweep_under
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
-from commonweight.study.jobs import Job, NetSpec, SpaceSpec
-from commonweight.study.planning import Plan, makespan
+from commonweight.study.inventory import Inventory, makespan
+from commonweight.study.jobs import Job
 from commonweight.study.work import Worker, make_engine
 from commonweight.training import SGD, ImageSet, train_step
 
@@ -65,9 +65,9 @@ class Estimate:
     engine: str | None = None
     through_pytorch: tuple[str, ...] = ()
 
-    def seconds(self, missing: Plan, workers: int) -> float:
-        """Until all missing jobs of the plan are done."""
-        return makespan({job.id: self.costs[job.id].seconds for job in missing.missing}, missing.after, workers)
+    def seconds(self, inventory: Inventory, workers: int) -> float:
+        """Until all missing jobs of the inventory are done."""
+        return makespan({job.id: self.costs[job.id].seconds for job in inventory.missing}, inventory.after, workers)
 
 
 def estimate(jobs: Sequence[Job], worker: Worker) -> Estimate:
@@ -90,7 +90,7 @@ class _Bench:
     engine: str | None = field(default=None, init=False)
     left: dict[str, None] = field(default_factory=dict, init=False)
     _rates: dict[tuple[object, ...], float] = field(default_factory=dict, init=False)
-    _looked_at: set[tuple[SpaceSpec, NetSpec]] = field(default_factory=set, init=False)
+    _looked_at: set[tuple[SearchSpace, NetShape]] = field(default_factory=set, init=False)
 
     def cost(self, job: Job) -> Cost:
         self._look_at(job)
@@ -99,10 +99,10 @@ class _Bench:
         end = exact * self._validation(job, Precision.FLOAT32) if exact else 0.0
         if job.calibration_batches:
             images = 2 * job.images.sweep_images + job.calibration_batches * job.training.batch
-            end += images * self._rate("reading", (job.training.batch,), job, self._reading)
+            end += images * self._rate("other statistics", (job.training.batch,), job, self._other_statistics)
         return Cost(
             job.mini_batches,
-            tuple(sorted(job.moments.build().steps(job.mini_batches, job.batches_per_epoch))),
+            tuple(sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch))),
             self._rate("training", (job.training.batch, job.training.inactive), job, self._mini_batch),
             job.images.sweep_images * self._validation(job, job.moments.precision) * len(job.children),
             end * len(job.children),
@@ -121,9 +121,9 @@ class _Bench:
 
     def _mini_batch(self, job: Job) -> float:
         """Seconds of one mini-batch, and of making it."""
-        spread = spread_out(job.space.build(), 1)
+        spread = spread_out(job.space, 1)
         engine = self._engine(job, spread)
-        recipe, sgd = job.recipe(), SGD(job.recipe())
+        recipe, sgd = job.training, SGD(job.training)
         whole = min(recipe.batch, job.images.train_images)
         size = min(whole, self._some(job))
         batches = _batches(job, self._images(job), size)
@@ -136,16 +136,16 @@ class _Bench:
 
     def _sweep(self, job: Job, together: int, precision: Precision) -> float:
         """Seconds of one image through one child, where so many are swept together."""
-        spread = spread_out(job.space.build(), together)
+        spread = spread_out(job.space, together)
         engine = self._engine(job, spread)
         some = self._images(job).validation(min(job.images.sweep_images, self._some(job)))
         groups = [spread[first : first + together] for first in range(0, len(spread) - together + 1, together)]
         seconds = sum(self._timed(lambda group=group: engine.sweep(*some, group, precision)) for group in groups)
         return seconds / (len(groups) * together * len(some[0]))
 
-    def _reading(self, job: Job) -> float:
+    def _other_statistics(self, job: Job) -> float:
         """Seconds of one image through one child under statistics other than those as trained."""
-        spread = spread_out(job.space.build(), 1)
+        spread = spread_out(job.space, 1)
         engine = self._engine(job, spread)
         some = self._images(job).validation(min(job.images.sweep_images, self._some(job)))
         batch = min(job.training.batch, job.images.train_images, self._some(job))
@@ -162,7 +162,7 @@ class _Bench:
         if (job.space, job.net) in self._looked_at:
             return
         self._looked_at.add((job.space, job.net))
-        space = job.space.build()
+        space = job.space
         pure = [Child(space, (digit + 1,) * len(space.edges)) for digit in range(len(space.primitives))]
         self.left |= {child.primitives[0]: None for child in self._engine(job, pure).through_pytorch()}
 

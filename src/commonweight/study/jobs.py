@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from commonweight.net import Combine, Precision
+from commonweight.net import NetShape
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
-from commonweight.training import ChildOrder, Inactive, Moments, Recipe, Window
+from commonweight.training import Augmentation, ChildOrder, Inactive, Moments, Recipe
+from commonweight.values import Count, Index
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
@@ -24,57 +26,8 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-Count = Annotated[int, Field(ge=1)]
-Index = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-CombineName = Annotated[Combine, Field(strict=False)]
-InactiveName = Annotated[Inactive, Field(strict=False)]
-PrecisionName = Annotated[Precision, Field(strict=False)]
 OrderName = Annotated[ChildOrder, Field(strict=False)]
 KindName = Annotated[Kind, Field(strict=False)]
-
-
-class SpaceSpec(Spec):
-    """`space`: see `SearchSpace`."""
-
-    nodes: Count = 2
-    primitives: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = SearchSpace().primitives
-
-    def build(self) -> SearchSpace:
-        return SearchSpace(self.nodes, self.primitives)
-
-
-class NetSpec(Spec):
-    """`net`: see `NetShape`."""
-
-    cells: Count = 4
-    channels: Count = 16
-    stem_multiplier: Count = 3
-    combine: CombineName = Combine.CONCAT
-    bn_momentum: Share = 0.4
-
-
-class TrainingSpec(Spec):
-    """`training`: see `Recipe`."""
-
-    epochs: Count = 200
-    batch: Annotated[int, Field(ge=2)] = 256
-    lr: Positive = 0.025
-    lr_min: NonNegative = 0.001
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: NonNegative = 1e-3
-    inactive: Annotated[
-        InactiveName, Field(description="freeze or coast; the numbers in the paper were made under coast")
-    ] = Inactive.FREEZE
-
-
-class AugmentSpec(Spec):
-    """`data.augment`: see `Augmentation`."""
-
-    padding: Index = 0
-    flip: bool = False
 
 
 class ImagesSpec(Spec):
@@ -82,7 +35,7 @@ class ImagesSpec(Spec):
 
     fingerprint: str
     train_images: Count
-    augment: AugmentSpec
+    augment: Augmentation
     sweep_images: Count
     judge_images: Count | None = Field(description="validation images of the final judgement; none is made without")
 
@@ -109,7 +62,7 @@ class SharingSpec(Spec):
             )
         return self
 
-    def build(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
+    def plan(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
         match self.kind:
             case "all":
                 return share_all(children, cells)
@@ -152,26 +105,6 @@ class SeedSpec(Spec):
         return Stream(self.study).fork(purpose, getattr(self, purpose))
 
 
-class WindowSpec(Spec):
-    """See `Window`."""
-
-    epoch: Count
-    batches: Count
-
-
-class MomentsSpec(Spec):
-    """When all children of the job are validated; see `Moments`."""
-
-    every_epoch: bool = True
-    last_batches: Index = 0
-    windows: Annotated[tuple[WindowSpec, ...], Field(strict=False)] = ()
-    precision: PrecisionName = Precision.FLOAT32
-
-    def build(self) -> Moments:
-        windows = tuple(Window(window.epoch, window.batches) for window in self.windows)
-        return Moments(self.every_epoch, self.last_batches, windows)
-
-
 class StartSpec(Spec):
     """The weights that a job starts from instead of new ones: a snapshot of another job with the same copies."""
 
@@ -211,7 +144,7 @@ class FoundSpec(Spec):
         return self.size
 
 
-class FinalReading(Enum):
+class FinalAccuracy(Enum):
     """Accuracies of all children at the end of a job, beside its sweeps. The value is the array's name on disk.
 
     `JUDGED`: on the images of the final judgement. `UNDER_BATCH_STATISTICS` and `RECALIBRATED`: on those of sweeps, under
@@ -224,27 +157,27 @@ class FinalReading(Enum):
 
     def asked_of(self, job: "Job") -> bool:
         """Whether the job ends with it."""
-        return bool(job.images.judge_images if self is FinalReading.JUDGED else job.calibration_batches)
+        return bool(job.images.judge_images if self is FinalAccuracy.JUDGED else job.calibration_batches)
 
 
 class Job(Spec):
     """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
 
     Which children, its names say, or where they are found: then its record says it. With a `start` its children go on from
-    their weights in that snapshot, with fresh momentum. With `calibration_batches` it ends with readings under other
+    their weights in that snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other
     batch-norm statistics, recalibrated on so many batches.
     """
 
     images: ImagesSpec
-    space: SpaceSpec
-    net: NetSpec
-    training: TrainingSpec
+    space: SearchSpace
+    net: NetShape
+    training: Recipe
     stop_after: Annotated[Count | None, Field(description="mini-batches, if not all of the epochs")] = None
     children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | FoundSpec
     sharing: SharingSpec = SharingSpec()
     order: OrderName = ChildOrder.FIXED
     seeds: SeedSpec
-    moments: MomentsSpec = MomentsSpec()
+    moments: Moments = Moments()
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
     start: StartSpec | None = None
     calibration_batches: Count | None = None
@@ -257,7 +190,7 @@ class Job(Spec):
             "sharing": SharingSpec(),
             "order": ChildOrder.FIXED,
             "seeds": self.seeds.model_copy(update={"order": 0}),
-            "training": self.training.model_copy(update={"inactive": Inactive.FREEZE}),
+            "training": replace(self.training, inactive=Inactive.FREEZE),
         }
         return self._changed(**alone)
 
@@ -279,15 +212,10 @@ class Job(Spec):
         content = json.dumps([NUMERICS, self.model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def recipe(self) -> Recipe:
-        """How the job trains."""
-        return Recipe(**dict(self.training), mini_batches=self.stop_after)
-
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""
         assert not isinstance(self.children, FoundSpec), f"job {self.id}: which children it trains, its record says"
-        space = self.space.build()
-        return self.sharing.build(tuple(space.child(name) for name in self.children), self.net.cells)
+        return self.sharing.plan(tuple(self.space.child(name) for name in self.children), self.net.cells)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -302,17 +230,17 @@ class Job(Spec):
     @property
     def mini_batches(self) -> int:
         """Mini-batches of the whole run."""
-        return self.recipe().steps(self.batches_per_epoch)
+        return self.training.steps(self.batches_per_epoch, self.stop_after)
 
     @property
     def sweeps(self) -> int:
         """Moments at which all children of the job are validated."""
-        return len(self.moments.build().steps(self.mini_batches, self.batches_per_epoch))
+        return len(self.moments.steps(self.mini_batches, self.batches_per_epoch))
 
     @property
-    def final_readings(self) -> tuple[FinalReading, ...]:
+    def final_accuracies(self) -> tuple[FinalAccuracy, ...]:
         """What the job ends with, beside its last sweep."""
-        return tuple(reading for reading in FinalReading if reading.asked_of(self))
+        return tuple(which for which in FinalAccuracy if which.asked_of(self))
 
     @property
     def validations(self) -> int:

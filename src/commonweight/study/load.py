@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from commonweight.errors import StudyError, nearest
 from commonweight.study.schema import Study
+from commonweight.values import told
 
 SHIPPED = resources.files("commonweight.study") / "shipped"
 SETTLED = "settled"
@@ -129,9 +131,8 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
 def _explain(detail: ErrorDetails) -> str:
     """`key: got value; what is allowed`, for the first thing that pydantic found."""
     key = ".".join(str(part) for part in detail["loc"])
-    message = detail["msg"].removeprefix("Value error, ")
     match detail["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             allowed = _keys(detail["loc"][:-1])
             return (
                 f"unknown key {key!r}; allowed here are {', '.join(allowed)}{nearest(str(detail['loc'][-1]), allowed)}"
@@ -139,23 +140,27 @@ def _explain(detail: ErrorDetails) -> str:
         case "missing":
             return f"missing key {key!r}"
         case "value_error" if not key:
-            return message
+            return detail["msg"].removeprefix("Value error, ")
         case "tuple_type":
             return f"{key}: got {detail['input']!r}; input should be a list"
-        case "model_type":
+        case "model_type" | "dataclass_type":
             return (
                 f"{key}: got {detail['input']!r}; input should be a section with keys {', '.join(_keys(detail['loc']))}"
             )
         case _:
-            return f"{key}: got {detail['input']!r}; {message[0].lower()}{message[1:]}"
+            return f"{key}: {told(detail)}"
 
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the study's section at this location allows."""
-    model: type[BaseModel] = Study
+    section: Any = Study
     for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
-    return list(model.model_fields)
+        section = _fields(section)[str(part)]
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    """The keys of a section, a pydantic model or a value, each with its type."""
+    if issubclass(section, BaseModel):
+        return {key: field.annotation for key, field in section.model_fields.items()}
+    return {field.name: field.type for field in fields(section)}

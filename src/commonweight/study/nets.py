@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from commonweight.net import NetShape, SuperNet
+from commonweight.net import DataShape, SuperNet
 from commonweight.sharing import SharingPlan
 from commonweight.study.jobs import Job
 from commonweight.training import ImageSet
@@ -16,11 +16,8 @@ WEIGHTS = "weights/"  # begins the names of a snapshot's weights and statistics;
 
 def make_net(job: Job, images: ImageSet, plan: SharingPlan | None = None) -> SuperNet:
     """The net that the job trains, initialised, on the images' device; or that net under another plan."""
-    spec = job.net
-    shape = NetShape(
-        images.channels, images.classes, spec.channels, spec.stem_multiplier, spec.combine, spec.bn_momentum
-    )
-    return SuperNet(plan or job.plan(), shape, job.seeds.init_streams()).to(images.device)
+    data = DataShape(images.channels, images.classes)
+    return SuperNet(plan or job.plan(), job.net, data, job.seeds.init_streams()).to(images.device)
 
 
 def weights_of_copy(snapshot: Mapping[str, np.ndarray], number: int, copies: int) -> dict[str, Tensor]:

@@ -7,18 +7,11 @@ from pydantic import Field, field_validator, model_validator
 
 from commonweight.errors import nearest
 from commonweight.images import data_names
-from commonweight.net import Precision, primitive_names
-from commonweight.study.jobs import (
-    AugmentSpec,
-    Count,
-    Index,
-    NetSpec,
-    PrecisionName,
-    SharingSpec,
-    SpaceSpec,
-    Spec,
-    TrainingSpec,
-)
+from commonweight.net import NetShape, Precision, primitive_names
+from commonweight.space import SearchSpace
+from commonweight.study.jobs import SharingSpec, Spec
+from commonweight.training import Augmentation, Recipe
+from commonweight.values import Count, Index
 
 MOST_CHILDREN = 4096
 
@@ -48,7 +41,7 @@ class DataSpec(Spec):
     train_images: Count | None = None
     sweep_images: Annotated[Count | None, Field(description="validation images that sweeps use")] = None
     judge_images: Annotated[Count | None, Field(description="validation images that ground truth is judged on")] = None
-    augment: AugmentSpec = AugmentSpec()
+    augment: Augmentation = Augmentation()
 
     @field_validator("name")
     @classmethod
@@ -63,6 +56,10 @@ class ExperimentsSpec(Spec):
 
     instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
     ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
+    alone_epochs: Annotated[
+        Count | None,
+        Field(description="epochs of every child trained alone; training.epochs, those of super-nets, if none"),
+    ] = None
     last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
     long_factor: Annotated[
         int, Field(ge=2, description="how many times longer the long runs train (paper: 2000 epochs for 200)")
@@ -79,7 +76,7 @@ class ExperimentsSpec(Spec):
         ),
     ] = DataOrder.COMMON
     sweep_precision: Annotated[
-        PrecisionName, Field(description="arithmetic of sweeps; judgements are always in float32")
+        Precision, Field(strict=False, description="arithmetic of sweeps; judgements are always in float32")
     ] = Precision.FLOAT32
     stack: Annotated[Count, Field(description="largest number of copies that one job trains as one network")] = 10
 
@@ -91,12 +88,12 @@ class Study(Spec):
     about: str = ""
     seed: Index = 1
     data: DataSpec
-    space: SpaceSpec = SpaceSpec()
-    net: NetSpec = NetSpec()
+    space: SearchSpace = SearchSpace()
+    net: NetShape = NetShape()
     sharing: Annotated[SharingSpec, Field(description="of super-nets, wherever an experiment does not say")] = (
         SharingSpec()
     )
-    training: TrainingSpec = TrainingSpec()
+    training: Recipe = Recipe()
     experiments: ExperimentsSpec = ExperimentsSpec()
 
     @model_validator(mode="after")
@@ -107,8 +104,6 @@ class Study(Spec):
             raise ValueError(
                 f"space.primitives: {unknown[0]!r}; known are {known}{nearest(unknown[0], primitive_names())}"
             )
-        if len(set(self.space.primitives)) != len(self.space.primitives):
-            raise ValueError(f"space.primitives: {list(self.space.primitives)} names one twice; each may stand once")
         edges = self.space.nodes * (self.space.nodes + 1) // 2
         children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters
         if not 3 <= children <= MOST_CHILDREN:
@@ -126,5 +121,10 @@ class Study(Spec):
             raise ValueError(
                 f"experiments.last_epochs: {self.experiments.last_epochs}; "
                 f"at most training.epochs = {self.training.epochs}"
+            )
+        alone = self.experiments.alone_epochs
+        if alone is not None and alone < self.experiments.last_epochs:
+            raise ValueError(
+                f"experiments.alone_epochs: {alone}; at least experiments.last_epochs = {self.experiments.last_epochs}"
             )
         return self

@@ -11,11 +11,12 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.experiments import Setting
-from commonweight.study.jobs import Count, Spec
+from commonweight.study.jobs import Spec
 from commonweight.study.load import SETTLED, read_content, study_of
 from commonweight.study.schema import DataSpec
+from commonweight.study.setting import Setting
 from commonweight.study.store import write_whole
+from commonweight.values import Count
 
 STUDY_FILE = "study.json"
 REMEDY = "give the run command once more, which writes it and trains nothing that is stored"

@@ -19,11 +19,11 @@ import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.space import Child
-from commonweight.study.jobs import NUMERICS, FinalReading, FoundSpec, Job
+from commonweight.study.jobs import NUMERICS, FinalAccuracy, FoundSpec, Job
 
 RECORD = "accuracy.safetensors"
 SWEPT = ("accuracy", "step", "trained")
-"""The arrays that every record has, by their names on disk; those of the final readings stand beside them."""
+"""The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
 CHILDREN = "children"
 """One more, of a job whose children were found."""
 
@@ -33,53 +33,52 @@ class Record:
     """What a job measured. Accuracies are fractions in [0, 1].
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`. `final` are the readings at the end that the job asked for, `[copy, child]` each.
+    position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
     `children` `[child]` are the indices in the space of those that were found, None where the job names its children.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
-    final: Mapping[FinalReading, np.ndarray] = field(default_factory=dict)
+    final: Mapping[FinalAccuracy, np.ndarray] = field(default_factory=dict)
     children: np.ndarray | None = None
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
         """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalReading(name): array for name, array in arrays.items() if name not in (*SWEPT, CHILDREN)}
+        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in (*SWEPT, CHILDREN)}
         accuracy, step, trained = (arrays[name] for name in SWEPT)
         return cls(accuracy, step, trained, final, arrays.get(CHILDREN))
 
     def at(self, step: np.ndarray) -> "Record":
-        """The same with these of its moments alone."""
+        """The record at these of its moments alone."""
         moments = np.searchsorted(self.step, step)
         return replace(self, accuracy=self.accuracy[:, moments], step=step, trained=self.trained[moments])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by the names they have on disk."""
         swept = {name: getattr(self, name) for name in SWEPT}
-        final = {reading.value: array for reading, array in self.final.items()}
+        final = {which.value: array for which, array in self.final.items()}
         found = {} if self.children is None else {CHILDREN: self.children}
         return {name: np.ascontiguousarray(array) for name, array in (swept | final | found).items()}
 
     def children_of(self, job: Job) -> tuple[Child, ...]:
         """The children of the job that made it, in the order of its arrays."""
-        space = job.space.build()
         if self.children is not None:
-            return tuple(space.child_at(int(index)) for index in self.children)
+            return tuple(job.space.child_at(int(index)) for index in self.children)
         assert not isinstance(job.children, FoundSpec), (
             f"job {job.id}: its record does not say which children were found"
         )
-        return tuple(space.child(name) for name in job.children)
+        return tuple(job.space.child(name) for name in job.children)
 
-    def check(self, job: Job) -> None:
+    def require_fit(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
         copies, moments, children = job.copies, job.sweeps, len(job.children)
         expected = {
             "accuracy": (copies, moments, children),
             "step": (moments,),
             "trained": (moments,),
-            **{reading.value: (copies, children) for reading in job.final_readings},
+            **{which.value: (copies, children) for which in job.final_accuracies},
             **({CHILDREN: (children,)} if isinstance(job.children, FoundSpec) else {}),
         }
         found = {name: array.shape for name, array in self.arrays().items()}
@@ -87,7 +86,7 @@ class Record:
             raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
         if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
             raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
-        if self.children is not None and not set(self.children.tolist()) <= set(range(job.space.build().size)):
+        if self.children is not None and not set(self.children.tolist()) <= set(range(job.space.size)):
             raise StoreError(f"job {job.id}: a child that was found is not in the space")
 
 
@@ -151,7 +150,7 @@ class Store:
                 f"job {job.id}: the record has the arrays {', '.join(sorted(arrays))}, which are not those that this version "
                 f"writes; delete {self.folder(job.id)} to train it again"
             ) from None
-        record.check(job)
+        record.require_fit(job)
         return record
 
     def read_snapshot(self, job: Job, name: str) -> dict[str, np.ndarray]:
@@ -178,7 +177,7 @@ class Store:
 
     def write(self, job: Job, result: Result) -> None:
         """Store the job's result, replacing a damaged one. Durable when it returns."""
-        result.record.check(job)
+        result.record.require_fit(job)
         files = {
             "job.json": _json(job.model_dump(mode="json")),
             "how.json": _json(result.how),

@@ -31,17 +31,18 @@ from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
 from commonweight.study.finding import Kept, with_children
-from commonweight.study.jobs import AugmentSpec, Count, FinalReading, Job, Spec
+from commonweight.study.jobs import FinalAccuracy, Job, Spec
 from commonweight.study.nets import make_net
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
+from commonweight.values import Count
 
 AGREEMENT = "tau of the last sweep with the same in float32"
 """Beside a record whose sweeps are not in float32: one number for each copy."""
 
 THROUGH_PYTORCH = "through_pytorch"
-"""Beside a record of the native engine: names of the children that it had no kernels for, if there are any."""
+"""Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
 
 
 class Runtime(Spec):
@@ -82,7 +83,7 @@ def resolve_device(word: str) -> str:
     return word
 
 
-def check_native() -> None:
+def require_native() -> None:
     """Raises `UsageError` when COMMONWEIGHT_NATIVE names a build that does not exist or cannot run here."""
     library, reason = find_library()
     if library is None and os.environ.get("COMMONWEIGHT_NATIVE", "") not in ("", "off"):
@@ -115,10 +116,10 @@ class Worker:
     data: DataSpec
     runtime: Runtime
     _raw: RawImages | None = field(default=None, init=False)
-    _sets: dict[AugmentSpec, ImageSet] = field(default_factory=dict, init=False)
+    _sets: dict[Augmentation, ImageSet] = field(default_factory=dict, init=False)
     _affinities: Kept = field(default_factory=dict, init=False)
 
-    def images(self, augment: AugmentSpec, fingerprint: str | None = None) -> ImageSet:
+    def images(self, augment: Augmentation, fingerprint: str | None = None) -> ImageSet:
         """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
         if self._raw is None:
             self._raw = study_images(self.data)
@@ -126,8 +127,7 @@ class Worker:
         if fingerprint not in (None, raw.fingerprint):
             raise DataError(f"data {self.data.name!r} has changed since the study was planned; run the command again")
         if augment not in self._sets:
-            augmentation = Augmentation(augment.padding, augment.flip)
-            self._sets[augment] = ImageSet(raw, augmentation, self.runtime.device)
+            self._sets[augment] = ImageSet(raw, augment, self.runtime.device)
         return self._sets[augment]
 
     def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
@@ -145,12 +145,12 @@ class Worker:
         job = with_children(asked, store, images, self._affinities)
         engine = make_engine(job, images, self.runtime)
         start = start_of(job, store)
-        course = Course(job.order, job.moments.build(), job.images.sweep_images, job.snapshots, job.moments.precision)
+        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after)
         streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
         swept: list[tuple[int, int, torch.Tensor]] = []
         snapshots: dict[str, dict[str, np.ndarray]] = {}
         position = 0
-        for event in train(engine, images, job.recipe(), course, streams, start):
+        for event in train(engine, images, job.training, course, streams, start):
             match event:
                 case Trained(step, child):
                     position = engine.net.plan.position(child)
@@ -163,13 +163,13 @@ class Worker:
             accuracy=torch.stack([accuracy for _, _, accuracy in swept], dim=1).cpu().numpy(),
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
-            final={reading: _read(reading, job, engine, images, streams) for reading in job.final_readings},
+            final={which: _final(which, job, engine, images, streams) for which in job.final_accuracies},
             children=None if job is asked else np.array([child.index for child in engine.net.plan.children]),
         )
         how = self._how(engine, started, time.perf_counter() - clock)
         if left := engine.through_pytorch():
             how[THROUGH_PYTORCH] = [child.name for child in left]
-        if course.precision is not Precision.FLOAT32 and len(job.children) > 1:
+        if job.moments.precision is not Precision.FLOAT32 and len(job.children) > 1:
             exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
@@ -202,14 +202,18 @@ class Workers:
 def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan | None = None) -> Engine:
     """The engine that trains the job, its net initialised, on the images' device; or that net under another plan.
 
-    Raises what `check_native` and `choose_engine` raise.
+    Raises what `require_native` and `choose_engine` raise.
     """
-    check_native()
+    require_native()
     return choose_engine(make_net(job, images, plan), runtime.engine)
 
 
 def start_of(job: Job, store: Store) -> Snapshot | None:
-    """What the job goes on from: its children's units in another job's snapshot, under the names of its own net."""
+    """What the job goes on from: the units that its children use in another job's snapshot, under the names of its own net.
+
+    Example: all but normalisation was shared, so a unit of child 112 is `cell0/edge0:max_pool_3x3:0-1` in the snapshot. In
+    the net of 112 alone it is `cell0/edge0:max_pool_3x3:0`.
+    """
     if job.start is None:
         return None
     source = store.job(job.start.job)
@@ -239,19 +243,19 @@ def processor() -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
-def _read(reading: FinalReading, job: Job, engine: Engine, images: ImageSet, streams: Streams) -> np.ndarray:
+def _final(which: FinalAccuracy, job: Job, engine: Engine, images: ImageSet, streams: Streams) -> np.ndarray:
     """The final accuracies `[copy, child]`.
 
     Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
     """
     net, batch = engine.net, job.training.batch
     swept = images.validation(job.images.sweep_images)
-    match reading:
-        case FinalReading.JUDGED:
+    match which:
+        case FinalAccuracy.JUDGED:
             accuracy = engine.sweep(*images.validation(job.images.judge_images), net.plan.children)
-        case FinalReading.UNDER_BATCH_STATISTICS:
+        case FinalAccuracy.UNDER_BATCH_STATISTICS:
             accuracy = sweep_under(net, Statistics.BATCH, *swept, net.plan.children, batch, ())
-        case FinalReading.RECALIBRATED:
+        case FinalAccuracy.RECALIBRATED:
             after = job.training.epochs
             batches = images.epoch(batch, streams.data.fork(after), streams.augment.fork(after))
             calibration = [some for some, _ in islice(batches, job.calibration_batches)]

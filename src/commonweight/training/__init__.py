@@ -1,6 +1,6 @@
 """Data as tensors, child orders, the recipe, and the one training loop."""
 
-from commonweight.training.images import Augmentation, ImageSet
+from commonweight.training.image_set import Augmentation, ImageSet
 from commonweight.training.loop import Course, Snapshot, Streams, Swept, Trained, train, train_step
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Inactive, Moments, Recipe, Window

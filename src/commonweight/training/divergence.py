@@ -11,7 +11,7 @@ from commonweight.training.sgd import SGD
 
 
 @torch.no_grad()
-def check_finite(net: SuperNet, sgd: SGD, step: int) -> None:
+def require_finite(net: SuperNet, sgd: SGD, step: int) -> None:
     """Raises `DivergedError` unless all weights, batch-norm statistics and momentum are finite after `step` mini-batches.
 
     The message names the first tensor that is not finite, as `SuperNet.state_dict` names it: weights come first, then

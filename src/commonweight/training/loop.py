@@ -7,11 +7,11 @@ from itertools import islice
 from torch import Tensor
 
 from commonweight.errors import UsageError
-from commonweight.net import Engine, Precision, SuperNet
+from commonweight.net import Engine, SuperNet
 from commonweight.seeds import Stream
 from commonweight.space import Child
-from commonweight.training.divergence import check_finite
-from commonweight.training.images import ImageSet
+from commonweight.training.divergence import require_finite
+from commonweight.training.image_set import ImageSet
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
 from commonweight.training.sgd import SGD
@@ -58,14 +58,15 @@ class Snapshot:
 class Course:
     """What a run does besides its recipe: which child it trains when, and when it sweeps or takes a snapshot.
 
-    `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1.
+    `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1. `stop_after`: so many
+    mini-batches, wherever in the recipe's epochs that is; None for all epochs.
     """
 
     order: ChildOrder = ChildOrder.FIXED
     moments: Moments = Moments()
     sweep_images: int | None = None
     snapshots: Collection[int] = ()
-    precision: Precision = Precision.FLOAT32  # of the sweeps
+    stop_after: int | None = None
 
 
 def train(  # noqa: PLR0917
@@ -79,7 +80,7 @@ def train(  # noqa: PLR0917
     """
     net, children = engine.net, engine.net.plan.children
     per_epoch = images.batches_per_epoch(recipe.batch)
-    total = recipe.steps(per_epoch)
+    total = recipe.steps(per_epoch, course.stop_after)
     visits = course.order.visits(len(children), total, streams.order)
     moments = course.moments.steps(total, per_epoch)
     validation = images.validation(course.sweep_images)
@@ -98,9 +99,9 @@ def train(  # noqa: PLR0917
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)
             if step in moments:
-                yield Swept(step, engine.sweep(*validation, children, course.precision))
+                yield Swept(step, engine.sweep(*validation, children, course.moments.precision))
         if left:
-            check_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
+            require_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
         if epoch + 1 in course.snapshots:
             yield _save(net, sgd, epoch + 1)
 

@@ -1,8 +1,13 @@
 """How long and with which step sizes to train, and at which moments to look."""
 
 import math
-from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+from pydantic import Field
+
+from commonweight.net import Precision
+from commonweight.values import Count, Flag, Index, NonNegative, Positive, value
 
 
 class Inactive(Enum):
@@ -17,54 +22,54 @@ class Inactive(Enum):
     COAST = "coast"
 
 
-@dataclass(frozen=True)
+@value
 class Recipe:
     """SGD and its cosine schedule without restart (paper §3.1, appendix A.1).
 
-    With `mini_batches` the run stops after so many mini-batches, wherever in its epochs that is; with `lr` = `lr_min` the
-    learning rate is constant.
+    With `lr` = `lr_min` the learning rate is constant.
     """
 
-    epochs: int = 200
-    batch: int = 256
-    lr: float = 0.025
-    lr_min: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 1e-3
-    inactive: Inactive = Inactive.FREEZE
-    mini_batches: int | None = None
+    epochs: Count = 200
+    batch: Annotated[int, Field(ge=2, strict=True)] = 256
+    lr: Positive = 0.025
+    lr_min: NonNegative = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
+    weight_decay: NonNegative = 1e-3
+    inactive: Inactive = Inactive.FREEZE  # the numbers in the paper were made under coast
 
-    def steps(self, batches_per_epoch: int) -> int:
-        """Mini-batches of the whole run."""
+    def steps(self, batches_per_epoch: int, stop_after: int | None = None) -> int:
+        """Mini-batches of the whole run, or `stop_after` if those are fewer."""
         whole = self.epochs * batches_per_epoch
-        return whole if self.mini_batches is None else min(whole, self.mini_batches)
+        return whole if stop_after is None else min(whole, stop_after)
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0: the cosine from `lr` at 0 towards `lr_min` at `epochs`."""
         return self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
 
-@dataclass(frozen=True)
+@value
 class Window:
     """The moments after each of the last `batches` mini-batches up to the end of epoch number `epoch`, from 1.
 
     Example: with 196 mini-batches in an epoch, `Window(100, 64)` is the moments 19,537 … 19,600.
     """
 
-    epoch: int
-    batches: int
+    epoch: Count
+    batches: Count
 
 
-@dataclass(frozen=True)
+@value
 class Moments:
     """When all children are validated: after every epoch, after each of the last mini-batches of the run, and in windows.
 
-    A moment is named by the number of mini-batches trained so far. The end of the run is always one.
+    A moment is named by the number of mini-batches trained so far. The end of the run is always one. `precision` is the
+    arithmetic of these sweeps.
     """
 
-    every_epoch: bool = True
-    last_batches: int = 0
+    every_epoch: Flag = True
+    last_batches: Index = 0
     windows: tuple[Window, ...] = ()
+    precision: Precision = Precision.FLOAT32
 
     def steps(self, total: int, batches_per_epoch: int) -> frozenset[int]:
         """The moments of a run of `total` mini-batches."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from commonweight.net import find_library
-from commonweight.net.native.library import FLAVOURS, Batch, Kind, Step
+from commonweight.net.native.library import FLAVOURS, Batch, Step, StepKind
 from commonweight.net.native.memory import Value, step
 
 loading = importlib.import_module("commonweight.net.native.library")
@@ -115,7 +115,7 @@ def test_a_build_says_what_it_is_made_of(library):
     """Lanes, kinds, and every field's name, offset and size, as Python's own structures have them."""
     said = library.handle.commonweight_layout().decode().splitlines()
     assert said[0] == f"lanes {library.lanes}"
-    assert said[1].split()[1:] == [f"{kind.name}={kind.value}" for kind in Kind]
+    assert said[1].split()[1:] == [f"{kind.name}={kind.value}" for kind in StepKind]
     for line, made in zip(said[2:], (Step, Batch), strict=True):
         assert line.split()[0] == made.__name__
         fields = [re.fullmatch(r"(\w+)@(\d+)\+(\d+)", word).groups() for word in line.split()[1:]]
@@ -150,17 +150,17 @@ def test_a_build_of_another_version(monkeypatch, change):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"kind": len(Kind)}, r"cannot perform step 1: kind 21, kernel 1, dilation 1"),
-        ({"kind": Kind.SEPARABLE, "kernel": 4}, r"cannot perform step 1: kind 2, kernel 4, dilation 1"),
-        ({"kind": Kind.SEPARABLE_BACK, "kernel": 3, "dilation": 3}, r"kind 8, kernel 3, dilation 3"),
-        ({"kind": Kind.SEPARABLE_EVAL, "kernel": 9}, r"kind 15, kernel 9, dilation 1"),
+        ({"kind": len(StepKind)}, r"cannot perform step 1: kind 21, kernel 1, dilation 1"),
+        ({"kind": StepKind.SEPARABLE, "kernel": 4}, r"cannot perform step 1: kind 2, kernel 4, dilation 1"),
+        ({"kind": StepKind.SEPARABLE_BACK, "kernel": 3, "dilation": 3}, r"kind 8, kernel 3, dilation 3"),
+        ({"kind": StepKind.SEPARABLE_EVAL, "kernel": 9}, r"kind 15, kernel 9, dilation 1"),
     ],
 )
 def test_a_step_without_code_is_an_error(library, wrong, words):
     """The steps before it are performed, nothing after it is."""
     value = Value(1, torch.ones(1, 1, 1, library.lanes))
     first, last = (torch.zeros(1, 1, 1, library.lanes) for _ in range(2))
-    steps = [step(Kind.SUM, [value], out, 1) for out in (first, last, last)]
+    steps = [step(StepKind.SUM, [value], out, 1) for out in (first, last, last)]
     for name, number in wrong.items():
         setattr(steps[1], name, number)
     batch = Batch(count=1, height=1, width=1)

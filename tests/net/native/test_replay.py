@@ -16,10 +16,10 @@ from arm import Case, Found
 from replay import Replay, ReplayError, flags, replaying
 
 from commonweight.net import Native, find_library
-from commonweight.net.native.library import Batch, Kind, Step
+from commonweight.net.native.library import Batch, Step, StepKind
 from commonweight.net.native.memory import Value, step
 from commonweight.sharing import share_all
-from commonweight.space import SearchSpace
+from commonweight.space import Child, SearchSpace
 
 pytestmark = [
     oracle.needs_native,
@@ -40,14 +40,17 @@ def pixels(library: Replay, count: int) -> Value:
 
 
 def test_every_kind_of_step_fits_pytorch(library):
-    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=arm.CHILDREN[::6])])]
+    of_every_stage = ("max_pool_3x3", "sep_conv_5x5", "dil_conv_5x5"), ("dil_conv_5x5", "skip_connect", "avg_pool_3x3")
+    digits = [tuple(1 + arm.SPACE.primitives.index(name) for name in names) for names in of_every_stage]
+    children = tuple(Child(arm.SPACE, each) for each in digits)
+    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=children)])]
     assert [(found.what, found.fits) for _, found in rows] == [
         ("gradients", True),
         ("running statistics", True),
         ("right answers", True),
         ("weights and velocities", True),
     ]
-    assert library.performed == set(Kind)
+    assert library.performed == set(StepKind)
 
 
 def test_the_cases_fill_the_last_block_in_every_way():
@@ -73,7 +76,7 @@ def test_the_other_process_computes_what_a_library_here_does(library):
 
 def test_other_lanes_are_refused(library):
     value = pixels(library, 4)
-    steps = (Step * 1)(step(Kind.SUM, [value], value.data, 1))
+    steps = (Step * 1)(step(StepKind.SUM, [value], value.data, 1))
     wrong = replace(library, lanes=2 * library.lanes)
     with pytest.raises(ReplayError, match=f"laid out for lanes {wrong.lanes}, this build has lanes {library.lanes};"):
         wrong.run(steps, Batch(count=1, height=2, width=2))
@@ -81,13 +84,13 @@ def test_other_lanes_are_refused(library):
 
 def test_an_address_that_no_tensor_holds_is_refused(library):
     memory = ctypes.create_string_buffer(4096)
-    steps = (Step * 1)(Step(kind=Kind.SUM, out=ctypes.addressof(memory)))
+    steps = (Step * 1)(Step(kind=StepKind.SUM, out=ctypes.addressof(memory)))
     with pytest.raises(ReplayError, match="is in no tensor whose address was asked for"):
         library.run(steps, Batch(count=1, height=2, width=2))
 
 
 def test_a_kernel_that_writes_outside_its_tensor_is_noticed(library):
-    steps = (Step * 1)(step(Kind.SUM, [pixels(library, 4)], pixels(library, 3).data, 1))
+    steps = (Step * 1)(step(StepKind.SUM, [pixels(library, 4)], pixels(library, 3).data, 1))
     with pytest.raises(ReplayError, match=r"ended with 2 .*: a kernel wrote outside its tensors"):
         library.run(steps, Batch(count=1, height=2, width=2))
 
@@ -124,7 +127,7 @@ def test_a_gradient_that_is_missing_or_nan_is_not_near():
 @pytest.mark.parametrize(("error", "code"), [(0.5, 0), (1.5, 1)])
 def test_the_script_fails_where_something_differs(library, monkeypatch, capsys, error, code):
     monkeypatch.setattr(sys, "argv", ["arm.py", "--compiler", "g++", "--emulator", ""])
-    monkeypatch.setattr(arm, "replaying", lambda *_: contextlib.nullcontext(replace(library, performed=set(Kind))))
+    monkeypatch.setattr(arm, "replaying", lambda *_: contextlib.nullcontext(replace(library, performed=set(StepKind))))
     monkeypatch.setattr(arm, "compared", lambda *_: [("a case", Found("gradients", error, 1))])
     with pytest.raises(SystemExit) as ended:
         arm.main()
@@ -134,7 +137,7 @@ def test_the_script_fails_where_something_differs(library, monkeypatch, capsys, 
 
 def test_the_script_fails_where_no_case_performs_a_kind(library, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["arm.py", "--compiler", "g++", "--emulator", ""])
-    left = replace(library, performed={kind for kind in Kind if kind is not Kind.FOLD})
+    left = replace(library, performed={kind for kind in StepKind if kind is not StepKind.FOLD})
     monkeypatch.setattr(arm, "replaying", lambda *_: contextlib.nullcontext(left))
     monkeypatch.setattr(arm, "compared", lambda *_: [("a case", Found("gradients", 0, 1))])
     with pytest.raises(SystemExit) as ended:

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from commonweight.net import Combine, Native, Reference, SuperNet
 from commonweight.net.native.layouts import Sweep
-from commonweight.net.native.library import Kind
+from commonweight.net.native.library import StepKind
 from commonweight.net.native.memory import Memory
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import SearchSpace
 
 pytestmark = oracle.needs_native
-running = importlib.import_module("commonweight.net.native.engine")
+running = importlib.import_module("commonweight.net.native.running")
 CHILDREN = tuple(SearchSpace().children())
 
 
@@ -39,7 +39,7 @@ IMAGES = oracle.vivid_images(100, seed=5).float()
 def answers() -> Tensor:
     """Classes `[copy, child, image]` of double precision."""
     net = trained()
-    exact = SuperNet(net.plan, net.shape, [Stream(0)] * net.copies).double().eval()
+    exact = SuperNet(net.plan, net.shape, net.data, [Stream(0)] * net.copies).double().eval()
     exact.load_state_dict(net.state_dict())
     with torch.no_grad():
         return torch.stack([exact(IMAGES.double(), child).argmax(-1) for child in SWEPT], dim=1)
@@ -101,8 +101,8 @@ def test_what_children_have_in_common_stands_in_the_program_once(nodes, combine)
     inner = sum(2 ** leading[node] for node in range(2, nodes))  # x1 is no sum: one edge leads there
     output = int(combine is Combine.SUM and nodes > 1)
     private = min(1, nodes - 1) + output + (cells - 1) * (nodes - 1 + output)  # sums of each child alone
-    sums = [step.out for step in layout.steps if step.kind == Kind.SUM]
+    sums = [step.out for step in layout.steps if step.kind == StepKind.SUM]
     assert len(sums) == inner + len(children) * private
     assert len(set(sums)) == inner + private
-    stages = [step for step in layout.steps if step.kind not in (Kind.LOAD, Kind.SUM, Kind.HEAD_EVAL)]
+    stages = [step for step in layout.steps if step.kind not in (StepKind.LOAD, StepKind.SUM, StepKind.HEAD_EVAL)]
     assert len(stages) == 3 + units + len(children) * (cells - 1) * (1 + len(edges))  # 2 of the stem, 1 before the cell

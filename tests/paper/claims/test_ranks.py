@@ -26,7 +26,7 @@ from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import random_ranks, s_tau_null
 from commonweight.seeds import Stream
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 SUPER_NETS = ("seeds", "orders", "orders-shuffled")
 TITLES = {"seeds": "different seeds", "orders": "different orders", "orders-shuffled": "diff. orders (shuffle)"}
@@ -94,7 +94,7 @@ def test_claim_1_against_scipy():
     made = evidence_of(*SUPER_NETS, experiments__ground_truth_seeds=4)
     ground_truth(made, np.random.default_rng(1).random((4, CHILDREN)))
     claim = checked(made, 1)
-    truth = s_tau_of(made.measured["ground-truth"].final[FinalReading.JUDGED])
+    truth = s_tau_of(made.measured["ground-truth"].final[FinalAccuracy.JUDGED])
     expected = [(truth - s_tau_of(final(made, name)), s_tau_of(final(made, name))) for name in SUPER_NETS]
     assert [check.statistic.value for check in claim.checks] == pytest.approx([v for pair in expected for v in pair])
     assert [check.instances for check in claim.checks] == [INSTANCES] * 6
@@ -193,7 +193,7 @@ def test_ground_truth_is_read_on_the_images_of_the_super_nets():
         s_tau_of(final(made, "ground-truth")) - s_tau_of(final(made, "seeds"))
     )
     assert two[0].statistic.value == pytest.approx(mean(tau(rank, truth_of(made)) for rank in final(made, "seeds")))
-    judged = made.measured["ground-truth"].final[FinalReading.JUDGED]
+    judged = made.measured["ground-truth"].final[FinalAccuracy.JUDGED]
     others = [np.delete(judged, seed, axis=0).mean(axis=0) for seed in range(INSTANCES)]
     own = mean(tau(*pair) for pair in zip(final(made, "ground-truth"), others, strict=True))
     assert two[1].statistic.value == pytest.approx(own - two[0].statistic.value)
@@ -251,7 +251,7 @@ def test_claim_2_fails_where_the_best_one_is_among_the_first_three(name):
 
 def test_claim_2_against_scipy():
     made = unstable()
-    judged = made.measured["ground-truth"].final[FinalReading.JUDGED]
+    judged = made.measured["ground-truth"].final[FinalAccuracy.JUDGED]
     ground_truth(made, judged + 0.2 * np.random.default_rng(2).normal(size=judged.shape))
     made = type(made)(made.setting, made.measured)  # ground truth is another now
     truth = [mean(column) for column in judged.T.tolist()]

@@ -21,7 +21,7 @@ from paper.making import after, mean, places, tau
 from commonweight.paper.claims.ranks import bad_ones_stay_bad_over, less_told_apart, moments_differ_as_instances_do
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.experiments import ORDERS_SHUFFLED
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 # Claim 3
 
@@ -245,6 +245,6 @@ def test_claim_4_reads_ground_truth_on_the_images_of_the_super_nets():
     alone.accuracy[:] = np.random.default_rng(0).random(alone.accuracy.shape)
     last = ORDERS_SHUFFLED.last_epochs().read(made)
     found = checked(made, 4).checks[3].statistic.value
-    judged = alone.final[FinalReading.JUDGED]
+    judged = alone.final[FinalAccuracy.JUDGED]
     assert found == less_told_apart(last, alone.accuracy[:, -1], judged).statistic.value
     assert found != less_told_apart(last, judged, judged).statistic.value

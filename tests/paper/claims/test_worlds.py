@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from paper.making import after, made_up, std, tau, tiny_setting
 
-from commonweight.paper.claims.programme import claims
+from commonweight.paper.claims.every import claims
 from commonweight.paper.claims.verdict import Verdict
 from commonweight.paper.evidence import Evidence
-from commonweight.study.jobs import FinalReading
+from commonweight.study.jobs import FinalAccuracy
 
 CHILDREN, PAIRS = 8, 28
-JUDGED = {FinalReading.JUDGED}
 QUALITY = np.array([0.5, 0.2, 0.7, 0.4, 0.9, 0.3, 0.8, 0.6])
 BEST_FIRST = np.argsort(-QUALITY)
 INSTANCES = 6
@@ -30,8 +29,8 @@ def evidence_of(*names, seed=0, **overrides):
 
 def ground_truth(made, accuracies):
     """Set what children trained alone have at their ends, on all images and on those of sweeps: `[seed, child]`."""
-    made.measured["ground-truth"].final[FinalReading.JUDGED][:] = accuracies
-    made.measured["ground-truth"].accuracy[:] = made.measured["ground-truth"].final[FinalReading.JUDGED][:, None]
+    made.measured["ground-truth"].final[FinalAccuracy.JUDGED][:] = accuracies
+    made.measured["ground-truth"].accuracy[:] = made.measured["ground-truth"].final[FinalAccuracy.JUDGED][:, None]
 
 
 def disordered(pairs):
@@ -102,7 +101,7 @@ def noise(made, seed=0):
         name: replace(
             one,
             accuracy=rng.random(one.accuracy.shape),
-            final=one.final | {reading: rng.random(one.final[reading].shape) for reading in JUDGED & one.final.keys()},
+            final={which: rng.random(values.shape) for which, values in one.final.items()},
         )
         for name, one in made.measured.items()
     }

@@ -13,7 +13,7 @@ namespace {
 
 // False for a kind or a kernel that there is no code for.
 bool perform(const Step& step, const Run& run, const Batch& batch) {
-    switch (Kind(step.kind)) {
+    switch (StepKind(step.kind)) {
         case LOAD: return load(step, run, batch), true;
         case SUM: return sum_unit(step, run), true;
         case SEPARABLE: return has_kernel(step) && (separable(step, run), true);

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from commonweight.net.layers import Head
-from commonweight.net.native.library import MAX_INPUTS, Kind, Step
+from commonweight.net.native.library import MAX_INPUTS, Step, StepKind
 from commonweight.net.native.memory import Bundle, Memory, Value, step
 from commonweight.net.native.stages import NoConnection, Stage, Work, stages
 from commonweight.net.shape import Combine
@@ -39,9 +39,9 @@ class Training:
         self.steps: list[Step] = []
         self.reached: list[nn.Parameter] = []
         self._back: list[Callable[[], None]] = []  # each lays out one step's backward; called last first
-        channels = net.shape.image_channels
+        channels = net.data.image_channels
         images = Value(channels, memory.activation("images", channels))
-        self.steps.append(step(Kind.LOAD, [images], images.data, channels))
+        self.steps.append(step(StepKind.LOAD, [images], images.data, channels))
         self._head(net.path(child).head, net.send(child, (images,), self))
         while self._back:
             self._back.pop()()
@@ -68,7 +68,7 @@ class Training:
         if len(terms) == 1:
             return (terms[0],)
         total = self._value(name, terms[0].channels)
-        self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
+        self.steps.append(step(StepKind.SUM, terms, total.data, total.channels))
         self._back.append(lambda: self._sum_back(terms, total))
         return (total,)
 
@@ -106,7 +106,7 @@ class Training:
             case Work.SEPARABLE:
                 return self._memory.activation(f"{name}.middle", channels)
             case Work.MAX_POOL:
-                shape = tuple(self._memory.activation("images", self._net.shape.image_channels).shape)
+                shape = tuple(self._memory.activation("images", self._net.data.image_channels).shape)
                 return self._memory.tensor(f"{name}.taps", (shape[0], channels, *shape[2:]), torch.uint8)
             case _:
                 return None
@@ -119,7 +119,7 @@ class Training:
             "d_mixing": self._reach(head.weight),
             "d_beta": self._reach(head.bias),
         }
-        made = step(Kind.HEAD, nodes, nodes[0].data, head.weight.shape[1], {}, tensors)
+        made = step(StepKind.HEAD, nodes, nodes[0].data, head.weight.shape[1], {}, tensors)
         self._put_gradients(made, nodes)
         self.steps.append(made)
 
@@ -132,7 +132,7 @@ class Training:
                 term.gradient = self._memory.share(total.gradient)
         receivers = [term for term in wanted if term.readers > 1]
         if receivers:
-            made = step(Kind.SUM_BACK, receivers, total.data, total.channels, {}, {"d_out": total.gradient})
+            made = step(StepKind.SUM_BACK, receivers, total.data, total.channels, {}, {"d_out": total.gradient})
             self._put_gradients(made, receivers)
             self.steps.append(made)
         self._memory.give_back(total.gradient)
@@ -173,9 +173,9 @@ class Sweep:
         self.right = torch.zeros(len(children), net.copies, dtype=torch.int64)
         self._folded: dict[tuple[int, ...], dict[str, Tensor]] = {}
         self._kept: dict[tuple[object, ...], Bundle] = {}
-        channels = net.shape.image_channels
+        channels = net.data.image_channels
         images = Value(channels, memory.activation("images", channels))
-        self.steps.append(step(Kind.LOAD, [images], images.data, channels))
+        self.steps.append(step(StepKind.LOAD, [images], images.data, channels))
         for child, right in zip(children, self.right, strict=True):
             self._head(net.path(child).head, net.send(child, (images,), self), right)
 
@@ -228,7 +228,7 @@ class Sweep:
             source = Value(channels_in, statistics)  # of which only the channel count is read
             tensors = {**stage.parameters, **stage.statistics, **folded}
             kernel = 1 if stage.work is Work.SEPARABLE else stage.numbers.get("kernel", 1)
-            self.fold.append(step(Kind.FOLD, [source], statistics, stage.channels, {"kernel": kernel}, tensors))
+            self.fold.append(step(StepKind.FOLD, [source], statistics, stage.channels, {"kernel": kernel}, tensors))
         return self._folded[made_of]
 
     def _sum(self, name: str, values: Sequence[Bundle]) -> Bundle:
@@ -236,10 +236,10 @@ class Sweep:
         if len(terms) == 1:
             return (terms[0],)
         total = Value(terms[0].channels, self._memory.activation(name, terms[0].channels))
-        self.steps.append(step(Kind.SUM, terms, total.data, total.channels))
+        self.steps.append(step(StepKind.SUM, terms, total.data, total.channels))
         return (total,)
 
     def _head(self, head: nn.Module, nodes: Bundle, right: Tensor) -> None:
         assert isinstance(head, Head)
         tensors = {"mixing": head.weight, "beta": head.bias, "right": right}
-        self.steps.append(step(Kind.HEAD_EVAL, nodes, nodes[0].data, head.weight.shape[1], {}, tensors))
+        self.steps.append(step(StepKind.HEAD_EVAL, nodes, nodes[0].data, head.weight.shape[1], {}, tensors))

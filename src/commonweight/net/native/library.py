@@ -15,7 +15,7 @@ FLAVOURS = ("portable", "avx2", "avx512")  # by the number that the library give
 MAX_INPUTS = 8
 
 
-class Kind(IntEnum):
+class StepKind(IntEnum):
     """What a step does."""
 
     LOAD = 0
@@ -174,5 +174,5 @@ def layout(lanes: int) -> str:
         places = {field[0]: getattr(made, field[0]) for field in made._fields_}
         return " ".join([made.__name__, *(f"{name}@{field.offset}+{field.size}" for name, field in places.items())])
 
-    kinds = " ".join(["kinds", *(f"{kind.name}={kind.value}" for kind in Kind)])
+    kinds = " ".join(["kinds", *(f"{kind.name}={kind.value}" for kind in StepKind)])
     return "\n".join([f"lanes {lanes}", kinds, fields(Step), fields(Batch)])

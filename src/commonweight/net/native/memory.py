@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from commonweight.net.native.library import Kind, Step
+from commonweight.net.native.library import Step, StepKind
 
 
 @dataclass(eq=False)
@@ -77,7 +77,7 @@ class Memory:
 
 
 def step(  # noqa: PLR0917
-    kind: Kind,
+    kind: StepKind,
     inputs: Sequence[Value],
     out: Tensor,
     channels_out: int,

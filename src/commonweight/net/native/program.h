@@ -15,7 +15,7 @@ constexpr int MAX_INPUTS = 8;
     KIND(SUM_BACK) KIND(FOLD) KIND(SEPARABLE_EVAL) KIND(POINTWISE_EVAL) KIND(DENSE_EVAL) KIND(MAX_POOL_EVAL)         \
     KIND(AVERAGE_POOL_EVAL) KIND(HEAD_EVAL)
 
-enum Kind : int32_t {
+enum StepKind : int32_t {
 #define KIND(name) name,
     COMMONWEIGHT_KINDS(KIND)
 #undef KIND

@@ -6,7 +6,7 @@ from enum import Enum
 from torch import Tensor, nn
 
 from commonweight.net.layers import Conv, Norm
-from commonweight.net.native.library import Kind
+from commonweight.net.native.library import StepKind
 from commonweight.net.primitives import AvgPool, MaxPool, Zero
 
 KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, nn.Identity, Zero)
@@ -15,22 +15,22 @@ KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, nn.Identity, Zero)
 class Work(Enum):
     """The kinds of stages: forward, backward and eval step of each."""
 
-    SEPARABLE = (Kind.SEPARABLE, Kind.SEPARABLE_BACK, Kind.SEPARABLE_EVAL)
-    POINTWISE = (Kind.POINTWISE, Kind.POINTWISE_BACK, Kind.POINTWISE_EVAL)
-    DENSE = (Kind.DENSE, Kind.DENSE_BACK, Kind.DENSE_EVAL)
-    MAX_POOL = (Kind.MAX_POOL, Kind.MAX_POOL_BACK, Kind.MAX_POOL_EVAL)
-    AVERAGE_POOL = (Kind.AVERAGE_POOL, Kind.AVERAGE_POOL_BACK, Kind.AVERAGE_POOL_EVAL)
+    SEPARABLE = (StepKind.SEPARABLE, StepKind.SEPARABLE_BACK, StepKind.SEPARABLE_EVAL)
+    POINTWISE = (StepKind.POINTWISE, StepKind.POINTWISE_BACK, StepKind.POINTWISE_EVAL)
+    DENSE = (StepKind.DENSE, StepKind.DENSE_BACK, StepKind.DENSE_EVAL)
+    MAX_POOL = (StepKind.MAX_POOL, StepKind.MAX_POOL_BACK, StepKind.MAX_POOL_EVAL)
+    AVERAGE_POOL = (StepKind.AVERAGE_POOL, StepKind.AVERAGE_POOL_BACK, StepKind.AVERAGE_POOL_EVAL)
 
     @property
-    def forward(self) -> Kind:
+    def forward(self) -> StepKind:
         return self.value[0]
 
     @property
-    def back(self) -> Kind:
+    def back(self) -> StepKind:
         return self.value[1]
 
     @property
-    def eval(self) -> Kind:
+    def eval(self) -> StepKind:
         return self.value[2]
 
 

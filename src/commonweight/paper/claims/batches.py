@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from commonweight.paper.claims.comparisons import difference, mean, paired
 from commonweight.paper.claims.definition import claim
-from commonweight.paper.claims.statistics import difference, mean, paired
 from commonweight.paper.claims.verdict import Check, above
 from commonweight.paper.evidence import Randomness, report_stream
 from commonweight.paper.experiments import (
@@ -22,7 +22,7 @@ from commonweight.paper.lastbatches import ROUNDS
 from commonweight.paper.looks import END, HALF
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.ranking import autocorrelations, gt_tau, trained_is_best
-from commonweight.study.experiments import Measured, Setting
+from commonweight.study.setting import Measured, Setting
 
 MOST = 0.5  # of the mini-batches: "in most of mini-batches" (paper §4.1)
 A_FEW = 10  # mini-batches of fine-tuning (paper §3.3: 10 from half-way, 5 from the end)

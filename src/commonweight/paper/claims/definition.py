@@ -1,4 +1,4 @@
-"""A claim of the paper as it is declared: words, what it looks at, and the function that checks it."""
+"""A claim as it is declared: words, what it looks at, and the function that checks it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,19 @@ from typing import Any
 from commonweight.paper.claims.verdict import Check
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.views import View, all_of
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A claim in words, with the paper's figures for it. Called with evidence, it checks it, and looks at `view` alone."""
+    """A claim in words, with the paper's figures for it; None of what is not in the paper but a claim of ours.
+
+    Called with evidence, it checks it, and looks at `view` alone.
+    """
 
     number: int
     text: str
-    paper: str
+    paper: str | None
     view: View[tuple[Any, ...]]
     check: Callable[..., tuple[Check, ...]]
 
@@ -33,7 +36,7 @@ class Definition:
 
 
 def claim(
-    number: int, text: str, paper: str, *views: View[Any]
+    number: int, text: str, paper: str | None, *views: View[Any]
 ) -> Callable[[Callable[..., tuple[Check, ...]]], Definition]:
     """Makes a claim of a function, which is called with what each view gives, and with the study's setting."""
     return lambda check: Definition(number, text, paper, all_of(*views), check)

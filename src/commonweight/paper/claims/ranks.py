@@ -4,9 +4,9 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from commonweight.paper.claims.comparisons import difference, mean, others
 from commonweight.paper.claims.definition import claim
 from commonweight.paper.claims.power import LEVEL, LIKELY, SURE, enough_for, excluded
-from commonweight.paper.claims.statistics import difference, mean, others
 from commonweight.paper.claims.verdict import ALIKE, WELL, Check, Verdict, above, within, without_interval
 from commonweight.paper.evidence import Randomness, report_stream
 from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
@@ -23,7 +23,7 @@ from commonweight.ranking import (
     top_n_rank,
     within_between_interval,
 )
-from commonweight.study.experiments import Setting
+from commonweight.study.setting import Setting
 
 SUPER_NETS = (SEEDS, ORDERS, ORDERS_SHUFFLED)
 

@@ -41,11 +41,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, the paper's figures for it, and the checks of this data, or the `reason` why there are none."""
+    """A claim, the paper's figures for it, and the checks of this data, or the `reason` why there are none.
+
+    `paper` is None for a claim of ours, which is not in the paper.
+    """
 
     number: int
     text: str
-    paper: str
+    paper: str | None
     checks: tuple[Check, ...] = ()
     reason: str = ""
 
@@ -69,7 +72,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claims:
-    """The list of the paper's claims."""
+    """The list of the paper's claims and of ours."""
 
     name: str
     title: str

@@ -52,7 +52,7 @@ class Agenda:
         return self._tasks[heapq.heappop(self._ready)]
 
     def note(self, event: Event) -> list[Event]:
-        """What to tell of an event of a task that was taken: the event, and the failures that follow from it."""
+        """What to tell when a task that was taken has this event: the event, then the failures of tasks that wait for it."""
         if isinstance(event, Failed):
             self._failed.add(event.job.id)
         if not isinstance(event, Finished | Failed):
@@ -61,7 +61,7 @@ class Agenda:
         return [event, *self._look()]
 
     def _look(self) -> list[Event]:
-        """Sort what waits for nothing any more into tasks that are ready and, with a failed source, failures to tell."""
+        """Make tasks ready that wait for nothing any more; those with a failed source fail, and their events are returned."""
         told: list[Event] = []
         while free := self._waiting.get_ready():
             for place in sorted(self._place[job_id] for job_id in free):

@@ -64,16 +64,16 @@ class Executor(Protocol):
 
     Who calls: `run` is called from one thread and iterated there, to its end or until it is closed.
 
-    Order: a task begins when all that it comes after are finished, and of those that may begin the first in the order
-    given does. It ends in exactly one `Finished` or `Failed`, after its `Started`, with its `Advanced` in between. The
-    store has the result before `Finished` is told. An `Agenda` keeps this order, and refuses tasks that have none.
+    Order: a task may begin when all that it comes after are finished. Among tasks that may begin, the first in the order
+    given begins first. Each task has one `Started`, then its `Advanced`, then exactly one `Finished` or `Failed`. The store
+    has the result before `Finished` is told. An `Agenda` keeps this order, and refuses tasks that have none.
 
-    Failure: one job's failure, even the death of the process it ran in, leaves alone every task that does not come after
-    it. One that does is never tried: when all that it comes after have ended, its `Started` is told and a `Failed` that
-    names one of those that failed; what comes after it fails in the same way.
+    Failure: when a job fails, even by the death of its process, only the tasks that come after it fail too. Example: B comes
+    after A and C, and A fails. B is never tried: when C has ended too, `Started` and `Failed` of B are told, with A named as
+    the reason. A task that comes after B then fails in the same way, with B named.
 
     Interruption: when the iterator is closed or an exception passes through it (Ctrl-C), no process of the executor is
-    left, finished jobs stay stored, and of the unfinished ones nothing is.
+    left, finished jobs stay stored, and nothing of an unfinished one is.
 
     Results do not depend on the executor, nor on the order of tasks.
     """

@@ -1,0 +1,84 @@
+"""Which jobs some experiments need, which of them the store has, and what the others come after."""
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from commonweight.errors import StoreError
+from commonweight.study.jobs import Job
+from commonweight.study.setting import Experiment
+from commonweight.study.store import Store
+
+VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins first, and no more (see `calibration.py`)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Every needed job once; `done` are whole in the store, `missing` are to be trained, the costliest first.
+
+    `damaged` gives the reason for each missing job whose folder is there but is not whole.
+    """
+
+    done: tuple[Job, ...]
+    missing: tuple[Job, ...]
+    damaged: dict[str, str]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return self.done + self.missing
+
+    @property
+    def after(self) -> dict[str, tuple[str, ...]]:
+        """The ids of the missing jobs, in their order, each with those of the missing jobs from which it starts."""
+        names = {job.id for job in self.missing}
+        return {job.id: tuple(source for source in job.sources if source in names) for job in self.missing}
+
+
+def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory:
+    """The jobs of these experiments against what is stored. Reads every stored file that it relies on."""
+    needed = {job.id: job for experiment in experiments for job in experiment.jobs}
+    done, missing, damaged = [], [], {}
+    for job in needed.values():
+        try:
+            (done if store.has(job) else missing).append(job)
+        except StoreError as error:
+            missing.append(job)
+            damaged[job.id] = str(error)
+    missing.sort(key=image_passes, reverse=True)
+    return Inventory(tuple(done), tuple(missing), damaged)
+
+
+def image_passes(job: Job) -> float:
+    """Rough cost of a job, to begin with the costliest: training passes of one image through one child."""
+    trained = job.mini_batches * job.training.batch
+    return job.copies * (trained + VALIDATION_COST * job.validations)
+
+
+def record_bytes(job: Job) -> int:
+    """About what the job's record takes on disk; snapshots come on top."""
+    numbers = job.copies * len(job.children) * (job.sweeps + len(job.final_accuracies)) + 2 * job.sweeps
+    return 8 * numbers + len(job.model_dump_json(indent=1)) + 900  # header, how it ran, and checksums
+
+
+def makespan(seconds: Mapping[str, float], after: Mapping[str, Collection[str]], workers: int) -> float:
+    """Time until all jobs of `after` are done, each when those that it names are.
+
+    Whoever of the `workers` is free, at least one, takes of the jobs that may begin the first in the order of `after`.
+    """
+    place = {name: number for number, name in enumerate(after)}
+    waiting = TopologicalSorter(after)
+    waiting.prepare()
+    ready: list[tuple[int, str]] = []
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting.is_active():
+        for name in waiting.get_ready():
+            heapq.heappush(ready, (place[name], name))
+        while ready and len(running) < max(1, workers):
+            _, name = heapq.heappop(ready)
+            heapq.heappush(running, (now + seconds[name], name))
+        now = running[0][0]
+        while running and running[0][0] == now:
+            waiting.done(heapq.heappop(running)[1])
+    return now

@@ -1,0 +1,154 @@
+"""Figures in their three formats."""
+
+import io
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves
+
+from commonweight.paper import Curves, Series
+from commonweight.report import draw, render
+from commonweight.report.colours import box_colours, child_colours
+from commonweight.report.static import FORMATS
+
+HOSTILE = r"$\frac{ costs $5 & <b>_x^2"
+
+
+def curves(name="One", points=5):
+    at = np.arange(1, points + 1)
+    values = np.linspace(0.2, 0.9, points)
+    return Curves(
+        "figure-9",
+        name,
+        f"x {name}",
+        f"y {name}",
+        (Series(f"1 {name}", at, values), Series(f"2 {name}", at, values[::-1] ** 2)),
+        (),
+    )
+
+
+def svg_text(content):
+    return ["".join(element.itertext()) for element in ET.fromstring(content).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_every_format_is_valid():
+    figure = draw(curves())
+    pdf, svg, png = (render(figure, kind) for kind in ("pdf", "svg", "png"))
+    assert set(FORMATS) == {"pdf", "svg", "png"}
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.rstrip().endswith(b"%%EOF")
+    assert {"One", "x One", "y One", "1 One", "2 One"} <= set(svg_text(svg))
+    picture = matplotlib.image.imread(io.BytesIO(png))
+    assert picture.ndim == 3
+    assert picture.shape[1] >= 1000  # sharp enough for print
+    assert picture[..., :3].std() > 0.05  # something is drawn
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_same_numbers_give_the_same_bytes(kind):
+    assert render(draw(curves()), kind) == render(draw(curves()), kind)
+    figure = draw(curves())
+    assert render(figure, kind) == render(figure, kind)
+    assert render(draw(curves("Other")), kind) != render(figure, kind)
+    assert render(draw(curves(points=6)), kind) != render(figure, kind)
+
+
+def test_names_are_no_mathematics():
+    figure = draw(curves(HOSTILE))
+    contents = {kind: render(figure, kind) for kind in FORMATS}  # as mathematics it would raise
+    assert {HOSTILE, f"x {HOSTILE}", f"y {HOSTILE}", f"1 {HOSTILE}"} <= set(svg_text(contents["svg"]))
+
+
+def test_the_curves_are_the_numbers():
+    (axes,) = draw(curves()).axes
+    for line, series in zip(axes.lines, curves().series, strict=True):
+        assert np.array_equal(line.get_xdata(), series.at)
+        assert np.array_equal(line.get_ydata(), series.values)
+    styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
+    assert len({colour for colour, _, _ in styles}) == 2
+    assert len({marker for _, _, marker in styles}) == 2  # colour alone tells nothing in print
+
+
+def test_an_undefined_point_is_a_gap():
+    broken = curves()
+    broken.series[0].values[2] = np.nan
+    assert all(render(draw(broken), kind) for kind in FORMATS)
+
+
+def test_many_points_have_no_markers():
+    (axes,) = draw(curves(points=200)).axes
+    assert {line.get_marker() for line in axes.lines} <= {"", "None"}
+
+
+def test_a_dotted_curve_and_the_bands_are_drawn():
+    made = survival_curves()
+    (axes,) = draw(made).axes
+    assert [line.get_linestyle() == ":" for line in axes.lines] == [series.dotted for series in made.series]
+    assert len(axes.collections) == 4
+    made = reading_curves()
+    (axes,) = draw(made).axes
+    assert axes.get_xscale() == "log"
+    assert len(axes.collections) == 10  # the band of a single point too
+
+
+@pytest.mark.parametrize("made", [children_curves(tuned=True), children_curves(shown=4, children=8)])
+def test_children_have_the_colour_of_their_rank_and_a_diamond_where_they_were_trained(made):
+    axes = draw(made).axes[0]
+    lines = [line for line in axes.lines if line.get_marker() == "None"]
+    diamonds = [line for line in axes.lines if line.get_marker() == "D"]
+    assert len(lines) == len(made.series)
+    for line, series, colour in zip(lines, made.series, child_colours(made), strict=True):
+        assert to_hex(line.get_color()) == colour
+        assert line.get_linestyle() == (":" if series.dotted else "-")
+        assert np.array_equal(line.get_ydata(), series.values)
+    marked = [series for series in made.series if series.marked is not None]
+    for line, series in zip(diamonds, marked, strict=True):
+        assert np.array_equal(line.get_xdata(), series.at[series.marked])
+        assert np.array_equal(line.get_ydata(), series.values[series.marked])
+
+
+def test_few_children_are_named_the_best_first_and_many_have_a_bar():
+    (legend,) = draw(children_curves(shown=4)).legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        f"{series.name} (ground-truth rank {series.identity.rank})" for series in children_curves(shown=4).series[::-1]
+    ]
+    figure = draw(children_curves())
+    assert figure.legends == []
+    assert len(figure.axes) == 2
+    assert figure.axes[1].get_ylabel() == "ground-truth rank (1 = best)"
+
+
+@pytest.mark.parametrize("count", [1, 8, 64])
+def test_boxes_have_the_best_rank_on_top_and_every_name(count):
+    made = boxes(count=count)
+    axes = draw(made).axes[0]
+    bottom, top = axes.get_ylim()
+    assert top < bottom
+    assert [label.get_text() for label in axes.get_xticklabels()] == [box.identity.child for box in made.boxes]
+    assert [to_hex(patch.get_facecolor()) for patch in axes.patches] == box_colours(made)
+    assert render(draw(made), "svg")
+
+
+def test_the_legend_is_below_and_hides_nothing():
+    for made in (survival_curves(), reading_curves(), children_curves(shown=8), crowd()):
+        figure = draw(made)
+        figure.canvas.draw()
+        (legend,) = figure.legends
+        drawn, around = legend.get_window_extent(), figure.bbox
+        assert drawn.y1 <= figure.axes[0].get_tightbbox().y0 + 1
+        assert around.x0 <= drawn.x0
+        assert drawn.x1 <= around.x1
+
+
+def test_a_long_name_takes_not_the_place_of_the_figure():
+    identity = replace(boxes(count=1).boxes[0].identity, child="conv-" * 40 + "end")
+    made = boxes(count=1)
+    made = replace(made, boxes=(replace(made.boxes[0], identity=identity),))
+    axes = draw(made).axes[0]
+    (label,) = axes.get_xticklabels()
+    assert label.get_text() == "conv-conv-…-conv-end"
+    assert render(axes.figure, "png")
