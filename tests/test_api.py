@@ -22,7 +22,7 @@ from commonweight.study.work import Runtime, processor
 STUDY = tiny_study()
 TARGETS = ("table-1", "table-2", "figure-2")
 JOBS = 1 + 1 + 2 + 8  # seeds in one stack, another order, two shuffled orders, and eight children alone
-LONG = tiny_study(training__epochs=8)  # 16 mini-batches: two rounds of 8 children, one of them up to half-way
+LONG = tiny_study(training__epochs=5, training__batch=16)  # 40 mini-batches: with groups found, one epoch of 8 is left
 
 
 class Watcher:

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import safetensors.numpy
 
-from commonweight.study.jobs import Job
+from commonweight.study.jobs import FoundSpec, Job
 from commonweight.study.load import load_study
 from commonweight.study.store import RECORD, Record
 
@@ -46,7 +46,7 @@ def make_job(children=("111", "112", "221"), *, init=(0,), **fields):
         "space": {"nodes": 2, "primitives": PAIR},
         "net": {"cells": 1, "channels": 2, "stem_multiplier": 1},
         "training": {"epochs": 3, "batch": 64},
-        "children": list(children),
+        "children": list(children) if isinstance(children, list | tuple) else children,
         "seeds": {"study": 1, "init": list(init)},
     }
     return Job.model_validate(content | fields)
@@ -59,7 +59,10 @@ def make_record(job, seed=0):
     steps = sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch))
     trained = rng.permutation(len(job.children))[np.array(steps) % len(job.children)]  # a fixed order
     final = {which: rng.random((job.copies, len(job.children))) for which in job.final_accuracies}
-    return Record(rng.random(shape), np.array(steps), trained, final)
+    children = None
+    if isinstance(job.children, FoundSpec):  # a partition into runs, wherever it should have been found
+        children = job.children.group * job.children.size + np.arange(job.children.size)
+    return Record(rng.random(shape), np.array(steps), trained, final, children)
 
 
 def record_files(store):

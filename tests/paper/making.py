@@ -9,7 +9,7 @@ from tiny import tiny_study
 
 from commonweight.paper.artefacts import catalogue
 from commonweight.paper.evidence import Evidence
-from commonweight.study.jobs import FinalAccuracy
+from commonweight.study.jobs import FinalAccuracy, FoundSpec
 from commonweight.study.load import load_study
 from commonweight.study.setting import Measured, Setting
 
@@ -46,7 +46,9 @@ def _measured(experiment, setting, rng):
     trained = np.zeros((instances, len(step), children), dtype=bool)
     for number, parts in enumerate(experiment.instances):
         for part in parts:
-            group = [setting.study.space.child(name).index for name in part.job.children]
+            found = isinstance(part.job.children, FoundSpec)  # they may be any
+            names = [child.name for child in setting.children] if found else part.job.children
+            group = [setting.study.space.child(name).index for name in names]
             for moment in range(len(step)):
                 trained[number, moment, rng.choice(group)] = True
     return Measured(

@@ -13,6 +13,7 @@ from commonweight.ranking import (
     help_and_harm,
     interference,
     mean_after,
+    mutual_help,
     since_trained,
     trained_mask,
 )
@@ -286,3 +287,79 @@ def test_mean_after_by_loops():
     for n, i, j in np.ndindex(2, 4, 4):
         moved = [changes[n, t, j] for t in range(7) if trained[n, t, i]]
         assert found[n, i, j] == pytest.approx(np.mean(moved)) if moved else np.isnan(found[n, i, j])
+
+
+# Mutual help
+
+
+def brute_mutual_help(accuracies, order):
+    """One change after the other: what it is of, and how long ago that child was trained."""
+    moments, children = accuracies.shape
+    since = [
+        [min((t - s for s in range(t + 1) if order[s] == j), default=-1) for j in range(children)]
+        for t in range(moments)
+    ]
+    changes = {(t, j): accuracies[t, j] - accuracies[t - 1, j] for t in range(1, moments) for j in range(children)}
+    alike = {
+        lag: np.mean([change for (t, j), change in changes.items() if since[t][j] == lag])
+        for lag in {since[t][j] for t, j in changes}
+    }
+    effects = {}
+    for i in range(children):
+        for j in range(children):
+            after = [changes[t, j] - alike[since[t][j]] for t in range(1, moments) if order[t] == i]
+            effects[i, j] = np.mean(after) if after else None
+    result = np.full((children, children), np.nan)
+    for (i, j), effect in effects.items():
+        known = [one for one in (effect, effects[j, i]) if one is not None]
+        if i != j and known:
+            result[i, j] = np.mean(known)
+    return result
+
+
+@given(st.data(), st.integers(2, 8), st.integers(2, 4), st.booleans())
+def test_mutual_help_is_the_loop(data, moments, children, own_orders):
+    accuracies = data.draw(arrays(np.float64, (2, moments, children), elements=VALUES))
+    shape = (2, moments) if own_orders else (moments,)
+    orders = data.draw(arrays(np.int64, shape, elements=st.integers(0, children - 1)))
+    result = mutual_help(accuracies, trained_mask(orders, children))
+    for record, order in enumerate(np.broadcast_to(orders, (2, moments))):
+        np.testing.assert_allclose(result[record], brute_mutual_help(accuracies[record], order), atol=1e-12)
+
+
+def falling_back(order, children, effects):
+    """A record in which a child gains 0.5 by its own training, loses 0.4 in the next mini-batch and 0.1 in the one after.
+
+    Beside that it changes by effects[i, j] when child i is trained.
+    """
+    since = since_trained(trained_mask(order, children))
+    own = np.select([since == 0, since == 1, since == 2], [0.5, -0.4, -0.1], 0.0)
+    return np.cumsum(own + effects[order], axis=0)
+
+
+def test_mutual_help_is_not_a_childs_falling_back_though_the_order_is_fixed():
+    """Two pairs of six children help each other; every child follows the same other one in all rounds."""
+    effects = np.zeros((6, 6))
+    for i, j in ((0, 3), (1, 5)):
+        effects[i, j] = effects[j, i] = 0.05
+    order = np.tile(np.arange(6), 4)
+    record, mask = falling_back(order, 6, effects), trained_mask(order, 6)
+    found = mutual_help(record, mask)
+    best = sorted(zip(*np.triu_indices(6, 1), strict=True), key=lambda pair: found[pair])[-2:]
+    assert {tuple(map(int, pair)) for pair in best} == {(0, 3), (1, 5)}
+    others = [found[pair] for pair in zip(*np.triu_indices(6, 1), strict=True) if pair not in {(0, 3), (1, 5)}]
+    assert np.abs(others).max() < 0.025 < min(found[0, 3], found[1, 5])  # though all lose 0.4 after their own training
+    naive = interference(record, mask)
+    worst = min(zip(*np.triu_indices(6, 1), strict=True), key=lambda pair: naive[pair] + naive[pair[::-1]])
+    assert worst[1] - worst[0] in (1, 5)  # neighbours in the order, who do each other no harm
+
+
+def test_mutual_help_of_a_child_that_was_not_trained():
+    rng, order = np.random.default_rng(0), np.array([0, 1, 2, 1, 2])  # 0 only at the first moment, 3 never
+    found = mutual_help(rng.random((5, 4)), trained_mask(order, 4))
+    assert np.isnan(found.diagonal()).all()
+    assert np.isnan(found[0, 3])
+    assert np.isfinite(found[[0, 1, 2, 1], [1, 2, 3, 3]]).all()
+    np.testing.assert_array_equal(found, found.T)
+    with pytest.raises(UsageError, match="at least 2 moment"):
+        mutual_help(np.zeros((1, 4)), np.zeros((1, 4), dtype=bool))

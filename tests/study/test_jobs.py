@@ -83,6 +83,44 @@ def test_every_field_changes_the_identity():
     assert len({job.id, *ids.values()}) == 1 + len(OTHER)
 
 
+FOUND = {"job": "0" * 16, "number": 0, "by": "help", "over": 6, "m": 3, "group": 1, "size": 2}
+OTHER_FOUND = {"job": "1" * 16, "number": 1, "by": "gradients", "over": 7, "m": 4, "group": 0, "size": 3}
+
+
+def test_every_part_of_what_is_found_changes_the_identity():
+    job = make_job(children=FOUND)
+    assert job.children.model_dump(mode="json") == FOUND
+    assert OTHER_FOUND.keys() == FOUND.keys()
+    ids = {key: make_job(children=FOUND | {key: value}).id for key, value in OTHER_FOUND.items()}
+    assert len({job.id, *ids.values()}) == 1 + len(FOUND)
+    assert Job.model_validate_json(job.model_dump_json()) == job
+
+
+def test_a_job_of_found_children_knows_their_number_and_nothing_else_of_them():
+    job, known = make_job(children=FOUND, order="shuffled"), make_job(("112", "221"), order="shuffled")
+    assert (len(job.children), job.validations) == (2, known.validations)
+    assert job.label == "2 children found by help, all, shuffled order 0, 1 copy"
+    assert job.normalised() is job
+    assert job.training_these(("112", "221")) == known
+    with pytest.raises(AssertionError, match="its record says"):
+        job.plan()
+    with pytest.raises(ValidationError):
+        make_job(children=FOUND | {"size": 1})
+
+
+def test_what_a_job_starts_from():
+    start = {"job": "2" * 16, "epoch": 1}
+    assert make_job().sources == ()
+    assert make_job(start=start).sources == ("2" * 16,)
+    assert make_job(children=FOUND).sources == ("0" * 16,)
+    assert make_job(children=FOUND, start=start).sources == ("0" * 16, "2" * 16)
+
+
+def test_one_copy_of_a_job():
+    assert make_job(init=(3, 4, 5)).of_copy(1) == make_job(init=(4,))
+    assert make_job(init=(3, 4, 5)).of_copy(1).id == make_job(init=(4,)).id
+
+
 def test_identity_is_pinned():
     """A changed literal means that every stored result is trained again: raise `NUMERICS` or put the old content back."""
     assert make_job().id == "cc856f15ec27c2ec"

@@ -25,7 +25,7 @@ from commonweight.cli.options import (
     WorkerCount,
 )
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import rank_command, read_ranks, report_ranks, worth_of
+from commonweight.elsewhere import groups_of, rank_command, read_ranks, report_ranks, worth_of
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import named
@@ -300,6 +300,12 @@ def rank(
     rows: Annotated[
         str | None, typer.Option("--rows", help="moments or instances, where the file does not say.")
     ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            "--groups", metavar="M", help="Also find M groups of equal size of children that go well together."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
     ] = None,
@@ -309,9 +315,9 @@ def rank(
     found, told = read_ranks(file, ground_truth, rows)
     for sentence in told:
         say(sentence)
-    made = worth_of(found)
+    made = [*worth_of(found), *groups_of(found, groups)]
     if out is not None:
-        say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, out), out)[0]}")
+        say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, groups, out), out)[0]}")
     print_all(made, [], as_json)
 
 

@@ -57,13 +57,14 @@ def show_job(store: Store, word: str, as_json: bool) -> None:
     store.verify(ids[0])
     job = store.job(ids[0])
     record = store.read(job)
+    names = [child.name for child in record.children_of(job)]
     final = record.final.get(FinalAccuracy.JUDGED, record.accuracy[:, -1])
     content = {
         "id": job.id,
         "label": job.label,
         "job": job.model_dump(mode="json"),
         "how": store.how(job.id),
-        "final accuracy": dict(zip(job.children, final.mean(axis=0).round(4).tolist(), strict=True)),
+        "final accuracy": dict(zip(names, final.mean(axis=0).round(4).tolist(), strict=True)),
     }
     if as_json:
         print_json(content)

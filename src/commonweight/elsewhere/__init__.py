@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from commonweight.elsewhere.accuracy_tables import Rows, read_accuracy_table, read_ground_truth
+from commonweight.elsewhere.groups import groups_of
 from commonweight.elsewhere.worth import FromElsewhere, worth_of
 from commonweight.errors import DataError, UsageError, nearest
 from commonweight.paper import Made
 from commonweight.ranking.arrays import finite
 from commonweight.report import About, Run, write_report
 
-__all__ = ["FromElsewhere", "rank", "rank_command", "read_ranks", "report_ranks", "worth_of"]
+__all__ = ["FromElsewhere", "groups_of", "rank", "rank_command", "read_ranks", "report_ranks", "worth_of"]
 
 
 def rank(
@@ -26,13 +27,15 @@ def rank(
     rows: str = "moments",
     children: Sequence[str] | None = None,
     trained: Any = None,
+    groups: int | None = None,
 ) -> list[Made]:
     """What ranks from elsewhere are worth: every metric, figure and claim that they allow.
 
     `accuracies` `[row, child]` in [0, 1] (or a DataFrame whose columns are the children); `rows` says whether they are
     `"moments"` of one instance or `"instances"`. Or `[instance, moment, child]`, whatever `rows`. `ground_truth`
     `[child]`, higher is better, or a mapping (or Series) from names to numbers. `trained`: the name of the child that
-    each moment's mini-batch has just trained, `[moment]` or `[instance, moment]`. Raises `UsageError` when they do not
+    each moment's mini-batch has just trained, `[moment]` or `[instance, moment]`. `groups`: also into how many groups of
+    equal size to divide the children, so that those that go well together are in one. Raises `UsageError` when they do not
     fit.
 
     >>> table = cw.rank([[0.50, 0.61, 0.72], [0.63, 0.62, 0.74]], ground_truth=[0.7, 0.8, 0.9])[0]
@@ -60,7 +63,8 @@ def rank(
         ground_truth = [known[name] for name in names]
     truth = finite(ground_truth, "ground_truth", "child", child=3)
     step = np.arange(1, values.shape[1] + 1)
-    return worth_of(FromElsewhere(tuple(names), values, truth, step, _just_trained(trained, names, values.shape)))
+    found = FromElsewhere(tuple(names), values, truth, step, _just_trained(trained, names, values.shape))
+    return [*worth_of(found), *groups_of(found, groups)]
 
 
 def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = None) -> tuple[FromElsewhere, list[str]]:
@@ -97,9 +101,10 @@ def read_ranks(files: Sequence[Path], ground_truth: Path, rows: str | None = Non
     return FromElsewhere(first.children, accuracy, truth, step, mask), [*told, how, shape]
 
 
-def rank_command(files: Sequence[Path], ground_truth: Path, rows: str | None, out: Path) -> str:
+def rank_command(files: Sequence[Path], ground_truth: Path, rows: str | None, groups: int | None, out: Path) -> str:
     """The command that makes the report of these files again."""
     said = [] if rows is None else ["--rows", rows]
+    said += [] if groups is None else ["--groups", groups]
     words = ["commonweight", "rank", *files, "--ground-truth", ground_truth, *said, "--out", out]
     return shlex.join(map(str, words))
 

@@ -7,6 +7,7 @@ from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
 from commonweight.net.reference import Reference
 from commonweight.net.shape import Combine, DataShape, NetShape
+from commonweight.net.similarity import gradient_similarity
 from commonweight.net.statistics import Statistics, sweep_under
 from commonweight.net.supernet import ChildPath, SuperNet
 from commonweight.net.sweep import Precision, sweep
@@ -33,6 +34,7 @@ __all__ = [
     "UnitShape",
     "choose_engine",
     "find_library",
+    "gradient_similarity",
     "primitive",
     "primitive_names",
     "register_primitive",

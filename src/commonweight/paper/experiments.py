@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 from commonweight.paper.looks import END, HALF, Looks
-from commonweight.paper.planned import Family, FineTuned, FromScratch
+from commonweight.paper.planned import Family, FineTuned, Found, FromScratch
 from commonweight.paper.views import View
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Partition, at_random, similar, singletons
-from commonweight.study.jobs import SharingSpec
+from commonweight.study.jobs import Affinity, SharingSpec
 from commonweight.study.schema import DataOrder
-from commonweight.study.setting import FINETUNING_STREAM, Conditions, Member, Setting
+from commonweight.study.setting import FINETUNING_STREAM, Conditions, Measured, Member, Setting
 from commonweight.training import ChildOrder, Inactive
 
 T = TypeVar("T")
@@ -53,6 +53,11 @@ def with_orders_of_their_own(setting: Setting) -> list[Member]:
 def few(setting: Setting) -> list[Member]:
     """The first `FEW` of `initialisations`."""
     return initialisations(setting)[:FEW]
+
+
+def after_the_first(setting: Setting) -> list[Member]:
+    """`initialisations` but the first."""
+    return initialisations(setting)[1:]
 
 
 def one(setting: Setting) -> list[Member]:
@@ -97,6 +102,11 @@ def no_groups_of_four(setting: Setting) -> str | None:
     return None if children >= 8 else f"it needs groups of four children, and this space has only {children} children"
 
 
+def found_counts(setting: Setting) -> tuple[int, ...]:
+    """The m of groups found from data: `quarter`, and a quarter of it (16 and 4 for the paper's 64 children)."""
+    return () if no_groups_of_four(setting) else tuple(m for m in (quarter(setting) // 4, quarter(setting)) if m > 1)
+
+
 # Lengths and batches
 
 
@@ -113,6 +123,11 @@ def other_batches(setting: Setting) -> list[int]:
 
 
 # Conditions
+
+
+def at_equal_cost(found: Found) -> Callable[[Setting], Conditions]:
+    """The study's own, but so many epochs fewer that groups and finding cost no more than groups that need no finding."""
+    return lambda setting: training(epochs=found.epochs(setting))(setting)
 
 
 def shuffled(setting: Setting) -> Conditions:
@@ -238,6 +253,19 @@ def _similar_shuffled(m: int) -> FromScratch:
 
 
 @cache
+def _found(by: Affinity, m: int) -> FromScratch:
+    """`m` groups found in the first instance of `SEEDS`, tried on the others at the cost of `RANDOM` (not in the paper)."""
+    found = Found(SEEDS, by, m)
+    return FromScratch(
+        f"found-{by.value}-{m}",
+        f"{m} groups found by {by.value}",
+        after_the_first,
+        conditions=at_equal_cost(found),
+        found=found,
+    )
+
+
+@cache
 def _prefix(k: int) -> FromScratch:
     """Stem and the first `k` cells shared (paper §4.3)."""
     spec = SharingSpec(kind="prefix", k=k)
@@ -302,10 +330,17 @@ RANDOM_SHUFFLED = Family(_random_shuffled, group_counts)
 SIMILAR_SHUFFLED = Family(_similar_shuffled, group_counts)
 PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
+FOUND = {by: Family(partial(_found, by), found_counts) for by in Affinity}
 BN_MOMENTUM = Family(_bn_momentum, lambda setting: BN_MOMENTA)  # noqa: ARG005
 SHORTER = Family(_epochs, shorter)
 OTHER_BATCH = Family(_batch, other_batches)
 UNSHARED_EDGE = Family(_unshared_edge, lambda setting: range(1, len(setting.study.space.edges) + 1))
+
+
+def at_found_counts(family: Family[int]) -> View[dict[int, Measured]]:
+    """The last round of the members of a family of groups that `FOUND` has too, by m."""
+    each = replace(family, keys=found_counts).each(FromScratch.window)
+    return View(each.looks, each.read, lambda setting: no_groups_of_four(setting) or each.refused(setting))
 
 
 def in_fours(family: Family[int], look: Callable[[FromScratch], View[T]]) -> View[T]:

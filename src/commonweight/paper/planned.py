@@ -1,17 +1,17 @@
 """Planned experiments: each is one object, which says whom it trains and under which conditions, and gives views."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from commonweight.paper.looks import END, Epoch, Looks
 from commonweight.paper.views import Refusal, View, all_of, of_study
-from commonweight.sharing import Partition
-from commonweight.study.jobs import FinalAccuracy
+from commonweight.sharing import Partition, run_bounds
+from commonweight.study.jobs import Affinity, FinalAccuracy, FoundSpec
 from commonweight.study.setting import Conditions, Experiment, Measured, Member, Setting
 
 K = TypeVar("K")
@@ -31,8 +31,64 @@ class Planned(ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class Found:
+    """`m` groups of equal size found `by` an affinity in the first instance of `source`, in which all children are trained.
+
+    They are looked for over the last `ROUNDS` rounds of all children, or in the gradients of `BATCHES` mini-batches.
+    """
+
+    ROUNDS: ClassVar = 2
+    BATCHES: ClassVar = 2
+
+    source: "FromScratch"
+    by: Affinity
+    m: int
+
+    def groups(self, setting: Setting, source: Experiment) -> list[FoundSpec]:
+        """What their jobs know of them: the smaller groups first, as `by_affinity` has them."""
+        (part,) = source.instances[0]
+        rule = {"job": part.job.id, "number": part.copy, "by": self.by, "over": self.over(setting), "m": self.m}
+        sizes = sorted(high - low for low, high in run_bounds(len(setting.children), self.m))
+        return [FoundSpec(**rule, group=group, size=size) for group, size in enumerate(sizes)]
+
+    def over(self, setting: Setting) -> int:
+        """Mini-batches that are looked at, or whose gradients are taken of every child."""
+        if self.by is Affinity.GRADIENTS:
+            return min(self.BATCHES, setting.batches_per_epoch)
+        return self.ROUNDS * len(setting.children)
+
+    def shown(self) -> View[Any]:
+        """What the source must look at, and keep, for them to be found."""
+        return self.source.snapshot(END) if self.by is Affinity.GRADIENTS else self.source.window(self.ROUNDS)
+
+    def child_epochs(self, setting: Setting) -> float:
+        """What finding them costs: the source's first instance, and every child's gradients."""
+        gradients = len(setting.children) * self.over(setting) if self.by is Affinity.GRADIENTS else 0
+        return setting.study.training.epochs + gradients / setting.batches_per_epoch
+
+    def epochs(self, setting: Setting) -> int:
+        """Epochs of every group, so that all of them and the finding cost no more than `m` groups of the study's epochs.
+
+        At least 1, which costs more in a study that `refused` tells of.
+        """
+        return max(1, self._left(setting))
+
+    def refused(self, setting: Setting) -> str | None:
+        """Why this study cannot find them, or has no epoch left to train them."""
+        if self._left(setting) < 1:
+            return (
+                f"{self.m} groups of {setting.study.training.epochs} epochs cost too little to be found for less: finding "
+                f"them by {self.by.value} takes {self.child_epochs(setting):.1f} child-epochs; raise training.epochs"
+            )
+        return self.shown().refused(setting)
+
+    def _left(self, setting: Setting) -> int:
+        return int(setting.study.training.epochs - self.child_epochs(setting) / self.m)
+
+
+@dataclass(frozen=True, eq=False)
 class FromScratch(Planned):
-    """One instance for each of `members`, each of the `groups` trained together from new weights.
+    """One instance for each of `members`, each of the `groups` trained together from new weights; or of those `found`.
 
     Where it is said, the first instance is that of the experiment `first`, and a group of one child is that child of the
     experiment `alone`, if it has this initialisation: so these are not trained again. If it has not, the child is trained
@@ -45,11 +101,17 @@ class FromScratch(Planned):
     first: "FromScratch | None" = None
     alone: "FromScratch | None" = None
     also: Looks = Looks()
+    found: Found | None = None
 
     def experiment(self, setting: Setting, looks: Looks, others: Callable[[Planned], Experiment]) -> Experiment:
         looks |= self.also
         conditions = looks.added_to(self.conditions(setting), setting)
-        groups, members = self.groups(setting), self.members(setting)
+        members = self.members(setting)
+        if self.found is not None:
+            return setting.experiment(
+                self.name, self.found.groups(setting, others(self.found.source)), members, conditions
+            )
+        groups = self.groups(setting)
         if self.first is not None:
             rest = setting.experiment(self.name, groups, members[1:], conditions)
             return replace(rest, instances=(others(self.first).instances[0], *rest.instances))
@@ -89,7 +151,7 @@ class FromScratch(Planned):
         """What was measured after each mini-batch of the last `rounds` rounds of all children before the end of an epoch.
 
         `END` is the end of the run. So many mini-batches must be trained: in the study's own epochs even where this
-        experiment trains longer, in its own where children alone are trained shorter.
+        experiment trains longer, in its own where children alone, or groups that were found, are trained shorter.
         """
 
         def looks(setting: Setting) -> Looks:
@@ -106,7 +168,7 @@ class FromScratch(Planned):
             have = own * setting.batches_per_epoch
             if have >= wanted:
                 return None
-            key = "training.epochs" if own == epochs else "experiments.alone_epochs"
+            key = "training.epochs" if own == epochs or self.found else "experiments.alone_epochs"
             return (
                 f"it looks at each of {wanted} mini-batches ({rounds} × {len(setting.children)} children), and this "
                 f"study trains {have} up to there; raise {key}"
@@ -139,10 +201,14 @@ class FromScratch(Planned):
         refused: Refusal = lambda setting: None,  # noqa: ARG005
     ) -> View[T]:
         return View(
-            lambda setting: {self: looks(setting)},
+            lambda setting: {**self._sources(setting), self: looks(setting)},
             lambda evidence: read(evidence.measured[self.name], evidence.setting),
-            refused,
+            lambda setting: (self.found and self.found.refused(setting)) or refused(setting),
         )
+
+    def _sources(self, setting: Setting) -> Mapping[Planned, Looks]:
+        """What must be trained before its groups are known."""
+        return {} if self.found is None else self.found.shown().looks(setting)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from commonweight.ranking.interference import (
     help_and_harm,
     interference,
     mean_after,
+    mutual_help,
     since_trained,
 )
 from commonweight.ranking.intervals import (
@@ -79,6 +80,7 @@ __all__ = [
     "mean_of_last",
     "mean_rank",
     "median_of_last",
+    "mutual_help",
     "paired_difference_interval",
     "random_ranks",
     "ranks",

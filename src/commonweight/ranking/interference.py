@@ -1,8 +1,8 @@
 """Interference between children: whom a mini-batch of child i helps, and whom it harms (claim 8; paper section 4.2.1).
 
-Three views of a dense record, one sweep after every mini-batch. `interference` asks what training i does to j, and
-`help_and_harm` how sure that is under shuffled orders; `curve_correlation` asks whose curves go up and down together, as
-Figure 6 does by eye.
+Four views of a dense record, one sweep after every mini-batch. `interference` asks what training i does to j,
+`help_and_harm` how sure that is under shuffled orders, and `mutual_help` what two children do to each other under any order;
+`curve_correlation` asks whose curves go up and down together, as Figure 6 does by eye.
 """
 
 from dataclasses import dataclass
@@ -44,6 +44,33 @@ def mean_after(changes: ArrayLike, trained: ArrayLike) -> NDArray[np.float64]:
     times = after.sum(axis=-1, keepdims=True)
     means = np.full((*change.shape[:-2], *[change.shape[-1]] * 2), np.nan)
     return np.divide(after @ change, times, out=means, where=times > 0)
+
+
+def mutual_help(accuracies: ArrayLike, trained: ArrayLike) -> NDArray[np.float64]:
+    """What training i does to j and j to i: accuracies and trained, both [..., moment, child] → symmetric [..., i, j].
+
+    The mean change of j's accuracy over the mini-batches that trained i, each less what the change is of all children that
+    were last trained as many mini-batches ago as j was (`since_trained`; those not yet trained in the window are one more
+    kind). So it can be asked of a fixed order too, where j falls back from its own training at the same distance from i in
+    every round: `interference` then takes j's falling back for i's harm. What remains is that a child may fall back faster
+    than most.
+
+    The diagonal is nan. Where only one of the two was trained after the window's first moment its effect stands alone, and
+    where neither was the pair is nan. `trained` may leave out leading axes. Raises `UsageError` for fewer than 2 moments.
+    """
+    curves, mask = record_of(accuracies, trained, moments=2)
+    change, since = np.diff(curves, axis=-2), since_trained(mask)[..., 1:, :]
+    for lag in np.unique(since):
+        alike = since == lag
+        total = np.where(alike, change, 0).sum(axis=(-2, -1), keepdims=True)
+        change = np.where(alike, change - total / np.maximum(alike.sum(axis=(-2, -1), keepdims=True), 1), change)
+    after = mean_after(change, mask[..., 1:, :])
+    both = np.stack([after, np.swapaxes(after, -1, -2)])
+    seen = ~np.isnan(both)
+    means = np.full(after.shape, np.nan)
+    np.divide(np.where(seen, both, 0).sum(axis=0), seen.sum(axis=0), out=means, where=seen.any(axis=0))
+    means[..., np.eye(change.shape[-1], dtype=np.bool_)] = np.nan
+    return means
 
 
 def since_trained(trained: ArrayLike) -> NDArray[np.int64]:

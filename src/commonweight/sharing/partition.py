@@ -1,11 +1,12 @@
 """Partitions of the children into groups; each group is trained alone with its own super-net (paper §4.2)."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from commonweight.errors import UsageError
+from commonweight.sharing.clustering import balanced_groups, run_bounds
 from commonweight.space import Child
 
 Partition = tuple[tuple[Child, ...], ...]
@@ -36,9 +37,21 @@ def at_random(children: Sequence[Child], m: int, rng: np.random.Generator) -> Pa
     return tuple(tuple(sorted(group)) for group in groups)
 
 
+def by_affinity(children: Sequence[Child], affinity: ArrayLike, m: int) -> Partition:
+    """Grouping found from data: `m` groups of equal size of children that go well together (the paper's future work).
+
+    Affinity [child, child] is higher for children that belong together, in the order of `children`; see `balanced_groups`.
+    Sizes are those of `similar`, smaller groups first. Raises what `balanced_groups` raises, and `UsageError` for another
+    number of children.
+    """
+    if len(affinity := np.asarray(affinity)) != len(children):
+        raise UsageError(
+            f"affinity has shape {affinity.shape} for {len(children)} children; give one row for each child"
+        )
+    groups = (tuple(sorted(children[place] for place in group)) for group in balanced_groups(affinity, m))
+    return tuple(sorted(groups, key=lambda group: (len(group), group)))
+
+
 def _cut(children: Sequence[Child], m: int) -> Partition:
     """`m` consecutive runs, of sizes that differ by at most one."""
-    if not 1 <= m <= len(children):
-        raise UsageError(f"m = {m} groups of {len(children)} children; expected 1 … {len(children)}")
-    bounds = [len(children) * group // m for group in range(m + 1)]
-    return tuple(tuple(children[low:high]) for low, high in pairwise(bounds))
+    return tuple(tuple(children[low:high]) for low, high in run_bounds(len(children), m))

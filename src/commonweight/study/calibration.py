@@ -73,8 +73,8 @@ class Estimate:
 def estimate(jobs: Sequence[Job], worker: Worker) -> Estimate:
     """Seconds of each job here, on an idle processor of this kind; what other programs take from it is not counted.
 
-    Measured under full sharing, averaged over the children of the space. Reading images, building nets and storing
-    results are left out. Raises what `make_engine` raises.
+    Measured under full sharing, averaged over the children of the space. Reading images, building nets, finding
+    groups and storing results are left out. Raises what `make_engine` raises.
     """
     bench = _Bench(worker)
     with worker.runtime.threaded():

@@ -32,7 +32,7 @@ class Inventory:
     def after(self) -> dict[str, tuple[str, ...]]:
         """The ids of the missing jobs, in their order, each with those of the missing jobs from which it starts."""
         names = {job.id for job in self.missing}
-        return {job.id: (job.start.job,) if job.start and job.start.job in names else () for job in self.missing}
+        return {job.id: tuple(source for source in job.sources if source in names) for job in self.missing}
 
 
 def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory:

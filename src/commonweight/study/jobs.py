@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from enum import Enum
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -112,6 +112,38 @@ class StartSpec(Spec):
     epoch: Count
 
 
+class Affinity(Enum):
+    """What a super-net shows of how well two children go together, so that groups are found in it (`study/finding.py`).
+
+    `HELP`: what training one does to the accuracy of the other (`mutual_help`). `CORRELATION`: whether their accuracies go up
+    and down together (`curve_correlation`). `GRADIENTS`: whether they pull the weights that they share in one direction.
+    """
+
+    HELP = "help"
+    CORRELATION = "correlation"
+    GRADIENTS = "gradients"
+
+
+class FoundSpec(Spec):
+    """Children that are not known before another job is done: one group of a partition that its result shows.
+
+    All children of copy `number` of `job` are divided into `m` groups of equal size `by` their affinity, looked at `over` so
+    many mini-batches: the last ones of the run, or those whose gradients are taken at its end. `group`, from 0, is one of
+    them, and has `size` children, which is its length. So a job is known by the rule, as one with a `start` is.
+    """
+
+    job: str
+    number: Index
+    by: Annotated[Affinity, Field(strict=False)]
+    over: Count
+    m: Count
+    group: Index
+    size: Annotated[int, Field(ge=2)]
+
+    def __len__(self) -> int:
+        return self.size
+
+
 class FinalAccuracy(Enum):
     """Accuracies of all children at the end of a job, beside its sweeps. The value is the array's name on disk.
 
@@ -131,8 +163,9 @@ class FinalAccuracy(Enum):
 class Job(Spec):
     """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
 
-    With a `start` its children go on from their weights in that snapshot, with fresh momentum. With
-    `calibration_batches` it ends with accuracies under other batch-norm statistics, recalibrated on so many batches.
+    Which children, its names say, or where they are found: then its record says it. With a `start` its children go on from
+    their weights in that snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other
+    batch-norm statistics, recalibrated on so many batches.
     """
 
     images: ImagesSpec
@@ -140,7 +173,7 @@ class Job(Spec):
     net: NetShape
     training: Recipe
     stop_after: Annotated[Count | None, Field(description="mini-batches, if not all of the epochs")] = None
-    children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | FoundSpec
     sharing: SharingSpec = SharingSpec()
     order: OrderName = ChildOrder.FIXED
     seeds: SeedSpec
@@ -159,8 +192,19 @@ class Job(Spec):
             "seeds": self.seeds.model_copy(update={"order": 0}),
             "training": replace(self.training, inactive=Inactive.FREEZE),
         }
+        return self._changed(**alone)
+
+    def training_these(self, children: tuple[str, ...]) -> "Job":
+        """The job when it is known which children were found."""
+        return self._changed(children=children)
+
+    def of_copy(self, number: int) -> "Job":
+        """The job of one of its copies alone."""
+        return self._changed(seeds=self.seeds.model_copy(update={"init": self.seeds.init[number : number + 1]}))
+
+    def _changed(self, **fields: Any) -> "Job":
         # Not model_copy: it would keep an `id` that was asked for before.
-        return Job(**{name: getattr(self, name) for name in Job.model_fields} | alone)
+        return Job(**{name: getattr(self, name) for name in Job.model_fields} | fields)
 
     @cached_property
     def id(self) -> str:
@@ -170,7 +214,14 @@ class Job(Spec):
 
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""
+        assert not isinstance(self.children, FoundSpec), f"job {self.id}: which children it trains, its record says"
         return self.sharing.plan(tuple(self.space.child(name) for name in self.children), self.net.cells)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The ids of the jobs from whose results it starts."""
+        found = (self.children.job,) if isinstance(self.children, FoundSpec) else ()
+        return found if self.start is None else (*found, self.start.job)
 
     @property
     def copies(self) -> int:
@@ -204,7 +255,11 @@ class Job(Spec):
     @property
     def label(self) -> str:
         """What the job is, for a line of progress."""
-        who = f"child {self.children[0]}" if len(self.children) == 1 else f"{len(self.children)} children"
+        who = f"{len(self.children)} children"
+        if isinstance(self.children, FoundSpec):
+            who += f" found by {self.children.by.value}"
+        elif len(self.children) == 1:
+            who = f"child {self.children[0]}"
         how = "" if len(self.children) == 1 else f", {self.sharing.label}, {self.order.value} order {self.seeds.order}"
         start = f" from epoch {self.start.epoch}" if self.start else ""
         copies = "1 copy" if self.copies == 1 else f"{self.copies} copies"

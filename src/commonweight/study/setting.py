@@ -9,13 +9,15 @@ import numpy as np
 
 from commonweight.errors import StoreError
 from commonweight.net import NetShape
-from commonweight.sharing import Partition
 from commonweight.space import Child
-from commonweight.study.jobs import FinalAccuracy, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
+from commonweight.study.jobs import FinalAccuracy, FoundSpec, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
 from commonweight.study.schema import Study
 from commonweight.study.store import Record, Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder, Moments, Recipe
+
+Group = tuple[Child, ...] | FoundSpec
+"""Children that are trained together: these, or those that another job's result shows."""
 
 FINETUNING_STREAM = 1  # of the data order and the augmentation; super-nets and ground truth use others
 
@@ -65,16 +67,11 @@ class Experiment:
         """Every job of the experiment once, in the order of the instances."""
         return tuple({part.job.id: part.job for instance in self.instances for part in instance}.values())
 
-    @property
-    def children(self) -> np.ndarray:
-        """Indices `[child]` of the children in the order of an instance's parts."""
-        space = self.jobs[0].space
-        return np.array([space.child(name).index for part in self.instances[0] for name in part.job.children])
-
     def read(self, store: Store) -> Measured:
         """All results from the store, at the moments of the job that looked least often, counted from the end of each run.
 
-        Raises `StoreError` when a job is missing or damaged, or when another did not look at all of these moments.
+        Raises `StoreError` when a job is missing or damaged, when another did not look at all of these moments, or when
+        the children found by the parts of an instance are not all children, once each.
         """
         read = {job.id: store.read(job) for job in self.jobs}
         left = {
@@ -85,21 +82,21 @@ class Experiment:
             raise StoreError(f"experiment {self.name}: its jobs were swept at different moments")
         records = {job.id: read[job.id].at(common + job.mini_batches) for job in self.jobs}
         step = common + max(self.jobs, key=lambda job: len(job.children)).mini_batches
-        order = np.argsort(self.children)
+        orders = [self._order(parts, read) for parts in self.instances]
 
         def gathered(array: Callable[[Record], np.ndarray]) -> np.ndarray:
             """Of every instance, the children of its parts in their order."""
             return np.stack(
                 [
                     np.concatenate([array(records[part.job.id])[part.copy] for part in parts], axis=-1)[..., order]
-                    for parts in self.instances
+                    for parts, order in zip(self.instances, orders, strict=True)
                 ]
             )
 
         accuracy = gathered(lambda record: record.accuracy)
         trained = np.zeros(accuracy.shape, dtype=bool)
-        places = np.argsort(order)  # of each child of the parts, one after another, among all children
-        for number, instance in enumerate(self.instances):
+        for number, (instance, order) in enumerate(zip(self.instances, orders, strict=True)):
+            places = np.argsort(order)  # of each child of the parts, one after another, among all children
             first = 0
             for part in instance:
                 trained[number, np.arange(len(step)), places[first + records[part.job.id].trained]] = True
@@ -107,6 +104,16 @@ class Experiment:
         asked = [which for which in FinalAccuracy if all(which.asked_of(job) for job in self.jobs)]
         final = {which: gathered(lambda record, which=which: record.final[which]) for which in asked}
         return Measured(accuracy, step, trained, final)
+
+    def _order(self, parts: Sequence[Part], records: Mapping[str, Record]) -> np.ndarray:
+        """Places `[child]` among the children of the parts, one after another, of all children in lexicographic order."""
+        index = [child.index for part in parts for child in records[part.job.id].children_of(part.job)]
+        if len(set(index)) < len(index):
+            raise StoreError(
+                f"experiment {self.name}: its groups were found in different results of one job, so that a child is in two "
+                f"of them; delete its jobs, {parts[0].job.id} the first, to train them again"
+            )
+        return np.argsort(index)
 
 
 @dataclass(frozen=True)
@@ -167,9 +174,9 @@ class Setting:
         return Conditions(study.net, study.training, study.sharing, moments=moments)
 
     def experiment(
-        self, name: str, partition: Partition, members: Sequence[Member], conditions: Conditions
+        self, name: str, partition: Iterable[Group], members: Sequence[Member], conditions: Conditions
     ) -> Experiment:
-        """Each group of the partition trained alone, once per member.
+        """Each group of the partition, known or found when its job runs, trained alone, once per member.
 
         Members that differ only in their initialisation are trained as stacked copies, at most `experiments.stack` in
         one job. With `judged` every job ends with a judgement on the images for ground truth.
@@ -217,7 +224,7 @@ class Setting:
             alike = [member for member in members if (member.order, member.data) == (order, data)]
             yield from (tuple(alike[start : start + size]) for start in range(0, len(alike), size))
 
-    def _job(self, group: Sequence[Child], seeds: SeedSpec, conditions: Conditions, **more: Any) -> Job:
+    def _job(self, group: Group, seeds: SeedSpec, conditions: Conditions, **more: Any) -> Job:
         return Job(
             images=ImagesSpec(
                 fingerprint=self.fingerprint,
@@ -229,7 +236,7 @@ class Setting:
             space=self.study.space,
             net=conditions.net,
             training=conditions.training,
-            children=tuple(child.name for child in group),
+            children=group if isinstance(group, FoundSpec) else tuple(child.name for child in group),
             sharing=conditions.sharing,
             order=conditions.order,
             seeds=seeds,

@@ -18,11 +18,14 @@ import safetensors
 import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.jobs import NUMERICS, FinalAccuracy, Job
+from commonweight.space import Child
+from commonweight.study.jobs import NUMERICS, FinalAccuracy, FoundSpec, Job
 
 RECORD = "accuracy.safetensors"
 SWEPT = ("accuracy", "step", "trained")
 """The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
+CHILDREN = "children"
+"""One more, of a job whose children were found."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +34,21 @@ class Record:
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
     position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
+    `children` `[child]` are the indices in the space of those that were found, None where the job names its children.
     """
 
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
     final: Mapping[FinalAccuracy, np.ndarray] = field(default_factory=dict)
+    children: np.ndarray | None = None
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
         """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in SWEPT}
+        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in (*SWEPT, CHILDREN)}
         accuracy, step, trained = (arrays[name] for name in SWEPT)
-        return cls(accuracy, step, trained, final)
+        return cls(accuracy, step, trained, final, arrays.get(CHILDREN))
 
     def at(self, step: np.ndarray) -> "Record":
         """The record at these of its moments alone."""
@@ -54,7 +59,17 @@ class Record:
         """The arrays by the names they have on disk."""
         swept = {name: getattr(self, name) for name in SWEPT}
         final = {which.value: array for which, array in self.final.items()}
-        return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
+        found = {} if self.children is None else {CHILDREN: self.children}
+        return {name: np.ascontiguousarray(array) for name, array in (swept | final | found).items()}
+
+    def children_of(self, job: Job) -> tuple[Child, ...]:
+        """The children of the job that made it, in the order of its arrays."""
+        if self.children is not None:
+            return tuple(job.space.child_at(int(index)) for index in self.children)
+        assert not isinstance(job.children, FoundSpec), (
+            f"job {job.id}: its record does not say which children were found"
+        )
+        return tuple(job.space.child(name) for name in job.children)
 
     def require_fit(self, job: Job) -> None:
         """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
@@ -64,12 +79,15 @@ class Record:
             "step": (moments,),
             "trained": (moments,),
             **{which.value: (copies, children) for which in job.final_accuracies},
+            **({CHILDREN: (children,)} if isinstance(job.children, FoundSpec) else {}),
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
             raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
         if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
             raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
+        if self.children is not None and not set(self.children.tolist()) <= set(range(job.space.size)):
+            raise StoreError(f"job {job.id}: a child that was found is not in the space")
 
 
 @dataclass(frozen=True)

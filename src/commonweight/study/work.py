@@ -18,12 +18,10 @@ from pydantic import Field
 from commonweight.errors import DataError, StudyError, UsageError
 from commonweight.images import RawImages, load_raw, subset
 from commonweight.net import (
-    DataShape,
     Engine,
     EngineChoice,
     Precision,
     Statistics,
-    SuperNet,
     choose_engine,
     find_library,
     sweep_under,
@@ -32,7 +30,9 @@ from commonweight.net import (
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
+from commonweight.study.finding import Kept, with_children
 from commonweight.study.jobs import FinalAccuracy, Job, Spec
+from commonweight.study.nets import make_net
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Record, Result, Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
@@ -117,6 +117,7 @@ class Worker:
     runtime: Runtime
     _raw: RawImages | None = field(default=None, init=False)
     _sets: dict[Augmentation, ImageSet] = field(default_factory=dict, init=False)
+    _affinities: Kept = field(default_factory=dict, init=False)
 
     def images(self, augment: Augmentation, fingerprint: str | None = None) -> ImageSet:
         """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
@@ -132,14 +133,16 @@ class Worker:
     def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
         """Train and validate as the job asks; yields (mini-batches trained, mini-batches in all), returns the result.
 
-        A job that starts from another's snapshot finds it in the store; raises `ResultMissing` when it is not there.
+        What a job starts from of another, a snapshot or the groups that it shows, is in the store; raises `ResultMissing`
+        when it is not there.
         """
         with self.runtime.threaded():
             return (yield from self._do(job, store))
 
-    def _do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
+    def _do(self, asked: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
         started, clock = datetime.now(UTC), time.perf_counter()
-        images = self.images(job.images.augment, job.images.fingerprint)
+        images = self.images(asked.images.augment, asked.images.fingerprint)
+        job = with_children(asked, store, images, self._affinities)
         engine = make_engine(job, images, self.runtime)
         start = start_of(job, store)
         course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after)
@@ -161,6 +164,7 @@ class Worker:
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
             final={which: _final(which, job, engine, images, streams) for which in job.final_accuracies},
+            children=None if job is asked else np.array([child.index for child in engine.net.plan.children]),
         )
         how = self._how(engine, started, time.perf_counter() - clock)
         if left := engine.through_pytorch():
@@ -201,9 +205,7 @@ def make_engine(job: Job, images: ImageSet, runtime: Runtime, plan: SharingPlan 
     Raises what `require_native` and `choose_engine` raise.
     """
     require_native()
-    data = DataShape(images.channels, images.classes)
-    net = SuperNet(plan or job.plan(), job.net, data, job.seeds.init_streams()).to(images.device)
-    return choose_engine(net, runtime.engine)
+    return choose_engine(make_net(job, images, plan), runtime.engine)
 
 
 def start_of(job: Job, store: Store) -> Snapshot | None:
