@@ -20,7 +20,17 @@ PAPER = [  # in the paper's order; then what is not in the paper
     *("table-1", "table-2", "figure-2", "figure-3a", "figure-3b", "insight-1"),
     *("figure-4a", "figure-4b", "figure-4c", "figure-4d", "insight-2", "figure-5a", "figure-5b"),
     *("table-3a", "section-4.2.1", "figure-6a", "figure-6b", "table-3b", "table-4"),
-    *("figure-7", "figure-8", "figure-9", "hidden-choices", "instability", "sharing-kinds", "readings", "claims"),
+    *(
+        "figure-7",
+        "figure-8",
+        "figure-9",
+        "hidden-choices",
+        "instability",
+        "sharing-kinds",
+        "readings",
+        "recipe",
+        "claims",
+    ),
 ]
 
 
@@ -83,7 +93,7 @@ def test_no_word_means_all_that_the_study_can_have():
     assert names(artefacts(["figure-5"], SETTING)[0]) == ["figure-5a", "figure-5b"]
 
 
-HALF = ["figure-4a", "figure-4c"]
+HALF = ["figure-4a", "figure-4c", "recipe"]
 ONE = [
     "figure-4b",
     "figure-4d",

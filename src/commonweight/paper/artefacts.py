@@ -12,6 +12,7 @@ from commonweight.paper import (
     instability,
     lastbatches,
     reading_costs,
+    recipes,
     stability,
 )
 from commonweight.paper.claims import every
@@ -23,7 +24,18 @@ from commonweight.paper.views import union
 from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 
-_MODULES = (stability, distributions, finetuning, hidden, instability, degrees, lastbatches, reading_costs, every)
+_MODULES = (
+    stability,
+    distributions,
+    finetuning,
+    hidden,
+    instability,
+    degrees,
+    lastbatches,
+    reading_costs,
+    recipes,
+    every,
+)
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]
 ARTEFACTS = {one.name: one for one in sorted(_DECLARED, key=lambda one: one.section or "beyond")}
 """By name: as the paper's sections come, and in one section as these modules declare them; last what is not in the paper."""
