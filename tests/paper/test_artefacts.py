@@ -29,6 +29,7 @@ PAPER = [  # in the paper's order; then what is not in the paper
         "sharing-kinds",
         "table-3a-found",
         "readings",
+        "recipe",
     ),
     "claims",
 ]
@@ -93,7 +94,7 @@ def test_no_word_means_all_that_the_study_can_have():
     assert names(artefacts(["figure-5"], SETTING)[0]) == ["figure-5a", "figure-5b"]
 
 
-HALF = ["figure-4a", "figure-4c"]
+HALF = ["figure-4a", "figure-4c", "recipe"]
 ONE = [
     "figure-4b",
     "figure-4d",

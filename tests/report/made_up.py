@@ -114,6 +114,21 @@ def two_lines(name="figure-4c"):
     )
 
 
+def points(name="recipe-cost"):
+    """Two families of points that are no curves, three numbered ones with intervals and two without, and a line."""
+    rng, series = np.random.default_rng(5), []
+    for family in ("super-nets", "groups"):
+        at, values = 2.0 ** rng.uniform(0, 5, 50), rng.uniform(0.2, 0.7, 50)
+        names = tuple(f"{family}, way {number}" for number in range(50))
+        series.append(Series(family, at, values, low=values - 0.1, high=values + 0.05, names=names))
+    at, values, names = np.array([2.0, 5.0, 17.0]), np.array([0.5, 0.6, 0.8]), ("short", "CHOSEN: long", "groups")
+    low, high = values - 0.1, values + 0.05
+    series.append(Series("the best", at, values, low=low, high=high, names=names, numbered=True))
+    series.append(Series("the worst", at[:2], np.array([0.1, np.nan]), names=("no", "never"), numbered=True))
+    series.append(Series("ground truth", np.array([1.0, 32.0]), np.full(2, 0.9)))
+    return Curves(name, "GT-Tau against cost", "child-epochs", "GT-Tau", tuple(series), ("N.",), log_x=True)
+
+
 def table(name="table-1", title="Stability"):
     """Two rows, the paper's numbers beside."""
     columns = (Column("s_tau", "S-Tau"), Column("paper_s_tau", "paper", paper=True), Column("t1r", "T1R", 1))
@@ -186,4 +201,5 @@ def whole_report():
         survival_curves(),
         two_lines("insight-2-curves"),
         reading_curves(),
+        points(),
     ]

@@ -8,7 +8,7 @@ import pytest
 from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves, two_lines, whole_report
 
 from commonweight.paper import Curves, Series
-from commonweight.report.colours import OKABE_ITO, box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.report.colours import INK, OKABE_ITO, box_colours, child_colours, few_children, looks, rank_colours
 
 
 def lightness(colour):
@@ -82,6 +82,10 @@ WHOLE_REPORT = {  # text in the legend: (number of the colour, dash, whether it 
         for dash, order in enumerate(ORDERS)
         for colour, statistic in enumerate(STATISTICS)
     },
+    "recipe-cost": {
+        **{name: (colour, 0, False) for colour, name in ((0, "super-nets"), (1, "groups"), (4, "ground truth"))},
+        **{f"the {which}": (len(OKABE_ITO), 0, False) for which in ("best", "worst")},  # numbered: black
+    },
 }
 
 
@@ -89,7 +93,7 @@ def test_every_curve_of_a_whole_report_looks_as_ever():
     drawn = [made for made in whole_report() if isinstance(made, Curves) and not made.children]
     assert {made.name for made in drawn} == WHOLE_REPORT.keys()
     for made in drawn:
-        found = {look.label: (OKABE_ITO.index(look.colour), look.dash, look.crowd) for look in looks(made)}
+        found = {look.label: ((*OKABE_ITO, INK).index(look.colour), look.dash, look.crowd) for look in looks(made)}
         assert found == WHOLE_REPORT[made.name]
 
 

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from report.made_up import boxes, children_curves, claims, survival_curves, table, two_lines
+from report.made_up import boxes, children_curves, claims, points, survival_curves, table, two_lines
 
 from commonweight.report import to_data
 
@@ -50,6 +50,12 @@ def test_bands_and_gaps():
     values = read_back(made)["series"][0]["values"]
     assert values[3] is None
     assert None not in values[:3] + values[4:]
+
+
+def test_what_points_are():
+    made = points()
+    names = [one.get("names") for one in read_back(made)["series"]]
+    assert names == [series.names and list(series.names) for series in made.series]
 
 
 def test_boxes():

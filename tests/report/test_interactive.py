@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects
 import pytest
 from matplotlib.cbook import boxplot_stats
-from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves, two_lines
+from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves, two_lines
 
 from commonweight.paper import Boxes, Curves, Series
 from commonweight.report.colours import child_colours
@@ -14,7 +14,7 @@ from commonweight.report.interactive import interactive, shown
 
 CHILDREN = children_curves(children=8, shown=8, points=24, tuned=True)
 MANY = children_curves()
-ALL = [CHILDREN, MANY, boxes(), boxes(count=3), crowd(), survival_curves(), reading_curves(), two_lines()]
+ALL = [CHILDREN, MANY, boxes(), boxes(count=3), crowd(), survival_curves(), reading_curves(), two_lines(), points()]
 
 
 @pytest.mark.parametrize("made", ALL, ids=[f"{number}-{made.name}" for number, made in enumerate(ALL)])
@@ -66,6 +66,34 @@ def test_every_point_and_band_of_a_curve(made):
         assert spec["layout"]["xaxis"]["tickvals"] == [1, 2, 4, 8, 16, 32, 64, 128]
 
 
+def test_points_that_are_no_curve_are_each_told_and_isolated_alone():
+    made = points()
+    spec = interactive(made)
+    traces = list(zip(spec["keys"], spec["data"], made.series, strict=True))
+    for keys, trace, series in traces[:4]:
+        assert keys == trace["hovertext"] == list(series.names)
+        assert trace["x"] == series.at.tolist()
+        assert "%{hovertext}" in trace["hovertemplate"]
+        assert "lines" not in trace["mode"]
+        if series.low is not None:
+            assert trace["customdata"] == [list(pair) for pair in zip(series.low, series.high, strict=True)]
+            assert "interval %{customdata[0]" in trace["hovertemplate"]
+        assert ("error_y" in trace) == (series.numbered and series.low is not None)
+    best, worst = (trace for _, trace, _ in traces[2:4])
+    assert (best["text"], worst["text"]) == (["1", "2", "3"], ["1", "2"])
+    assert best["error_y"]["array"] == pytest.approx([0.05] * 3)
+    assert best["error_y"]["arrayminus"] == pytest.approx([0.1] * 3)
+    assert worst["y"] == [0.1, None]
+    families = [("super-nets", list(made.series[0].names)), ("groups", list(made.series[1].names))]
+    best = [
+        ("the best", ["short", "CHOSEN: long", "groups"]),
+        ("1. short", ["short"]),
+        ("2. CHOSEN: long", ["CHOSEN: long"]),
+    ]
+    found = [(one["name"], one["keys"]) for one in spec["legend"]]
+    assert found[:6] == [*families, *best, ("3. groups", ["groups"])]
+
+
 def test_boxes_are_those_of_the_static_figure_with_the_best_on_top():
     made = boxes()
     spec = interactive(made)
@@ -92,8 +120,8 @@ def test_an_undefined_point_is_a_gap():
 
 def test_epochs_are_whole_numbers():
     at = np.arange(1, 5)
-    for points, tick in ((at, 1), (at / 2, None), (at * 10, None)):
-        made = Curves("figure-2", "t", "epoch", "y", (Series("s", points, at),), ())
+    for place, tick in ((at, 1), (at / 2, None), (at * 10, None)):
+        made = Curves("figure-2", "t", "epoch", "y", (Series("s", place, at),), ())
         assert interactive(made)["layout"]["xaxis"].get("dtick") == tick
 
 

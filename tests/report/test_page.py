@@ -145,7 +145,7 @@ def test_a_whole_report_is_drawn_when_it_is_scrolled_to(clean, tmp_path):
     clean.open(write(tmp_path, whole_report()), 360)
     drawn = "figures.filter(({ plot }) => plot.querySelector('.main-svg')).length"
     count = clean.run("figures.length")
-    assert count == 16
+    assert count == 17
     clean.wait("document.querySelectorAll('figure').length > 0")
     assert clean.run(drawn) < count  # those far away are not drawn yet
     for number in range(count):

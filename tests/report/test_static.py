@@ -8,11 +8,11 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from report.made_up import boxes, children_curves, crowd, reading_curves, survival_curves
+from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves
 
 from commonweight.paper import Curves, Series
 from commonweight.report import draw, render
-from commonweight.report.colours import box_colours, child_colours
+from commonweight.report.colours import INK, box_colours, child_colours
 from commonweight.report.static import FORMATS
 
 HOSTILE = r"$\frac{ costs $5 & <b>_x^2"
@@ -95,6 +95,38 @@ def test_a_dotted_curve_and_the_bands_are_drawn():
     assert len(axes.collections) == 10  # the band of a single point too
 
 
+def test_points_that_are_no_curve_are_not_joined_and_numbered_ones_have_their_number_and_name():
+    made = points()
+    figure = draw(made)
+    (axes,) = figure.axes
+    for line, series in zip(axes.lines, made.series, strict=True):
+        assert np.array_equal(line.get_xdata(), series.at)
+        assert (line.get_linestyle() == "None") == (series.names is not None)
+        assert line.get_marker() != ""  # however many they are
+    super_nets, groups, best, *_ = axes.lines
+    assert super_nets.get_color() != groups.get_color()
+    assert super_nets.get_marker() != groups.get_marker()
+    assert to_hex(best.get_color()) == INK
+    (bars,) = axes.collections  # of the intervals that are numbered: a hundred would hide the points
+    ends = [tuple(map(tuple, segment)) for segment in bars.get_segments()]
+    assert ends == [((x, low), (x, high)) for x, low, high in zip(best.get_xdata(), *intervals(made), strict=True)]
+    numbers = [(text.get_text(), text.get_position()) for text in axes.texts]
+    assert numbers == [
+        ("1", (2, 0.5)),
+        ("2", (5, 0.6)),
+        ("3", (17, 0.8)),
+        ("1", (2, 0.1)),
+    ]  # the undefined has no place
+    (legend,) = figure.legends
+    named = ["super-nets", "groups", "the best", "1. short", "2. CHOSEN: long", "3. groups", "the worst"]
+    assert [text.get_text() for text in legend.get_texts()] == [*named, "1. no", "2. never", "ground truth"]
+
+
+def intervals(made):
+    numbered = made.series[2]
+    return numbered.low.tolist(), numbered.high.tolist()
+
+
 @pytest.mark.parametrize("made", [children_curves(tuned=True), children_curves(shown=4, children=8)])
 def test_children_have_the_colour_of_their_rank_and_a_diamond_where_they_were_trained(made):
     axes = draw(made).axes[0]
@@ -134,7 +166,7 @@ def test_boxes_have_the_best_rank_on_top_and_every_name(count):
 
 
 def test_the_legend_is_below_and_hides_nothing():
-    for made in (survival_curves(), reading_curves(), children_curves(shown=8), crowd()):
+    for made in (survival_curves(), reading_curves(), children_curves(shown=8), crowd(), points()):
         figure = draw(made)
         figure.canvas.draw()
         (legend,) = figure.legends

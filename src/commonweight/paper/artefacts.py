@@ -13,6 +13,7 @@ from commonweight.paper import (
     instability,
     lastbatches,
     reading_costs,
+    recipes,
     stability,
 )
 from commonweight.paper.claims import every
@@ -34,6 +35,7 @@ _MODULES = (
     found,
     lastbatches,
     reading_costs,
+    recipes,
     every,
 )
 _DECLARED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Artefact)]

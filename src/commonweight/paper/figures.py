@@ -36,6 +36,8 @@ class Series:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     family: str | None = None
+    names: tuple[str, ...] | None = None
+    numbered: bool = False
 
 
 def band_of(intervals: Sequence[Interval | None]) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from commonweight.paper import Boxes, Curves, Series
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # safe for colour-blind eyes
+INK = "#000000"  # of numbered points, whatever their place
 FEW = 8  # children whose curves each have their name in the legend
 CROWD = 3  # more curves of one family than this are told apart by nothing
 DASHES = 4
@@ -68,7 +69,8 @@ def looks(curves: Curves) -> list[Look]:
         solid = [one for one in family if not one.dotted]
         turn = place // len(OKABE_ITO) + (0 if crowd or series.dotted else solid.index(series))
         dash = None if series.dotted else turn % DASHES
-        found.append(Look(label, OKABE_ITO[place % len(OKABE_ITO)], dash, crowd))
+        colour = INK if series.numbered else OKABE_ITO[place % len(OKABE_ITO)]
+        found.append(Look(label, colour, dash, crowd))
     return found
 
 

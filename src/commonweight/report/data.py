@@ -57,6 +57,8 @@ def _check(check: Check) -> dict[str, Any]:
 
 def _series(series: Series) -> dict[str, Any]:
     data: dict[str, Any] = {"name": series.name, "at": series.at.tolist(), "values": _finites(series.values)}
+    if series.names is not None:
+        data["names"] = list(series.names)
     if series.identity is not None:
         data |= _identity(series.identity)
     if series.marked is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.cbook import boxplot_stats
 
 from commonweight.paper import Boxes, Curves, Identity, Series
-from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.report.colours import Look, box_colours, child_colours, few_children, looks, rank_colours
 from commonweight.report.static import POINTS, TICK_LETTERS, rank_ticks
 from commonweight.report.wording import short
 
@@ -70,9 +70,18 @@ def _children(curves: Curves) -> Spec:
 
 
 def _lines(curves: Curves) -> Spec:
-    """A line for each curve, with its band."""
+    """A line for each curve, with its band; points that are no curve each with a key of their own."""
     data, keys, legend, choices = [], [], {}, []
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
+        symbol = SYMBOLS[place % len(SYMBOLS)]
+        if series.names is not None:
+            data.append(_points(curves, series, look, symbol))
+            keys.append(list(series.names))
+            each = enumerate(series.names, 1) if series.numbered else ()
+            entries = {look.label: list(series.names)} | {f"{number}. {name}": [name] for number, name in each}
+            for name, own in entries.items():
+                legend[name] = {"name": name, "keys": own, "colour": look.colour, "dash": "dot"}
+            continue
         dash = "dot" if look.dash is None else DASHED[look.dash]
         band = series.low is not None and series.high is not None
         trace = _trace(curves, series, shown(series.name))
@@ -80,13 +89,9 @@ def _lines(curves: Curves) -> Spec:
         trace["mode"] = "lines"
         if len(series.at) <= POINTS and not look.crowd:
             trace["mode"] = "lines+markers"
-            trace["marker"] = {"symbol": SYMBOLS[place % len(SYMBOLS)], "color": look.colour, "size": 7}
+            trace["marker"] = {"symbol": symbol, "color": look.colour, "size": 7}
         if band:
-            low, high = _finites(series.low), _finites(series.high)
-            trace["customdata"] = [list(pair) for pair in zip(low, high, strict=True)]
-            trace["hovertemplate"] = trace["hovertemplate"].replace(
-                "<extra>", "<br>band %{customdata[0]:.4~g} … %{customdata[1]:.4~g}<extra>"
-            )
+            trace |= _told(trace, series, "band")
             data.append(_band(series, look.colour))
             keys.append(series.name)
         data.append(trace)
@@ -104,6 +109,23 @@ def _lines(curves: Curves) -> Spec:
         layout["xaxis"]["dtick"] = 1
     names = list(legend.values())
     return {"data": data, "layout": layout, "keys": keys, "legend": names, "choices": choices, "ranks": []}
+
+
+def _points(curves: Curves, series: Series, look: Look, symbol: str) -> Spec:
+    """Points that are not joined; numbered ones are circles with the number inside, and with a bar for the interval."""
+    trace = _trace(curves, series, "%{hovertext}") | {"hovertext": [shown(name) for name in series.names or ()]}
+    trace |= {"mode": "markers", "marker": {"symbol": symbol, "color": look.colour, "size": 7}}
+    if series.numbered:
+        edge = {"color": look.colour, "width": 1.5}
+        trace |= {"mode": "markers+text", "marker": {"symbol": "circle", "color": "#fff", "size": 17, "line": edge}}
+        trace |= {"text": [str(number) for number in range(1, len(series.at) + 1)], "textfont": {"size": 10}}
+    if series.low is None or series.high is None:
+        return trace
+    if series.numbered:
+        up, down = _finites(series.high - series.values), _finites(series.values - series.low)
+        bar = {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
+        trace["error_y"] = bar | {"color": look.colour, "thickness": 1, "width": 0}
+    return trace | _told(trace, series, "interval")
 
 
 def _boxes(boxes: Boxes) -> Spec:
@@ -173,6 +195,16 @@ def _trace(curves: Curves, series: Series, text: str) -> Spec:
         "x": series.at.tolist(),
         "y": _finites(series.values),
         "hovertemplate": f"{text}<br>{x}: %{{x:~g}}<br>{y}: %{{y:.4~g}}<extra></extra>",
+    }
+
+
+def _told(trace: Spec, series: Series, what: str) -> Spec:
+    """What more a curve is that tells `low` and `high` of the point under the mouse."""
+    low, high = _finites(series.low), _finites(series.high)
+    more = f"<br>{what} %{{customdata[0]:.4~g}} … %{{customdata[1]:.4~g}}<extra>"
+    return {
+        "customdata": [list(pair) for pair in zip(low, high, strict=True)],
+        "hovertemplate": trace["hovertemplate"].replace("<extra>", more),
     }
 
 

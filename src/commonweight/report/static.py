@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from commonweight.paper import Boxes, Curves
-from commonweight.report.colours import box_colours, child_colours, few_children, looks, rank_colours
+from commonweight.paper import Boxes, Curves, Series
+from commonweight.report.colours import Look, box_colours, child_colours, few_children, looks, rank_colours
 from commonweight.report.wording import short
 
 FORMATS = ("pdf", "svg", "png")
 DASHED = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (3, 1)))  # none of them dotted
+MARKERS = "os^Dv<>pPX"
 POINTS = 40  # a curve of no more points than this has a marker at each
 TICK_LETTERS, LEGEND_LETTERS = 20, 40  # longer names are shortened: they would take the place of what is drawn
 
@@ -49,10 +50,15 @@ def rank_ticks(children: int) -> list[int]:
 
 
 def _draw_lines(curves: Curves) -> Figure:
-    """One axis, one line per series, told apart by colour, dash and marker."""
-    figure, axes = _canvas(curves)
+    """One axis, one line per series, told apart by colour, dash and marker; points that are no curve are not joined."""
+    numbered = sum(len(series.names or ()) for series in curves.series if series.numbered)
+    figure, axes = _canvas(curves, (7.2, 4.4 + 0.3 * numbered))  # room for a legend in which each has a line
     named: dict[str, Line2D] = {}
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
+        marker = MARKERS[place % len(MARKERS)]
+        if series.names is not None:
+            named |= _draw_points(axes, series, look, marker)
+            continue
         (line,) = axes.plot(
             series.at,
             series.values,
@@ -60,7 +66,7 @@ def _draw_lines(curves: Curves) -> Figure:
             linestyle=":" if look.dash is None else DASHED[look.dash],
             linewidth=0.8 if look.crowd else 1.5,
             alpha=0.6 if look.crowd else 1,
-            marker="os^Dv<>pPX"[place % 10] if len(series.at) <= POINTS and not look.crowd else "",
+            marker=marker if len(series.at) <= POINTS and not look.crowd else "",
             markersize=4,
         )
         if series.low is not None and series.high is not None:
@@ -76,6 +82,23 @@ def _draw_lines(curves: Curves) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(figure, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
     return figure
+
+
+def _draw_points(axes: Axes, series: Series, look: Look, marker: str) -> dict[str, Line2D]:
+    """Points that are not joined, numbered ones as circles with the number inside; their lines by the names in the legend."""
+    if not series.numbered:
+        (points,) = axes.plot(series.at, series.values, marker, color=look.colour, markersize=4, alpha=0.7)
+        return {look.label: points}
+    if series.low is not None and series.high is not None:
+        axes.vlines(series.at, series.low, series.high, color=look.colour, linewidth=0.8)
+    circle = {"markerfacecolor": "white", "markersize": 10, "zorder": 3}
+    (points,) = axes.plot(series.at, series.values, "o", color=look.colour, **circle)
+    named = {look.label: points}
+    for number, (name, x, y) in enumerate(zip(series.names or (), series.at, series.values, strict=True), 1):
+        if np.isfinite(y):
+            axes.text(x, y, str(number), ha="center", va="center_baseline", fontsize=7, zorder=4)
+        named[f"{number}. {name}"] = Line2D([], [], linestyle="none")
+    return named
 
 
 def _draw_children(curves: Curves) -> Figure:
