@@ -202,10 +202,8 @@ def _curves(  # noqa: PLR0917
 ) -> Curves:
     """A point for each way, the best for each cost numbered; ground truth, the goal and parameter count as lines."""
     chosen = _chosen(front, ceiling)
-    families: dict[str, list[Tried]] = {}
-    for one in tried:
-        families.setdefault(one.way.family, []).append(one)
-    series = [_points(family, some, tuple(one.way.name for one in some), stream) for family, some in families.items()]
+    families = _families(tried).items()
+    series = [_points(family, some, tuple(one.way.name for one in some), stream) for family, some in families]
     names = tuple(_marked(one, chosen) for one in front)
     series.append(_points("the best for its cost, by the first half", front, names, stream, numbered=True))
     costs = [ceiling.cost, *(one.way.cost for one in tried)]
