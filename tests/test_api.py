@@ -16,7 +16,8 @@ from commonweight.report import to_data
 from commonweight.report.progress import clock
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started
 from commonweight.study.load import load_study
-from commonweight.study.store import Result, Store
+from commonweight.study.record import Result
+from commonweight.study.store import Store
 from commonweight.study.work import Runtime, processor
 
 STUDY = tiny_study()

@@ -12,7 +12,8 @@ from tiny import flip_accuracy, make_job, make_record
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.study import store as store_module
 from commonweight.study.jobs import FinalAccuracy
-from commonweight.study.store import RECORD, Record, Result, Store, write_whole
+from commonweight.study.record import RECORD, Record, Result
+from commonweight.study.store import Store, write_whole
 
 JOB = make_job(init=(0, 1))
 SNAPSHOTS = {"epoch-1": {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "momentum/a": np.ones(2, "f4")}}
@@ -223,7 +224,7 @@ def test_other_arrays_than_this_version_writes_are_told(store, name):
     (store.folder(JOB.id) / "done.json").write_text(json.dumps(done))
     known = ", ".join(sorted(arrays))
     with pytest.raises(
-        StoreError, match=rf"job {JOB.id}: the record has the arrays {known}, .*; delete .*{JOB.id} to train"
+        StoreError, match=rf"job {JOB.id}: the record has the arrays {known}, .*; run the study to train it again"
     ):
         store.read(JOB)
 

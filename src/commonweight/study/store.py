@@ -4,85 +4,25 @@
 its files is complete, and anything else is not. A folder appears under its final name only when it is complete.
 """
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.jobs import NUMERICS, FinalAccuracy, Job
-
-RECORD = "accuracy.safetensors"
-SWEPT = ("accuracy", "step", "trained")
-"""The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a job measured. Accuracies are fractions in [0, 1].
-
-    `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
-    """
-
-    accuracy: np.ndarray
-    step: np.ndarray
-    trained: np.ndarray
-    final: Mapping[FinalAccuracy, np.ndarray] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
-        """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in SWEPT}
-        accuracy, step, trained = (arrays[name] for name in SWEPT)
-        return cls(accuracy, step, trained, final)
-
-    def at(self, step: np.ndarray) -> "Record":
-        """The record at these of its moments alone."""
-        moments = np.searchsorted(self.step, step)
-        return replace(self, accuracy=self.accuracy[:, moments], step=step, trained=self.trained[moments])
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by the names they have on disk."""
-        swept = {name: getattr(self, name) for name in SWEPT}
-        final = {which.value: array for which, array in self.final.items()}
-        return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
-
-    def require_fit(self, job: Job) -> None:
-        """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
-        copies, moments, children = job.copies, job.sweeps, len(job.children)
-        expected = {
-            "accuracy": (copies, moments, children),
-            "step": (moments,),
-            "trained": (moments,),
-            **{which.value: (copies, children) for which in job.final_accuracies},
-        }
-        found = {name: array.shape for name, array in self.arrays().items()}
-        if found != expected:
-            raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
-        if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
-            raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
-
-
-@dataclass(frozen=True)
-class Result:
-    """A record, the snapshots by name (arrays by name), and facts about how the job ran (JSON)."""
-
-    record: Record
-    snapshots: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    how: Mapping[str, Any] = field(default_factory=dict)
+from commonweight.study.job_folder import JobFolder, files_of
+from commonweight.study.jobs import Job
+from commonweight.study.record import Record, Result
 
 
 class Store:
-    """The results below `<out>/jobs`. Several processes may write different jobs at once; readers see whole jobs."""
+    """The results below `<out>/jobs`. Several processes may write different jobs at once; readers see whole jobs.
+
+    A folder answers for a job only if the description in it has that job's id.
+    """
 
     def __init__(self, out: Path | str) -> None:
         self.out = Path(out)
@@ -93,64 +33,42 @@ class Store:
 
     def has(self, job: Job) -> bool:
         """Whether the job's result is here, whole and undamaged; a damaged one raises `StoreError` saying how."""
-        if not self.folder(job.id).exists():
+        if not os.path.lexists(self.folder(job.id)):
             return False
         self.verify(job.id)
         return True
 
     def verify(self, job_id: str) -> None:
-        """Raises `StoreError` with the reason unless all files of this job agree with their checksums."""
-        folder = self.folder(job_id)
-        try:
-            done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-            expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in done["files"].items()}
-            if not {"job.json", "how.json", RECORD} <= set(expected):
-                raise KeyError(RECORD)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise StoreError(f"job {job_id}: done.json is missing or unreadable, so the result is not whole") from None
-        for name, (size, digest) in expected.items():
-            try:
-                content = (folder / name).read_bytes()
-            except OSError:
-                raise StoreError(f"job {job_id}: {name} is missing or unreadable") from None
-            if len(content) != size or hashlib.sha256(content).hexdigest() != digest:
-                raise StoreError(
-                    f"job {job_id}: {name} does not agree with its checksum ({len(content)} of {size} bytes)"
-                )
+        """Raises `StoreError` with the reason unless the job's folder is whole and its description is this job's."""
+        JobFolder(self.folder(job_id)).verify()
 
     def read(self, job: Job) -> Record:
         """The job's record; raises `ResultMissing`, or `StoreError` when it is damaged or not what the job asked for."""
-        if not self.has(job):
+        if not os.path.lexists(self.folder(job.id)):
             raise ResultMissing(
                 f"job {job.id} ({job.label}) has no result below {self.jobs}; run the study to train it"
             )
-        arrays = safetensors.numpy.load_file(self.folder(job.id) / RECORD)
-        try:
-            record = Record.of(arrays)
-        except (KeyError, ValueError):
-            raise StoreError(
-                f"job {job.id}: the record has the arrays {', '.join(sorted(arrays))}, which are not those that this version "
-                f"writes; delete {self.folder(job.id)} to train it again"
-            ) from None
-        record.require_fit(job)
-        return record
+        return self._verified(job.id)
 
     def read_snapshot(self, job: Job, name: str) -> dict[str, np.ndarray]:
         """The arrays of one snapshot of the job, by name; raises `ResultMissing` when it has none of that name."""
-        if not self.has(job) or not (path := self.folder(job.id) / f"snapshot-{name}.safetensors").is_file():
+        arrays = None
+        if os.path.lexists(folder := self.folder(job.id)):
+            self._verified(job.id)
+            arrays = JobFolder(folder).snapshot(name)
+        if arrays is None:
             raise ResultMissing(f"job {job.id} ({job.label}) has no snapshot {name!r} below {self.jobs}")
-        return safetensors.numpy.load_file(path)
+        return arrays
 
     def how(self, job_id: str) -> dict[str, Any]:
-        """How the job ran: machine, device, threads, versions, seconds."""
-        return json.loads((self.folder(job_id) / "how.json").read_text(encoding="utf-8"))
+        """How the job ran: machine, device, threads, versions, seconds; raises `StoreError` when that is damaged."""
+        return JobFolder(self.folder(job_id)).how()
 
     def job(self, job_id: str) -> Job:
-        """What was asked of a stored job; raises `ResultMissing` when it is not here."""
-        try:
-            return Job.model_validate_json((self.folder(job_id) / "job.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ResultMissing(f"job {job_id} has no result below {self.jobs}; run the study to train it") from None
+        """What was asked of a stored job; raises `ResultMissing` when it is not here, `StoreError` when it is damaged."""
+        if not os.path.lexists(self.folder(job_id)):
+            raise ResultMissing(f"job {job_id} has no result below {self.jobs}; run the study to train it")
+        return JobFolder(self.folder(job_id)).job()
 
     def ids(self) -> Iterator[str]:
         """Ids of all results here, whole or not, in order; unfinished work of a stopped process is not among them."""
@@ -160,24 +78,21 @@ class Store:
     def write(self, job: Job, result: Result) -> None:
         """Store the job's result, replacing a damaged one. Durable when it returns."""
         result.record.require_fit(job)
-        files = {
-            "job.json": _json(job.model_dump(mode="json")),
-            "how.json": _json(result.how),
-            RECORD: safetensors.numpy.save(result.record.arrays()),
-        }
-        for name, arrays in result.snapshots.items():
-            files[f"snapshot-{name}.safetensors"] = safetensors.numpy.save(dict(arrays))
-        done = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in files.items()}
         unfinished = self.jobs / f".{job.id}-{os.getpid()}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        for name, content in files.items():
+        for name, content in files_of(job, result).items():
             _write_durably(unfinished / name, content)
-        _write_durably(unfinished / "done.json", _json({"numerics": NUMERICS, "files": done}))
         _sync(unfinished)
         shutil.rmtree(self.folder(job.id), ignore_errors=True)
         unfinished.rename(self.folder(job.id))
         _sync(self.jobs)
+
+    def _verified(self, job_id: str) -> Record:
+        try:
+            return JobFolder(self.folder(job_id)).verify()
+        except StoreError as error:
+            raise StoreError(f"{error}; run the study to train it again") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -203,7 +118,3 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

@@ -33,8 +33,9 @@ from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
 from commonweight.study.cuda import exact
 from commonweight.study.jobs import FinalAccuracy, Job, Spec
+from commonweight.study.record import Record, Result
 from commonweight.study.schema import DataSpec
-from commonweight.study.store import Record, Result, Store
+from commonweight.study.store import Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
 from commonweight.values import Count
 
