@@ -139,6 +139,22 @@ def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
         assert content == (true if job_id in {damaged.id, half.id} else unharmed)[job_id]
 
 
+def test_a_folder_that_another_run_is_in_is_refused_and_untouched(tmp_path):
+    def second(event):
+        if not isinstance(event, Started):
+            return
+        with pytest.raises(UsageError, match="is in use by process"):
+            commonweight.run(STUDY, ["figure-2"], tmp_path)
+        seen.append(event)
+        raise KeyboardInterrupt
+
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        commonweight.run(STUDY, ["figure-2"], tmp_path, observe=second)
+    assert len(seen) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "study.json"}
+
+
 def test_later_targets_train_only_what_is_missing(tmp_path):
     first, second, third = Watcher(), Watcher(), Watcher()
     made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)
@@ -157,7 +173,11 @@ def test_more_instances_reuse_those_that_are_there(tmp_path):
     watcher = Watcher()
     commonweight.run(few, ["table-1"], tmp_path)
     before = set(Store(tmp_path).ids())
-    commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+    with pytest.raises(UsageError, match=r"holds another study: experiments\.instances 2 there, 3 here; give another"):
+        commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+    assert watcher.events == []
+    assert load_study(tmp_path / "study.json") == few
+    commonweight.run(more, ["table-1"], tmp_path, observe=watcher, replace_study=True)
     assert not before & set(watcher.finished)
     assert len(watcher.finished) == 3  # one more of seeds, of orders and of shuffled orders
     assert load_study(tmp_path / "study.json") == more

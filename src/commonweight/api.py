@@ -3,7 +3,8 @@
 from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,14 +24,16 @@ from commonweight.paper import (
 )
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
+from commonweight.study.durable import write_whole
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
+from commonweight.study.lock import locked
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
-from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
-from commonweight.study.store import Store, write_whole
+from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
+from commonweight.study.store import Store
 from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
 
 
@@ -57,6 +60,17 @@ class Programme:
     def jobs(self) -> tuple[Job, ...]:
         """Every job that the targets need, once."""
         return tuple({job.id: job for experiment in self.experiments.values() for job in experiment.jobs}.values())
+
+    @contextmanager
+    def driven(self, *, replace_study: bool = False) -> Iterator[None]:
+        """Inside, this process alone trains and reports in the folder, whose study is this one; that needs to hold to train.
+
+        Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        """
+        with locked(self.store.out):
+            if not replace_study:
+                require_same_study(self.setting, self.store.out)
+            yield
 
     def inventory(self) -> Inventory:
         """The jobs, done and missing, as the store is now."""
@@ -163,23 +177,32 @@ def run(
     out: Path | str | None = None,
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
+    *,
+    replace_study: bool = False,
 ) -> list[Made]:
     """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
 
     Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
     are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
 
+    Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
+    to `replace_study` there: then what both need is trained once.
+
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
     ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
-    train_missing(work, work.inventory(), executor or Inline(), observe)
-    return work.report()[0]
+    with work.driven(replace_study=replace_study):
+        train_missing(work, work.inventory(), executor or Inline(), observe)
+        return work.report()[0]
 
 
 def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
-    """Do the inventory's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
+    """Do the inventory's missing jobs, inside `Programme.driven`.
+
+    Raises `JobFailed` at the end when some failed, their traces below `failed/`.
+    """
     write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after

@@ -1,14 +1,15 @@
 """`study.json`: what a run writes is what a report reads, with no image in sight."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tiny import tiny_study, write_idx_folder
 
-from commonweight.errors import ResultMissing, StoreError, StudyError
+from commonweight.errors import ResultMissing, StoreError, StudyError, UsageError
 from commonweight.study.load import load_study
 from commonweight.study.setting import Setting, settle
-from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
+from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 
 GONE = {"name": "images", "path": "/nowhere/ünï 'codé'", "resize": 7, "augment": {"padding": 2, "flip": True}}
 
@@ -127,3 +128,58 @@ def test_an_invalid_study_is_told_as_everywhere(tmp_path):
     (tmp_path / STUDY_FILE).write_text('{"name": ', encoding="utf-8")
     with pytest.raises(StudyError, match=r"/study\.json.*: not valid YAML"):
         read_settled(tmp_path)
+
+
+OTHERS = {
+    "one number": (lambda: setting(seed=2), "seed 1 there, 2 here"),
+    "a section where there is none": (
+        lambda: setting(data=GONE | {"augment": None}),
+        "data.augment.padding 2 there, null here; data.augment.flip true there, null here",
+    ),
+    "other images of the same form": (
+        lambda: replace(setting(), fingerprint="0" * 64),
+        f'settled.fingerprint "{"f" * 64}" there, "{"0" * 64}" here',
+    ),
+    "five numbers": (
+        lambda: setting(seed=2, training__epochs=5, training__lr=0.5, net__cells=2, experiments__stack=1),
+        " and 2 more; give another --out",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_folder_of_another_study_is_refused_with_the_differences(tmp_path, name):
+    other, told = OTHERS[name]
+    write_settled(setting(), tmp_path)
+    with pytest.raises(UsageError) as caught:
+        require_same_study(other(), tmp_path)
+    assert type(caught.value) is UsageError
+    assert str(caught.value).startswith(f"{tmp_path} holds another study: ")
+    assert told in str(caught.value)
+    assert str(caught.value).endswith(
+        "; give another --out, or --replace-study to go on here with this one (stored jobs stay)"
+    )
+    assert "\n" not in str(caught.value)
+    assert read_settled(tmp_path) == setting()
+
+
+def test_words_make_no_other_study(tmp_path):
+    require_same_study(setting(), tmp_path / "nothing here")
+    write_settled(setting(), tmp_path)
+    require_same_study(setting(), tmp_path)
+    require_same_study(setting(name="x", about="y", data=GONE | {"path": "/moved"}), tmp_path)
+
+
+def test_an_older_version_held_a_study_too(tmp_path):
+    changed(tmp_path, lambda content: content.pop("settled"))
+    require_same_study(setting(), tmp_path)
+    with pytest.raises(UsageError, match="holds another study: seed 1 there, 2 here; give"):
+        require_same_study(setting(seed=2), tmp_path)
+
+
+def test_what_cannot_be_read_is_no_study(tmp_path):
+    (tmp_path / STUDY_FILE).write_text('{"name": ', encoding="utf-8")
+    require_same_study(setting(), tmp_path)
+    for change, kind, _ in DAMAGES.values():
+        if kind is StoreError:
+            require_same_study(setting(seed=2), changed(tmp_path, change))

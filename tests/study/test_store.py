@@ -10,10 +10,12 @@ import safetensors.numpy
 from tiny import flip_accuracy, make_job, make_record
 
 from commonweight.errors import ResultMissing, StoreError
+from commonweight.study import durable
 from commonweight.study import store as store_module
+from commonweight.study.durable import write_whole
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.record import RECORD, Record, Result
-from commonweight.study.store import Store, write_whole
+from commonweight.study.store import Store
 
 JOB = make_job(init=(0, 1))
 SNAPSHOTS = {"epoch-1": {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "momentum/a": np.ones(2, "f4")}}
@@ -138,6 +140,47 @@ def test_an_empty_folder_is_damage(store):
         store.has(JOB)
 
 
+def contents(folder):
+    """Every file of a folder by its name, as bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_whole_result_is_never_rewritten(store):
+    before = {path: path.stat() for path in (store.folder(JOB.id), *store.folder(JOB.id).iterdir())}
+    store.write(JOB, Result(make_record(JOB, seed=1)))
+    assert {path: path.stat() for path in before} == before
+    assert same(store.read(JOB), RESULT.record)
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]
+    assert not store.damaged.exists()
+
+
+def test_a_result_that_came_first_stays(store, monkeypatch):
+    """Another writer of the same job, a worker whose driver was killed, is done while this one writes."""
+    later, first = store.folder(JOB.id).parent / "later", store.folder(JOB.id)
+    first.rename(later)
+    write = store_module.write_durably
+
+    def overtaken(path, content):
+        write(path, content)
+        if path.name == "done.json":
+            later.rename(first)
+
+    monkeypatch.setattr(store_module, "write_durably", overtaken)
+    store.write(JOB, Result(make_record(JOB, seed=1)))
+    assert same(store.read(JOB), RESULT.record)
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]
+
+
+def test_damage_is_moved_aside_each_time(store):
+    kept = {}
+    for number in (1, 2, 3):
+        (store.folder(JOB.id) / RECORD).write_bytes(bytes(number))
+        kept[f"{JOB.id}-{number}"] = contents(store.folder(JOB.id))
+        store.write(JOB, RESULT)
+        assert same(store.read(JOB), RESULT.record)
+        assert {folder.name: contents(folder) for folder in store.damaged.iterdir()} == kept
+
+
 def test_damage_is_replaced(store):
     flip_accuracy(store, JOB.id)
     (store.folder(JOB.id) / "stray.txt").touch()
@@ -151,7 +194,7 @@ def test_damage_is_replaced(store):
 @pytest.mark.parametrize("writes", range(len(FILES) + 1))
 @pytest.mark.parametrize("death", [KeyboardInterrupt, OSError])
 def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, monkeypatch, writes, death):
-    store, write = Store(tmp_path), store_module._write_durably
+    store, write = Store(tmp_path), store_module.write_durably
     done = []
 
     def dying(path, content):
@@ -161,7 +204,7 @@ def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, m
         write(path, content)
         done.append(path.name)
 
-    monkeypatch.setattr(store_module, "_write_durably", dying)
+    monkeypatch.setattr(store_module, "write_durably", dying)
     if writes < len(FILES):
         with pytest.raises(death):
             store.write(JOB, RESULT)
@@ -250,7 +293,7 @@ def test_write_whole(tmp_path, monkeypatch):
         path.write_bytes(content[:1])
         raise OSError("no space left")
 
-    monkeypatch.setattr(store_module, "_write_durably", dying)
+    monkeypatch.setattr(durable, "write_durably", dying)
     with pytest.raises(OSError, match="no space"):
         write_whole(path, b"three")
     assert path.read_bytes() == b"two"

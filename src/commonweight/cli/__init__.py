@@ -105,36 +105,40 @@ def run(
     device: Device = "auto",
     engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
+    replace_study: Annotated[
+        bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
-    inventory = work.inventory()
-    for reason in inventory.damaged.values():
-        say(f"{reason}; training it again")
-    say(
-        f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
-        f"in {work.store.out}"
-    )
-    work.store.out.mkdir(parents=True, exist_ok=True)
-    with _resumable(work.store.out):
-        found = _estimate(work, inventory, runtime)
-        for line in _about(found, runtime):
-            say(line)
-        if inventory.missing:
-            say(
-                f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} worker processes"
-            )
-        with watch(inventory, found, executor.workers, errors()) as observe:
-            api.train_missing(work, inventory, executor, observe)
-    if agreement := work.precision_agreement():
+    with work.driven(replace_study=replace_study):
+        inventory = work.inventory()
+        for reason in inventory.damaged.values():
+            say(f"{reason}; training it again, and keeping what is there in {work.store.damaged}")
         say(
-            f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
-            f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
+            f"in {work.store.out}"
         )
-    made, files = work.report()
+        with _resumable(work.store.out):
+            found = _estimate(work, inventory, runtime)
+            for line in _about(found, runtime):
+                say(line)
+            if inventory.missing:
+                say(
+                    f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} "
+                    "worker processes"
+                )
+            with watch(inventory, found, executor.workers, errors()) as observe:
+                api.train_missing(work, inventory, executor, observe)
+        if agreement := work.precision_agreement():
+            say(
+                f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
+                f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+            )
+        made, files = work.report()
     print_all(made, preface(work.setting), as_json)
     say(f"report: {files[0]}")
 

@@ -4,21 +4,26 @@ The file is the resolved study, as `load_study` reads it, with one more section,
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from commonweight.errors import ResultMissing, StoreError
+from commonweight.errors import CommonweightError, ResultMissing, StoreError, UsageError
+from commonweight.study.durable import write_whole
 from commonweight.study.jobs import Spec
-from commonweight.study.load import SETTLED, read_content, study_of
+from commonweight.study.load import SETTLED, load_study, read_content, study_of
 from commonweight.study.schema import DataSpec
 from commonweight.study.setting import Setting
-from commonweight.study.store import write_whole
 from commonweight.values import Count
 
 STUDY_FILE = "study.json"
+WORDS = {"name", "about", "data.path"}
+"""Keys of a study that change no number: wherever its images are, the section `settled` has their fingerprint."""
+
+SHOWN = 3  # differences between two studies that a message tells
 REMEDY = "give the run command once more, which writes it and trains nothing that is stored"
 
 
@@ -35,10 +40,7 @@ class SettledSpec(Spec):
 
 def write_settled(setting: Setting, out: Path) -> None:
     """Write `<out>/study.json` at once, in the place of an earlier one."""
-    found = {field.name: getattr(setting, field.name) for field in fields(setting) if field.name != "study"}
-    settled = SettledSpec(data=setting.study.data, **found)
-    content = setting.study.model_dump(mode="json") | {SETTLED: settled.model_dump(mode="json")}
-    write_whole(out / STUDY_FILE, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
+    write_whole(out / STUDY_FILE, f"{json.dumps(_content(setting), indent=1, ensure_ascii=False)}\n".encode())
 
 
 def read_settled(out: Path) -> Setting:
@@ -63,3 +65,53 @@ def read_settled(out: Path) -> Setting:
     if settled.data != study.data:
         raise StoreError(f"{path}: the section 'data' was changed after its images were looked at; {REMEDY}")
     return Setting(study, **settled.model_dump(exclude={"data"}))
+
+
+def require_same_study(setting: Setting, out: Path) -> None:
+    """Raises `UsageError` with the differences when a run left another study in `out`; words alone make no other study.
+
+    A `study.json` that cannot be read holds no study: a run writes it anew.
+    """
+    asked = _content(setting)
+    try:
+        held = _content(read_settled(out))
+    except ResultMissing:  # none, or one of an older version, which does not say what its images are
+        if not (out / STUDY_FILE).is_file():
+            return
+        held = load_study(out / STUDY_FILE).model_dump(mode="json") | {SETTLED: asked[SETTLED]}
+    except CommonweightError:
+        return
+    ours, theirs = _numbers(asked), _numbers(held)
+    found = [
+        f"{key} {json.dumps(theirs.get(key), ensure_ascii=False)} there, {json.dumps(ours.get(key), ensure_ascii=False)} here"
+        for key in ours | theirs
+        if ours.get(key) != theirs.get(key)
+    ]
+    if found:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise UsageError(
+            f"{out} holds another study: {'; '.join(found[:SHOWN])}{more}; give another --out, or --replace-study to go "
+            "on here with this one (stored jobs stay)"
+        )
+
+
+def _content(setting: Setting) -> dict[str, Any]:
+    """What the file holds."""
+    found = {field.name: getattr(setting, field.name) for field in fields(setting) if field.name != "study"}
+    settled = SettledSpec(data=setting.study.data, **found)
+    return setting.study.model_dump(mode="json") | {SETTLED: settled.model_dump(mode="json")}
+
+
+def _numbers(content: dict[str, Any]) -> dict[str, Any]:
+    """All that decides a number of the study, by keys such as `training.epochs`: all but its words."""
+    images = {key: value for key, value in content[SETTLED].items() if key != "data"}  # `data` stands there once more
+    return {key: value for key, value in _values(content | {SETTLED: images}) if key not in WORDS}
+
+
+def _values(content: dict[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested sections with its key."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}", value

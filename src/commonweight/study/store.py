@@ -7,26 +7,28 @@ its files is complete, and anything else is not. A folder appears under its fina
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from commonweight.errors import ResultMissing, StoreError
+from commonweight.study.durable import flush, write_durably
 from commonweight.study.job_folder import JobFolder, files_of
 from commonweight.study.jobs import Job
 from commonweight.study.record import Record, Result
 
 
 class Store:
-    """The results below `<out>/jobs`. Several processes may write different jobs at once; readers see whole jobs.
+    """The results below `<out>/jobs`. Several processes may write at once, the same job too; readers see whole jobs.
 
     A folder answers for a job only if the description in it has that job's id.
     """
 
     def __init__(self, out: Path | str) -> None:
         self.out = Path(out)
-        self.jobs = self.out / "jobs"
+        self.jobs, self.damaged = self.out / "jobs", self.out / "damaged"
 
     def folder(self, job_id: str) -> Path:
         return self.jobs / job_id
@@ -76,45 +78,43 @@ class Store:
             yield from sorted(entry.name for entry in self.jobs.iterdir() if not entry.name.startswith("."))
 
     def write(self, job: Job, result: Result) -> None:
-        """Store the job's result, replacing a damaged one. Durable when it returns."""
+        """Store the job's result. Durable when it returns.
+
+        A whole result stays, and this one is dropped. Anything else in the job's place is moved to `<out>/damaged`.
+        """
         result.record.require_fit(job)
         unfinished = self.jobs / f".{job.id}-{os.getpid()}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         for name, content in files_of(job, result).items():
-            _write_durably(unfinished / name, content)
-        _sync(unfinished)
-        shutil.rmtree(self.folder(job.id), ignore_errors=True)
-        unfinished.rename(self.folder(job.id))
-        _sync(self.jobs)
+            write_durably(unfinished / name, content)
+        flush(unfinished)
+        try:
+            unfinished.rename(self.folder(job.id))
+        except OSError:  # it is taken: only an empty folder is replaced
+            if self._whole(job):
+                shutil.rmtree(unfinished)
+                return
+            self._set_aside(job.id)
+            unfinished.rename(self.folder(job.id))
+        flush(self.jobs)
+
+    def _whole(self, job: Job) -> bool:
+        try:
+            return self.has(job)
+        except StoreError:
+            return False
+
+    def _set_aside(self, job_id: str) -> None:
+        """Move what has the job's place to the first free name below `<out>/damaged`."""
+        if os.path.lexists(self.folder(job_id)):
+            self.damaged.mkdir(exist_ok=True)
+            names = (self.damaged / f"{job_id}-{number}" for number in count(1))
+            self.folder(job_id).rename(next(name for name in names if not os.path.lexists(name)))
+            flush(self.damaged)
 
     def _verified(self, job_id: str) -> Record:
         try:
             return JobFolder(self.folder(job_id)).verify()
         except StoreError as error:
             raise StoreError(f"{error}; run the study to train it again") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once: whoever reads it sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    _write_durably(temporary, content)
-    temporary.replace(path)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Flush a folder's list of names, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
