@@ -398,6 +398,11 @@ def test_wall_time_is_from_the_first_start_to_the_last_end(whole, monkeypatch):
     )
     assert work.facts()["From the first start to the last end"] == f"{len(hours) - 1}:01:00"
     assert work.facts()["Time of all jobs"] == f"{len(hours)}:00"
+    silent = work.jobs[-1].id  # a sum without it would be no time of all jobs
+    monkeypatch.setattr(Store, "how", lambda _, job_id: {} if job_id == silent else real(job_id))
+    facts = work.facts()
+    assert facts["Time of all jobs"] == facts["From the first start to the last end"] == "not recorded"
+    assert facts["Machine"] == f"{platform.platform()}, not recorded"
 
 
 def test_a_report_says_what_its_records_say_of_the_claims_and_how_to_make_each_part(whole):

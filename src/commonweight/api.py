@@ -3,11 +3,12 @@
 from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from commonweight.errors import JobFailed
 from commonweight.paper import (
@@ -30,11 +31,13 @@ from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.lock import locked
+from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 from commonweight.study.store import Store
-from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
+
+NOT_RECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,7 @@ class Programme:
         """What the jobs, all of them stored, cost and where they ran, for a reader."""
         jobs = self.jobs
         hows = [self.store.how(job.id) for job in jobs]
-        starts = [datetime.fromisoformat(how["started"]) for how in hows]
-        ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+        spent, wall = _times(hows)
         epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
         passes = sum(job.copies * job.validations for job in jobs)
         left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
@@ -118,10 +120,10 @@ class Programme:
             "Jobs": f"{len(jobs)}",
             "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
             "Validation": f"{passes / 1e6:,.1f} million images through a child",
-            "Time of all jobs": clock(sum(how["seconds"] for how in hows)),
-            "From the first start to the last end": clock((max(ends) - min(starts)).total_seconds()),
+            "Time of all jobs": spent,
+            "From the first start to the last end": wall,
             **{
-                title: ", ".join(sorted({str(how.get(key, "not recorded")) for how in hows}))
+                title: ", ".join(sorted({str(how.get(key, NOT_RECORDED)) for how in hows}))
                 for title, key in (
                     ("Machine", "machine"),
                     ("Processor", "processor"),
@@ -217,3 +219,12 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
     if failed:
         first = next(iter(failed.values()))
         raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+
+
+def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """The time of all jobs, and from the first start to the last end; not recorded when one of the jobs does not tell."""
+    if not all({"started", "seconds"} <= how.keys() for how in hows):
+        return NOT_RECORDED, NOT_RECORDED
+    starts = [datetime.fromisoformat(how["started"]) for how in hows]
+    ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+    return clock(sum(how["seconds"] for how in hows)), clock((max(ends) - min(starts)).total_seconds())

@@ -132,9 +132,9 @@ def test_an_invalid_study_is_told_as_everywhere(tmp_path):
 
 OTHERS = {
     "one number": (lambda: setting(seed=2), "seed 1 there, 2 here"),
-    "a section where there is none": (
-        lambda: setting(data=GONE | {"augment": None}),
-        "data.augment.padding 2 there, null here; data.augment.flip true there, null here",
+    "two numbers of a section": (
+        lambda: setting(data=GONE | {"augment": {"padding": 0, "flip": False}}),
+        "data.augment.padding 2 there, 0 here; data.augment.flip true there, false here; give another",
     ),
     "other images of the same form": (
         lambda: replace(setting(), fingerprint="0" * 64),

@@ -3,35 +3,40 @@
 `done.json` has the job's id, the version of the numerics that made it, and size and checksum of every other file.
 """
 
-import hashlib
-import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from commonweight.errors import StoreError
+from commonweight.study.checksums import Checksum, as_json, parsed, read_list, write_list
 from commonweight.study.jobs import NUMERICS, Job, identity
-from commonweight.study.record import RECORD, Record, Result
+from commonweight.study.record import RECORD, Record, Result, require_facts
 
 DONE = "done.json"
 NEEDED = {"job.json", "how.json", RECORD}
 """The files that every job has beside `done.json`; those of its snapshots stand beside them."""
 
+SNAPSHOT = re.compile(r"snapshot-[A-Za-z0-9-]+\.safetensors")
+
 
 def files_of(job: Job, result: Result) -> dict[str, bytes]:
     """The content of all files of a job's folder by their names, `done.json` last."""
     files = {
-        "job.json": _json(job.model_dump(mode="json")),
-        "how.json": _json(result.how),
+        "job.json": as_json(job.model_dump(mode="json")),
+        "how.json": as_json(result.how),
         RECORD: safetensors.numpy.save(result.record.arrays()),
     }
     for name, arrays in result.snapshots.items():
         files[f"snapshot-{name}.safetensors"] = safetensors.numpy.save(dict(arrays))
-    sums = {name: {"bytes": len(content), "sha256": _digest(content)} for name, content in files.items()}
-    return files | {DONE: _json({"job": job.id, "numerics": NUMERICS, "files": sums})}
+    sums = {name: Checksum.of(content) for name, content in files.items()}
+    return files | {DONE: write_list(sums, job=job.id, numerics=NUMERICS)}
 
 
 @dataclass(frozen=True)
@@ -44,76 +49,96 @@ class JobFolder:
     path: Path
 
     def verify(self) -> Record:
-        """The record, when every file agrees with its checksum and the job described is the one of this name."""
-        done = self._done()
-        for name in done["files"]:
-            self._content(done, name)
-        job = self._described(done)
-        record = self._record(done)
-        record.require_fit(job)
-        return record
+        """The record, when the folder holds all files of the job of this name, each as it was written, and no other file."""
+        with self._told():
+            sums, numerics = self._done()
+            contents = {name: one.read(self.path / name) for name, one in sums.items()}
+            if more := {path.name for path in self.path.iterdir()} - {DONE, *sums}:
+                raise StoreError(f"{', '.join(sorted(more))} beside the files of done.json, expected no other")
+            record, job = _record(contents[RECORD]), self._described(contents["job.json"], numerics)
+            record.require_fit(job)
+            _facts(contents["how.json"])
+            for name in sums.keys() - NEEDED:
+                _arrays(name, contents[name])
+            return record
 
     def job(self) -> Job:
         """What was asked of the job."""
-        return self._described(self._done())
+        with self._told():
+            sums, numerics = self._done()
+            return self._described(sums["job.json"].read(self.path / "job.json"), numerics)
 
     def how(self) -> dict[str, Any]:
         """How the job ran: machine, device, threads, versions, seconds."""
-        return json.loads(self._content(self._done(), "how.json"))
+        with self._told():
+            sums, _ = self._done()
+            return _facts(sums["how.json"].read(self.path / "how.json"))
 
     def snapshot(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays of one snapshot of the job, by name; None when it has none of that name."""
-        done, file = self._done(), f"snapshot-{name}.safetensors"
-        return safetensors.numpy.load(self._content(done, file)) if file in done["files"] else None
+        with self._told():
+            (sums, _), file = self._done(), f"snapshot-{name}.safetensors"
+            return _arrays(file, sums[file].read(self.path / file)) if file in sums else None
 
-    def _done(self) -> dict[str, Any]:
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Reasons say which job's they are."""
         try:
-            done = json.loads((self.path / DONE).read_text(encoding="utf-8"))
-            for entry in done["files"].values():
-                entry["bytes"], entry["sha256"]
-            if not set(done["files"]) >= NEEDED:
+            yield
+        except StoreError as error:
+            raise StoreError(f"job {self.path.name}: {error}") from None
+
+    def _done(self) -> tuple[dict[str, Checksum], int]:
+        """The checksums of the other files, and the version of the numerics."""
+        if not self.path.is_dir():
+            raise StoreError(f"{self.path} is no folder, so the result is not whole")
+        try:
+            sums, more = read_list(self.path / DONE)
+            numerics = more["numerics"]
+            if not sums.keys() >= NEEDED:
                 raise KeyError(RECORD)
-            told = done.get("job", self.path.name), int(done["numerics"])  # no "job" in what earlier versions wrote
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise self._damaged("done.json is missing or unreadable, so the result is not whole") from None
-        if told[0] != self.path.name:
-            raise self._damaged(f"done.json is that of job {told[0]}, expected this one's")
-        return done
+        except (StoreError, ValueError, KeyError):
+            raise StoreError(f"{DONE} is missing or unreadable, so the result is not whole") from None
+        if unknown := [name for name in sums.keys() - NEEDED if not SNAPSHOT.fullmatch(name)]:
+            raise StoreError(f"{DONE} names {unknown[0]!r}, which is no file of a job")
+        # Earlier versions wrote no id: there the description alone tells.
+        if (found := more.get("job", self.path.name)) != self.path.name:
+            raise StoreError(f"{DONE} is that of job {found}, expected this one's")
+        return sums, numerics
 
-    def _content(self, done: dict[str, Any], name: str) -> bytes:
-        size, digest = done["files"][name]["bytes"], done["files"][name]["sha256"]
+    def _described(self, content: bytes, numerics: int) -> Job:
         try:
-            content = (self.path / name).read_bytes()
-        except OSError:
-            raise self._damaged(f"{name} is missing or unreadable") from None
-        if len(content) != size or _digest(content) != digest:
-            raise self._damaged(f"{name} does not agree with its checksum ({len(content)} of {size} bytes)")
-        return content
-
-    def _described(self, done: dict[str, Any]) -> Job:
-        content = self._content(done, "job.json")
-        found = identity(json.loads(content), done["numerics"])
-        if found != self.path.name:
-            raise self._damaged(f"job.json describes job {found}, expected this one")
-        return Job.model_validate_json(content)
-
-    def _record(self, done: dict[str, Any]) -> Record:
-        arrays = safetensors.numpy.load(self._content(done, RECORD))
-        try:
-            return Record.of(arrays)
-        except (KeyError, ValueError):
-            known = ", ".join(sorted(arrays))
-            raise self._damaged(
-                f"the record has the arrays {known}, which are not those that this version writes"
-            ) from None
-
-    def _damaged(self, reason: str) -> StoreError:
-        return StoreError(f"job {self.path.name}: {reason}")
+            found = identity(parsed(content), numerics)
+            if found == self.path.name:
+                return Job.model_validate_json(content)
+        except (ValueError, RecursionError):
+            raise StoreError("job.json is no job as this version describes one") from None
+        raise StoreError(f"job.json describes job {found}, expected this one")
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _facts(content: bytes) -> dict[str, Any]:
+    try:
+        return require_facts(parsed(content))
+    except ValueError:
+        raise StoreError("how.json does not say how a job ran") from None
 
 
-def _json(content: Any) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+def _record(content: bytes) -> Record:
+    arrays = _arrays(RECORD, content)
+    try:
+        return Record.of(arrays)
+    except (KeyError, ValueError):
+        known = ", ".join(sorted(arrays)) or "none"
+        raise StoreError(f"the record has the arrays {known}, which are not those that this version writes") from None
+
+
+def _arrays(name: str, content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a file, none of which holds what is no finite number."""
+    try:
+        arrays = safetensors.numpy.load(content)
+        finite = all(np.isfinite(array).all() for array in arrays.values())
+    except (safetensors.SafetensorError, LookupError, TypeError, ValueError):
+        raise StoreError(f"{name} holds no arrays that can be read") from None
+    if not finite:
+        raise StoreError(f"{name} holds what is no finite number")
+    return arrays

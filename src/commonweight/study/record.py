@@ -2,14 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from commonweight.errors import StoreError
 from commonweight.study.jobs import FinalAccuracy, Job
 
 RECORD = "accuracy.safetensors"
+
+AGREEMENT = "tau of the last sweep with the same in float32"
+"""Beside a record whose sweeps are not in float32: one number for each copy."""
+
+THROUGH_PYTORCH = "through_pytorch"
+"""Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
+
 SWEPT = ("accuracy", "step", "trained")
 """The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
 
@@ -30,7 +39,7 @@ class Record:
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Record":
         """From the arrays by the names they have on disk; raises `KeyError` or `ValueError` for other names."""
-        final = {FinalAccuracy(name): array for name, array in arrays.items() if name not in SWEPT}
+        final = {FinalAccuracy(name): arrays[name] for name in sorted(arrays) if name not in SWEPT}
         accuracy, step, trained = (arrays[name] for name in SWEPT)
         return cls(accuracy, step, trained, final)
 
@@ -46,8 +55,9 @@ class Record:
         return {name: np.ascontiguousarray(array) for name, array in (swept | final).items()}
 
     def require_fit(self, job: Job) -> None:
-        """Raises `StoreError` unless the arrays have the shapes and range that the job asks for."""
+        """Raises `StoreError` unless the arrays have the shapes, kinds and ranges that the job asks for."""
         copies, moments, children = job.copies, job.sweeps, len(job.children)
+        accuracies = {"accuracy": self.accuracy, **{which.value: array for which, array in self.final.items()}}
         expected = {
             "accuracy": (copies, moments, children),
             "step": (moments,),
@@ -56,9 +66,16 @@ class Record:
         }
         found = {name: array.shape for name, array in self.arrays().items()}
         if found != expected:
-            raise StoreError(f"job {job.id}: the record has shapes {found}, the job asked for {expected}")
-        if not all((a >= 0).all() and (a <= 1).all() for a in (self.accuracy, *self.final.values())):
-            raise StoreError(f"job {job.id}: an accuracy lies outside [0, 1]")
+            raise StoreError(f"the record has shapes {found}, the job asked for {expected}")
+        for name, array in self.arrays().items():
+            if array.dtype.kind != ("f" if name in accuracies else "i"):
+                raise StoreError(f"the record's {name} are numbers of kind {array.dtype}, which no run writes")
+        if not all((a >= 0).all() and (a <= 1).all() for a in accuracies.values()):
+            raise StoreError("an accuracy lies outside [0, 1]")
+        if (np.diff(self.step, prepend=0) < 1).any() or self.step[-1] > job.mini_batches:
+            raise StoreError(f"the record's moments are not in their order in 1 … {job.mini_batches}")
+        if (self.trained < 0).any() or (self.trained >= children).any():
+            raise StoreError(f"the record's trained children are not in 0 … {children - 1}")
 
 
 @dataclass(frozen=True)
@@ -68,3 +85,27 @@ class Result:
     record: Record
     snapshots: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     how: Mapping[str, Any] = field(default_factory=dict)
+
+
+def require_facts(how: Any) -> dict[str, Any]:
+    """The facts about how a job ran, if what a report reads of them is what a job tells; else raises `ValueError`."""
+    _Facts.model_validate(how)
+    return how
+
+
+def _aware(text: str) -> str:
+    began = datetime.fromisoformat(text)
+    if began.tzinfo is None or not 2000 <= began.year < 3000:
+        raise ValueError("no moment of this time, with its zone")
+    return text
+
+
+class _Facts(BaseModel):
+    """What a report reads of them; whatever else a job tells stands beside it."""
+
+    model_config = ConfigDict(strict=True)
+
+    started: Annotated[str, AfterValidator(_aware)] = ""
+    seconds: Annotated[float, Field(ge=0, le=1e9)] = 0
+    agreement: Annotated[list[float], Field(alias=AGREEMENT)] = []
+    through_pytorch: list[str] = []

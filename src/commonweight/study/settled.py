@@ -83,9 +83,9 @@ def require_same_study(setting: Setting, out: Path) -> None:
         return
     ours, theirs = _numbers(asked), _numbers(held)
     found = [
-        f"{key} {json.dumps(theirs.get(key), ensure_ascii=False)} there, {json.dumps(ours.get(key), ensure_ascii=False)} here"
-        for key in ours | theirs
-        if ours.get(key) != theirs.get(key)
+        f"{key} {json.dumps(theirs[key], ensure_ascii=False)} there, {json.dumps(value, ensure_ascii=False)} here"
+        for key, value in ours.items()
+        if theirs[key] != value
     ]
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

@@ -82,7 +82,10 @@ class Store:
 
         A whole result stays, and this one is dropped. Anything else in the job's place is moved to `<out>/damaged`.
         """
-        result.record.require_fit(job)
+        try:
+            result.record.require_fit(job)
+        except StoreError as error:
+            raise StoreError(f"job {job.id}: {error}") from None
         unfinished = self.jobs / f".{job.id}-{os.getpid()}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
