@@ -155,6 +155,15 @@ def test_a_folder_that_another_run_is_in_is_refused_and_untouched(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"lock", "study.json"}
 
 
+def test_what_a_killed_run_left_is_removed_by_the_next(whole, tmp_path):
+    for folder in (".", "jobs", "failed", "report", "report/tables"):
+        (tmp_path / folder / ".left.999999999").mkdir(parents=True)
+    for job_id in Store(whole[0]).ids():
+        (tmp_path / "jobs" / job_id).symlink_to(whole[0] / "jobs" / job_id)
+    commonweight.run(STUDY, ["figure-2"], tmp_path)
+    assert [path for path in tmp_path.rglob(".*") if path.name != ".."] == []
+
+
 def test_later_targets_train_only_what_is_missing(tmp_path):
     first, second, third = Watcher(), Watcher(), Watcher()
     made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)

@@ -25,7 +25,7 @@ from commonweight.paper import (
 )
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
-from commonweight.study.durable import write_whole
+from commonweight.study.durable import sweep, write_whole
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
@@ -66,13 +66,15 @@ class Programme:
 
     @contextmanager
     def driven(self, *, replace_study: bool = False) -> Iterator[None]:
-        """Inside, this process alone trains and reports in the folder, whose study is this one; that needs to hold to train.
+        """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
 
         Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
         """
         with locked(self.store.out):
             if not replace_study:
                 require_same_study(self.setting, self.store.out)
+            out = self.store.out
+            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
             yield
 
     def inventory(self) -> Inventory:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from enum import Enum
 from functools import cached_property
@@ -18,6 +19,9 @@ from commonweight.values import Count, Index
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
+
+
+ID = re.compile(r"[0-9a-f]{16}")
 
 
 def identity(description: Any, numerics: int) -> str:

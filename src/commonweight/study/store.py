@@ -5,7 +5,6 @@ its files is complete, and anything else is not. A folder appears under its fina
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.durable import flush, write_durably
+from commonweight.study.durable import flush, make_folder, unfinished, write_durably
 from commonweight.study.job_folder import JobFolder, files_of
-from commonweight.study.jobs import Job
+from commonweight.study.jobs import ID, Job
 from commonweight.study.record import Record, Result
 
 
@@ -75,7 +74,7 @@ class Store:
     def ids(self) -> Iterator[str]:
         """Ids of all results here, whole or not, in order; unfinished work of a stopped process is not among them."""
         if self.jobs.is_dir():
-            yield from sorted(entry.name for entry in self.jobs.iterdir() if not entry.name.startswith("."))
+            yield from sorted(entry.name for entry in self.jobs.iterdir() if ID.fullmatch(entry.name))
 
     def write(self, job: Job, result: Result) -> None:
         """Store the job's result. Durable when it returns.
@@ -86,20 +85,19 @@ class Store:
             result.record.require_fit(job)
         except StoreError as error:
             raise StoreError(f"job {job.id}: {error}") from None
-        unfinished = self.jobs / f".{job.id}-{os.getpid()}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for name, content in files_of(job, result).items():
-            write_durably(unfinished / name, content)
-        flush(unfinished)
-        try:
-            unfinished.rename(self.folder(job.id))
-        except OSError:  # it is taken: only an empty folder is replaced
-            if self._whole(job):
-                shutil.rmtree(unfinished)
-                return
-            self._set_aside(job.id)
-            unfinished.rename(self.folder(job.id))
+        make_folder(self.jobs)
+        with unfinished(self.folder(job.id)) as folder:
+            folder.mkdir()
+            for name, content in files_of(job, result).items():
+                write_durably(folder / name, content)
+            flush(folder)
+            try:
+                folder.rename(self.folder(job.id))
+            except OSError:  # it is taken: only an empty folder is replaced
+                if self._whole(job):
+                    return
+                self._set_aside(job.id)
+                folder.rename(self.folder(job.id))
         flush(self.jobs)
 
     def _whole(self, job: Job) -> bool:
@@ -111,7 +109,7 @@ class Store:
     def _set_aside(self, job_id: str) -> None:
         """Move what has the job's place to the first free name below `<out>/damaged`."""
         if os.path.lexists(self.folder(job_id)):
-            self.damaged.mkdir(exist_ok=True)
+            make_folder(self.damaged)
             names = (self.damaged / f"{job_id}-{number}" for number in count(1))
             self.folder(job_id).rename(next(name for name in names if not os.path.lexists(name)))
             flush(self.damaged)
