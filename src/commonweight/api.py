@@ -29,6 +29,7 @@ from commonweight.study.durable import sweep, write_whole
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
+from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.lock import locked
 from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH
@@ -101,7 +102,10 @@ class Programme:
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
         run = Run(self.command(*(() if every else [target.name for target in self.targets])), commands, self.facts())
-        return shown, write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+        with rewriting(self.store.out / "report") as listed:
+            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+            listed.extend(files)
+        return shown, files
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""

@@ -50,6 +50,7 @@ def test_the_file_is_the_resolved_study_and_what_was_found(tmp_path):
     found = content.pop("settled")
     assert content == setting().study.model_dump(mode="json")
     assert found.pop("data") == content["data"]
+    assert len(found.pop("checksum")) == 64
     assert found == {
         "fingerprint": "f" * 64,
         "image_size": [7, 9],
@@ -97,6 +98,17 @@ DAMAGES = {
         "settled.image_size.1 is not",
     ),
     "more than was written": (lambda content: content["settled"].update(x=1), StoreError, "settled.x is not"),
+    "another number of the study": (lambda content: content.update(seed=3), StoreError, "it is not as a run wrote it"),
+    "another number of the images": (
+        lambda content: content["settled"].update(judge_images=29),
+        StoreError,
+        "it is not as a run wrote it",
+    ),
+    "another checksum": (
+        lambda content: content["settled"].update(checksum="0" * 64),
+        StoreError,
+        "it is not as a run wrote it",
+    ),
     "no section": (lambda content: content.update(settled=3), StoreError, "settled is not what a run wrote"),
     "other images": (
         lambda content: content["data"].update(resize=5),
@@ -120,6 +132,34 @@ def test_what_cannot_be_relied_on_is_one_line_with_the_remedy(tmp_path, name):
     assert "\n" not in str(caught.value)
     write_settled(setting(), tmp_path)  # the remedy
     assert read_settled(tmp_path) == setting()
+
+
+def test_a_file_without_a_checksum_is_of_an_earlier_version(tmp_path):
+    assert read_settled(changed(tmp_path, lambda content: content["settled"].pop("checksum"))) == setting()
+
+
+def test_no_flipped_bit_goes_unseen(tmp_path):
+    """It is told, or it changes no value, as one in a space may."""
+
+    def told():
+        try:
+            return read_settled(tmp_path)
+        except (StoreError, StudyError) as error:
+            return str(error).partition(":")[0].partition(",")[0]
+
+    write_settled(setting(), tmp_path)
+    path = tmp_path / STUDY_FILE
+    content = path.read_bytes()
+    for place in range(0, len(content), 11):
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        assert told() in (setting(), str(path)), place
+
+
+def test_brackets_are_no_study(tmp_path):
+    (tmp_path / STUDY_FILE).write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"/study\.json: nested too deeply for what a run wrote; give the run command"):
+        read_settled(tmp_path)
+    require_same_study(setting(), tmp_path)
 
 
 def test_an_invalid_study_is_told_as_everywhere(tmp_path):

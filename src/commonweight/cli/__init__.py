@@ -38,6 +38,7 @@ from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
+from commonweight.study.verification import verify_results
 from commonweight.study.work import Runtime, Worker, require_native, resolve_device
 
 DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -260,24 +261,18 @@ def info(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: **commonweight check --out results/quick**")
 def check(out: Results, as_json: Json = False) -> None:
-    """Verify the checksum of every stored file, and that their study is there; exit code 4 if a file is damaged."""
-    store = Store(out)
-    if not store.jobs.is_dir():
-        raise ResultMissing(f"no results in {out}: expected a folder {store.jobs}; name the folder given to run --out")
-    damaged, whole = {}, 0
-    for job_id in store.ids():
-        try:
-            store.verify(job_id)
-            whole += 1
-        except StoreError as error:
-            damaged[job_id] = str(error)
+    """Verify every stored job, the study and the report, and name what no run wrote; exit code 4 if anything is damaged."""
+    found = verify_results(out)
     if as_json:
-        print_json({"whole": whole, "damaged": damaged})
+        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
     else:
-        for reason in damaged.values():
+        for reason in found.damaged.values():
             print_text(reason)
-        print_text(f"{whole} jobs whole, {len(damaged)} damaged")
-    if damaged:
+        for name, told in found.unknown.items():
+            print_text(f"{name}: {told}")
+        print_text(f"{found.whole} jobs whole, {len(found.damaged)} damaged")
+    if found.damaged:
+        say("give the run command once more: what is damaged is made again, and a damaged job is kept aside")
         raise typer.Exit(DAMAGED)
     read_settled(out)
 

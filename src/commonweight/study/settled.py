@@ -3,6 +3,7 @@
 The file is the resolved study, as `load_study` reads it, with one more section, `settled`: what its images were found to be.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import fields
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from commonweight.errors import CommonweightError, ResultMissing, StoreError, UsageError
+from commonweight.study.checksums import as_json
 from commonweight.study.durable import write_whole
 from commonweight.study.jobs import Spec
 from commonweight.study.load import SETTLED, load_study, read_content, study_of
@@ -28,7 +30,10 @@ REMEDY = "give the run command once more, which writes it and trains nothing tha
 
 
 class SettledSpec(Spec):
-    """The section `settled`: the fields of `Setting`, and for which `data` section they were found."""
+    """The section `settled`: the fields of `Setting`, for which `data` section they were found, and a checksum.
+
+    The checksum is the SHA-256 of all the rest of the file, as JSON with its keys in order; earlier versions wrote none.
+    """
 
     data: DataSpec
     fingerprint: str
@@ -36,23 +41,30 @@ class SettledSpec(Spec):
     train_images: Count
     sweep_images: Count
     judge_images: Count
+    checksum: str | None = None
 
 
 def write_settled(setting: Setting, out: Path) -> None:
     """Write `<out>/study.json` at once, in the place of an earlier one."""
-    write_whole(out / STUDY_FILE, f"{json.dumps(_content(setting), indent=1, ensure_ascii=False)}\n".encode())
+    content = _content(setting)
+    content[SETTLED]["checksum"] = _checksum(content)
+    write_whole(out / STUDY_FILE, as_json(content))
 
 
 def read_settled(out: Path) -> Setting:
     """What `write_settled` wrote below `out`; no image is looked at.
 
     Raises `ResultMissing` when there is no `study.json` or it lacks the section `settled`, `StudyError` when its study is
-    invalid, `StoreError` when its section `settled` is damaged or speaks of another `data` section than the study's.
+    invalid, `StoreError` when its section `settled` is damaged or speaks of another `data` section than the study's, and
+    when the file has been changed.
     """
     path = out / STUDY_FILE
     if not path.is_file():
         raise ResultMissing(f"no study in {out}: expected {path}; name the folder given to run --out")
-    where, content = read_content(path)
+    try:
+        where, content = read_content(path)
+    except RecursionError:
+        raise StoreError(f"{path}: nested too deeply for what a run wrote; {REMEDY}") from None
     found = content.pop(SETTLED, None)
     study = study_of(where, content)
     if found is None:
@@ -64,7 +76,9 @@ def read_settled(out: Path) -> Setting:
         raise StoreError(f"{path}: {place} is not what a run wrote; {REMEDY}") from None
     if settled.data != study.data:
         raise StoreError(f"{path}: the section 'data' was changed after its images were looked at; {REMEDY}")
-    return Setting(study, **settled.model_dump(exclude={"data"}))
+    if settled.checksum not in (None, _checksum(content | {SETTLED: found})):
+        raise StoreError(f"{path}: it is not as a run wrote it; {REMEDY}")
+    return Setting(study, **settled.model_dump(exclude={"data", "checksum"}))
 
 
 def require_same_study(setting: Setting, out: Path) -> None:
@@ -96,10 +110,15 @@ def require_same_study(setting: Setting, out: Path) -> None:
 
 
 def _content(setting: Setting) -> dict[str, Any]:
-    """What the file holds."""
+    """What the file holds, but for its checksum."""
     found = {field.name: getattr(setting, field.name) for field in fields(setting) if field.name != "study"}
-    settled = SettledSpec(data=setting.study.data, **found)
-    return setting.study.model_dump(mode="json") | {SETTLED: settled.model_dump(mode="json")}
+    settled = SettledSpec(data=setting.study.data, **found).model_dump(mode="json", exclude={"checksum"})
+    return setting.study.model_dump(mode="json") | {SETTLED: settled}
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    settled = {key: value for key, value in content[SETTLED].items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content | {SETTLED: settled}, sort_keys=True).encode()).hexdigest()
 
 
 def _numbers(content: dict[str, Any]) -> dict[str, Any]:
