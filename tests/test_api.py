@@ -16,7 +16,8 @@ from commonweight.report import to_data
 from commonweight.report.progress import clock
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started
 from commonweight.study.load import load_study
-from commonweight.study.store import Result, Store
+from commonweight.study.record import Result
+from commonweight.study.store import Store
 from commonweight.study.work import Runtime, processor
 
 STUDY = tiny_study()
@@ -138,6 +139,31 @@ def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
         assert content == (true if job_id in {damaged.id, half.id} else unharmed)[job_id]
 
 
+def test_a_folder_that_another_run_is_in_is_refused_and_untouched(tmp_path):
+    def second(event):
+        if not isinstance(event, Started):
+            return
+        with pytest.raises(UsageError, match="is in use by process"):
+            commonweight.run(STUDY, ["figure-2"], tmp_path)
+        seen.append(event)
+        raise KeyboardInterrupt
+
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        commonweight.run(STUDY, ["figure-2"], tmp_path, observe=second)
+    assert len(seen) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "study.json"}
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(whole, tmp_path):
+    for folder in (".", "jobs", "failed", "report", "report/tables"):
+        (tmp_path / folder / ".left.999999999").mkdir(parents=True)
+    for job_id in Store(whole[0]).ids():
+        (tmp_path / "jobs" / job_id).symlink_to(whole[0] / "jobs" / job_id)
+    commonweight.run(STUDY, ["figure-2"], tmp_path)
+    assert [path for path in tmp_path.rglob(".*") if path.name != ".."] == []
+
+
 def test_later_targets_train_only_what_is_missing(tmp_path):
     first, second, third = Watcher(), Watcher(), Watcher()
     made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)
@@ -156,7 +182,11 @@ def test_more_instances_reuse_those_that_are_there(tmp_path):
     watcher = Watcher()
     commonweight.run(few, ["table-1"], tmp_path)
     before = set(Store(tmp_path).ids())
-    commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+    with pytest.raises(UsageError, match=r"holds another study: experiments\.instances 2 there, 3 here; give another"):
+        commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+    assert watcher.events == []
+    assert load_study(tmp_path / "study.json") == few
+    commonweight.run(more, ["table-1"], tmp_path, observe=watcher, replace_study=True)
     assert not before & set(watcher.finished)
     assert len(watcher.finished) == 3  # one more of seeds, of orders and of shuffled orders
     assert load_study(tmp_path / "study.json") == more
@@ -377,6 +407,11 @@ def test_wall_time_is_from_the_first_start_to_the_last_end(whole, monkeypatch):
     )
     assert work.facts()["From the first start to the last end"] == f"{len(hours) - 1}:01:00"
     assert work.facts()["Time of all jobs"] == f"{len(hours)}:00"
+    silent = work.jobs[-1].id  # a sum without it would be no time of all jobs
+    monkeypatch.setattr(Store, "how", lambda _, job_id: {} if job_id == silent else real(job_id))
+    facts = work.facts()
+    assert facts["Time of all jobs"] == facts["From the first start to the last end"] == "not recorded"
+    assert facts["Machine"] == f"{platform.platform()}, not recorded"
 
 
 def test_a_report_says_what_its_records_say_of_the_claims_and_how_to_make_each_part(whole):

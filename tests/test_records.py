@@ -106,9 +106,13 @@ def test_records_beside_a_file_changed_by_hand_are_one_line(copy):
     content = json.loads((copy / "study.json").read_text(encoding="utf-8"))
     content["data"]["train_images"] = 32
     (copy / "study.json").write_text(json.dumps(content), encoding="utf-8")
-    for words in (["report", *TARGETS], ["show", "table-1"], ["check"]):
+    told = "the section 'data' was changed after its images were looked at; give the run command once more"
+    for words in (["report", *TARGETS], ["show", "table-1"]):
         (line,) = call(*words, "--out", copy, code=4).stderr.splitlines()
-        assert "the section 'data' was changed after its images were looked at; give the run command once more" in line
+        assert told in line
+    line, last = call("check", "--out", copy, code=4).stdout.splitlines()
+    assert told in line
+    assert last == f"{JOBS} jobs whole, 1 damaged"
 
 
 def test_wrong_words_are_told(gone, tmp_path):

@@ -7,7 +7,7 @@ import safetensors.numpy
 
 from commonweight.study.jobs import FoundSpec, Job
 from commonweight.study.load import load_study
-from commonweight.study.store import RECORD, Record
+from commonweight.study.record import RECORD, Record
 
 PAIR = ["max_pool_3x3", "sep_conv_3x3"]
 TINY = {

@@ -3,10 +3,12 @@
 from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from commonweight.errors import JobFailed
 from commonweight.paper import (
@@ -23,15 +25,20 @@ from commonweight.paper import (
 )
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
+from commonweight.study.durable import sweep, write_whole
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.inventory import Inventory, take_inventory
 from commonweight.study.jobs import Job
+from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
+from commonweight.study.lock import locked
+from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
-from commonweight.study.settled import STUDY_FILE, read_settled, write_settled
-from commonweight.study.store import Store, write_whole
-from commonweight.study.work import AGREEMENT, THROUGH_PYTORCH
+from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
+from commonweight.study.store import Store
+
+NOT_RECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,19 @@ class Programme:
         """Every job that the targets need, once."""
         return tuple({job.id: job for experiment in self.experiments.values() for job in experiment.jobs}.values())
 
+    @contextmanager
+    def driven(self, *, replace_study: bool = False) -> Iterator[None]:
+        """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
+
+        Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        """
+        with locked(self.store.out):
+            if not replace_study:
+                require_same_study(self.setting, self.store.out)
+            out = self.store.out
+            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
+            yield
+
     def inventory(self) -> Inventory:
         """The jobs, done and missing, as the store is now."""
         return take_inventory(self.experiments.values(), self.store)
@@ -82,7 +102,10 @@ class Programme:
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
         run = Run(self.command(*(() if every else [target.name for target in self.targets])), commands, self.facts())
-        return shown, write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+        with rewriting(self.store.out / "report") as listed:
+            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+            listed.extend(files)
+        return shown, files
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
@@ -95,8 +118,7 @@ class Programme:
         """What the jobs, all of them stored, cost and where they ran, for a reader."""
         jobs = self.jobs
         hows = [self.store.how(job.id) for job in jobs]
-        starts = [datetime.fromisoformat(how["started"]) for how in hows]
-        ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+        spent, wall = _times(hows)
         epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
         passes = sum(job.copies * job.validations for job in jobs)
         left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
@@ -104,10 +126,10 @@ class Programme:
             "Jobs": f"{len(jobs)}",
             "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
             "Validation": f"{passes / 1e6:,.1f} million images through a child",
-            "Time of all jobs": clock(sum(how["seconds"] for how in hows)),
-            "From the first start to the last end": clock((max(ends) - min(starts)).total_seconds()),
+            "Time of all jobs": spent,
+            "From the first start to the last end": wall,
             **{
-                title: ", ".join(sorted({str(how.get(key, "not recorded")) for how in hows}))
+                title: ", ".join(sorted({str(how.get(key, NOT_RECORDED)) for how in hows}))
                 for title, key in (
                     ("Machine", "machine"),
                     ("Processor", "processor"),
@@ -163,23 +185,32 @@ def run(
     out: Path | str | None = None,
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
+    *,
+    replace_study: bool = False,
 ) -> list[Made]:
     """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
 
     Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
     are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
 
+    Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
+    to `replace_study` there: then what both need is trained once.
+
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
     ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
-    train_missing(work, work.inventory(), executor or Inline(), observe)
-    return work.report()[0]
+    with work.driven(replace_study=replace_study):
+        train_missing(work, work.inventory(), executor or Inline(), observe)
+        return work.report()[0]
 
 
 def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
-    """Do the inventory's missing jobs; raises `JobFailed` at the end when some failed, their traces below `failed/`."""
+    """Do the inventory's missing jobs, inside `Programme.driven`.
+
+    Raises `JobFailed` at the end when some failed, their traces below `failed/`.
+    """
     write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
@@ -194,3 +225,12 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
     if failed:
         first = next(iter(failed.values()))
         raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+
+
+def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """The time of all jobs, and from the first start to the last end; not recorded when one of the jobs does not tell."""
+    if not all({"started", "seconds"} <= how.keys() for how in hows):
+        return NOT_RECORDED, NOT_RECORDED
+    starts = [datetime.fromisoformat(how["started"]) for how in hows]
+    ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+    return clock(sum(how["seconds"] for how in hows)), clock((max(ends) - min(starts)).total_seconds())

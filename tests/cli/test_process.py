@@ -44,6 +44,19 @@ def test_ctrl_c_keeps_finished_jobs_and_the_same_command_goes_on(tmp_path, worke
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
+def test_two_drivers_started_together_end_with_one_whole_study(whole, tmp_path):
+    words = ["run", "smoke", *TARGETS, "--out", tmp_path, "--workers", 0, *SETS]
+    with start(*words) as one, start(*words) as other:
+        told = [process.communicate(timeout=300)[1].splitlines()[-1] for process in (one, other)]
+    refused = f"error: {tmp_path} is in use by process "
+    for process, line in ((one, told[0]), (other, told[1])):  # both may do, one after the other
+        assert (process.returncode, line.startswith(refused)) in ((0, False), (2, True)), line
+    assert 0 in (one.returncode, other.returncode)
+    assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
+    assert not (tmp_path / "damaged").exists()
+    assert call("check", "--out", tmp_path).stdout == f"{JOBS} jobs whole, 0 damaged\n"
+
+
 def test_a_reader_that_has_seen_enough_makes_no_noise(whole):
     reader, writer = os.pipe()
     os.close(reader)

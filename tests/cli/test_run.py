@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import threading
@@ -15,6 +16,7 @@ from tiny import flip_accuracy, record_files, tiny_study
 from commonweight import cli
 from commonweight.paper import ARTEFACTS
 from commonweight.report import progress
+from commonweight.study.lock import locked
 from commonweight.study.store import Store
 
 
@@ -122,8 +124,35 @@ def test_run_says_what_is_damaged_and_trains_it_again(copy, whole):
     result = call("run", "smoke", *TARGETS, "--out", copy, "--workers", 0, *SETS)
     assert f"job {damaged}: accuracy.safetensors does not agree with its checksum" in result.stderr
     assert "training it again" in result.stderr
+    assert f"; training it again, and keeping what is there in {copy}/damaged" in result.stderr
     assert "1 to train" in result.stderr
+    assert [path.name for path in (copy / "damaged").iterdir()] == [f"{damaged}-1"]
     assert record_files(store) == record_files(Store(whole[0]))
+
+
+def test_a_second_driver_and_another_study_exit_with_2(whole):
+    out, _ = whole
+    words = ["run", "smoke", *TARGETS, "--out", out, "--workers", 0, *SETS]
+    with locked(out):
+        (line,) = call(*words, code=2).stderr.splitlines()
+        assert line.startswith(f"error: {out} is in use by process {os.getpid()} on ")
+        assert line.endswith("; wait for its end, or give another --out")
+        for reading in (["show", "table-1"], ["report", *TARGETS], ["check"]):  # readers need no lock
+            call(*reading, "--out", out)
+    before = (out / "study.json").read_bytes()
+    (line,) = call(*words, "--set", "training.epochs=3", code=2).stderr.splitlines()
+    assert line.startswith(
+        f"error: {out} holds another study: training.epochs 2 there, 3 here; give another --out, or "
+    )
+    assert (out / "study.json").read_bytes() == before
+
+
+def test_another_study_takes_the_folder_when_it_is_told_to(copy):
+    more = [*SETS, "--set", "experiments.last_epochs=1"]  # the same jobs
+    words = ["run", "smoke", "figure-2", "--out", copy, "--workers", 0, *more]
+    call(*words, code=2)
+    assert "11 there, 0 to train" in call(*words, "--replace-study").stderr
+    call(*words)
 
 
 def test_failed_jobs_exit_with_3_and_say_where_the_trace_is(tmp_path, monkeypatch):

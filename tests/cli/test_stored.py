@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from cli.calling import JOBS, TARGETS, call
+from cli.calling import JOBS, SETS, TARGETS, call
 from tiny import flip_accuracy
 
 from commonweight.study.jobs import FinalAccuracy
@@ -67,6 +67,11 @@ def test_check(whole, copy):
     content = json.loads(call("check", "--out", copy, "--json", code=4).stdout)
     assert content["whole"] == JOBS - 2
     assert content["damaged"].keys() == {first, second}
+    assert content["unknown"] == {}
+    remedy = "give the run command once more: what is damaged is made again, and a damaged job is kept aside"
+    assert result.stderr == f"{remedy}\n"
+    call("run", "smoke", *TARGETS, "--out", copy, "--workers", 0, *SETS)
+    assert call("check", "--out", copy).stdout == f"{JOBS} jobs whole, 0 damaged\n"
 
 
 def test_report_makes_everything_again_from_records(copy, whole):

@@ -13,7 +13,8 @@ from commonweight.paper.artefacts import catalogue
 from commonweight.paper.experiments import TRUTH
 from commonweight.paper.targets import artefact
 from commonweight.study.jobs import FinalAccuracy
-from commonweight.study.store import Result, Store
+from commonweight.study.record import Result
+from commonweight.study.store import Store
 
 SETTING = tiny_setting(experiments__instances=3, training__batch=16)
 PAPER = [  # in the paper's order; then what is not in the paper

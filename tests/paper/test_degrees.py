@@ -10,7 +10,8 @@ from commonweight.paper.artefacts import ARTEFACTS, catalogue, evidence, needed
 from commonweight.paper.degrees import section_4_2_1, sharing_kinds, table_3a, table_3b, table_4
 from commonweight.paper.experiments import PREFIX, PREFIX_LONG
 from commonweight.paper.truth import GROUND_TRUTH
-from commonweight.study.store import Result, Store
+from commonweight.study.record import Result
+from commonweight.study.store import Store
 
 SEEDS = range(3)
 GROUPS = ("seeds", "ground-truth", *(f"{kind}-{m}" for kind in ("random", "similar") for m in (2, 4)))

@@ -21,7 +21,8 @@ from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Affinity, FoundSpec
 from commonweight.study.nets import make_net
 from commonweight.study.setting import Experiment, Part, settle
-from commonweight.study.store import CHILDREN, Record, Result, Store
+from commonweight.study.record import CHILDREN, Record, Result
+from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker
 
 NAMES = ("111", "112", "121", "122", "211", "212", "221", "222")

@@ -11,8 +11,9 @@ from tiny import tiny_study
 
 from commonweight.sharing import singletons
 from commonweight.study.jobs import Job
+from commonweight.study.record import Result
 from commonweight.study.setting import Member, settle
-from commonweight.study.store import Result, Store
+from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker, make_engine
 from commonweight.training import ChildOrder, ImageSet
 

@@ -10,8 +10,9 @@ from tiny import flip_accuracy, make_job, make_record, tiny_study
 from commonweight.paper import artefacts, named, needed
 from commonweight.study.executors import Finished, Inline, Task
 from commonweight.study.inventory import Inventory, image_passes, makespan, record_bytes, take_inventory
+from commonweight.study.record import Result
 from commonweight.study.setting import settle
-from commonweight.study.store import Result, Store
+from commonweight.study.store import Store
 
 
 @pytest.fixture(scope="module")

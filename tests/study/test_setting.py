@@ -1,5 +1,6 @@
 """Experiments as jobs, and back: a hand-made store whose every accuracy says where it belongs."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
 from commonweight.sharing import at_random, similar, singletons
 from commonweight.study.jobs import FinalAccuracy
+from commonweight.study.record import Record, Result
 from commonweight.study.setting import Experiment, Member, Setting, settle
-from commonweight.study.store import Record, Result, Store
+from commonweight.study.store import Store
 from commonweight.training import ChildOrder
 
 
@@ -209,7 +211,9 @@ def test_missing_and_disagreeing_jobs(tmp_path):
         experiment.read(store)
     fill(store, experiment, indexes(some))
     last = experiment.jobs[-1]
-    store.write(last, Result(replace(store.read(last), step=np.array([1, 4]))))
+    earlier = replace(store.read(last), step=np.array([1, 4]))
+    shutil.rmtree(store.folder(last.id))
+    store.write(last, Result(earlier))
     with pytest.raises(StoreError, match="experiment x: its jobs were swept at different moments"):
         experiment.read(store)
 

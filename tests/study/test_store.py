@@ -12,7 +12,8 @@ from tiny import flip_accuracy, make_job, make_record
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.study import store as store_module
 from commonweight.study.jobs import FinalAccuracy
-from commonweight.study.store import RECORD, Record, Result, Store, write_whole
+from commonweight.study.record import RECORD, Record, Result
+from commonweight.study.store import Store
 
 JOB = make_job(init=(0, 1))
 SNAPSHOTS = {"epoch-1": {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "momentum/a": np.ones(2, "f4")}}
@@ -137,6 +138,51 @@ def test_an_empty_folder_is_damage(store):
         store.has(JOB)
 
 
+def contents(folder):
+    """Every file of a folder by its name, as bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_whole_result_is_never_rewritten(store):
+    def files():
+        there = (path.stat() for path in (store.folder(JOB.id), *sorted(store.folder(JOB.id).iterdir())))
+        return [(found.st_ino, found.st_mtime_ns) for found in there]
+
+    before = files()
+    store.write(JOB, Result(make_record(JOB, seed=1)))
+    assert files() == before
+    assert same(store.read(JOB), RESULT.record)
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]
+    assert not store.damaged.exists()
+
+
+def test_a_result_that_came_first_stays(store, monkeypatch):
+    """Another writer of the same job, a worker whose driver was killed, is done while this one writes."""
+    later, first = store.folder(JOB.id).parent / "later", store.folder(JOB.id)
+    first.rename(later)
+    write = store_module.write_durably
+
+    def overtaken(path, content):
+        write(path, content)
+        if path.name == "done.json":
+            later.rename(first)
+
+    monkeypatch.setattr(store_module, "write_durably", overtaken)
+    store.write(JOB, Result(make_record(JOB, seed=1)))
+    assert same(store.read(JOB), RESULT.record)
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]
+
+
+def test_damage_is_moved_aside_each_time(store):
+    kept = {}
+    for number in (1, 2, 3):
+        (store.folder(JOB.id) / RECORD).write_bytes(bytes(number))
+        kept[f"{JOB.id}-{number}"] = contents(store.folder(JOB.id))
+        store.write(JOB, RESULT)
+        assert same(store.read(JOB), RESULT.record)
+        assert {folder.name: contents(folder) for folder in store.damaged.iterdir()} == kept
+
+
 def test_damage_is_replaced(store):
     flip_accuracy(store, JOB.id)
     (store.folder(JOB.id) / "stray.txt").touch()
@@ -150,7 +196,7 @@ def test_damage_is_replaced(store):
 @pytest.mark.parametrize("writes", range(len(FILES) + 1))
 @pytest.mark.parametrize("death", [KeyboardInterrupt, OSError])
 def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, monkeypatch, writes, death):
-    store, write = Store(tmp_path), store_module._write_durably
+    store, write = Store(tmp_path), store_module.write_durably
     done = []
 
     def dying(path, content):
@@ -160,19 +206,25 @@ def test_dying_between_two_files_leaves_nothing_under_the_final_name(tmp_path, m
         write(path, content)
         done.append(path.name)
 
-    monkeypatch.setattr(store_module, "_write_durably", dying)
+    monkeypatch.setattr(store_module, "write_durably", dying)
     if writes < len(FILES):
         with pytest.raises(death):
             store.write(JOB, RESULT)
         assert not store.has(JOB)
-        assert list(store.ids()) == []
+        assert list(store.jobs.iterdir()) == []  # what failed removes its own
     else:
         store.write(JOB, RESULT)
         assert done[-1] == "done.json"
     monkeypatch.undo()
     store.write(JOB, RESULT)
     assert same(store.read(JOB), RESULT.record)
-    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]  # the half-written one is gone
+    assert [path.name for path in store.jobs.iterdir()] == [JOB.id]
+
+
+def test_only_ids_are_jobs(store):
+    for name in ("notes.txt", f"{JOB.id}.txt", JOB.id[:-1], f".{JOB.id}.1"):
+        (store.jobs / name).touch()
+    assert list(store.ids()) == [JOB.id]
 
 
 def judged(array):
@@ -223,7 +275,7 @@ def test_other_arrays_than_this_version_writes_are_told(store, name):
     (store.folder(JOB.id) / "done.json").write_text(json.dumps(done))
     known = ", ".join(sorted(arrays))
     with pytest.raises(
-        StoreError, match=rf"job {JOB.id}: the record has the arrays {known}, .*; delete .*{JOB.id} to train"
+        StoreError, match=rf"job {JOB.id}: the record has the arrays {known}, .*; run the study to train it again"
     ):
         store.read(JOB)
 
@@ -237,19 +289,3 @@ def test_a_record_is_read_by_the_names_of_its_arrays(store):
     record = store.read(job)
     assert set(record.final) == set(FinalAccuracy)
     assert all(np.array_equal(array, arrays[which.value]) for which, array in record.final.items())
-
-
-def test_write_whole(tmp_path, monkeypatch):
-    path = tmp_path / "deep" / "down" / "file.txt"
-    write_whole(path, b"one")
-    write_whole(path, b"two")
-    assert path.read_bytes() == b"two"
-
-    def dying(path, content):
-        path.write_bytes(content[:1])
-        raise OSError("no space left")
-
-    monkeypatch.setattr(store_module, "_write_durably", dying)
-    with pytest.raises(OSError, match="no space"):
-        write_whole(path, b"three")
-    assert path.read_bytes() == b"two"

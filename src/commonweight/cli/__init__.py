@@ -38,6 +38,7 @@ from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
+from commonweight.study.verification import verify_results
 from commonweight.study.work import Runtime, Worker, require_native, resolve_device
 
 DONE, ERROR, USAGE, JOBS_FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -105,36 +106,40 @@ def run(
     device: Device = "auto",
     engine: EngineName = EngineChoice.AUTO,
     overrides: Overrides = None,
+    replace_study: Annotated[
+        bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
-    inventory = work.inventory()
-    for reason in inventory.damaged.values():
-        say(f"{reason}; training it again")
-    say(
-        f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
-        f"in {work.store.out}"
-    )
-    work.store.out.mkdir(parents=True, exist_ok=True)
-    with _resumable(work.store.out):
-        found = _estimate(work, inventory, runtime)
-        for line in _about(found, runtime):
-            say(line)
-        if inventory.missing:
-            say(
-                f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} worker processes"
-            )
-        with watch(inventory, found, executor.workers, errors()) as observe:
-            api.train_missing(work, inventory, executor, observe)
-    if agreement := work.precision_agreement():
+    with work.driven(replace_study=replace_study):
+        inventory = work.inventory()
+        for reason in inventory.damaged.values():
+            say(f"{reason}; training it again, and keeping what is there in {work.store.damaged}")
         say(
-            f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
-            f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
+            f"in {work.store.out}"
         )
-    made, files = work.report()
+        with _resumable(work.store.out):
+            found = _estimate(work, inventory, runtime)
+            for line in _about(found, runtime):
+                say(line)
+            if inventory.missing:
+                say(
+                    f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} "
+                    "worker processes"
+                )
+            with watch(inventory, found, executor.workers, errors()) as observe:
+                api.train_missing(work, inventory, executor, observe)
+        if agreement := work.precision_agreement():
+            say(
+                f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
+                f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+            )
+        made, files = work.report()
     print_all(made, preface(work.setting), as_json)
     say(f"report: {files[0]}")
 
@@ -256,24 +261,18 @@ def info(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: **commonweight check --out results/quick**")
 def check(out: Results, as_json: Json = False) -> None:
-    """Verify the checksum of every stored file, and that their study is there; exit code 4 if a file is damaged."""
-    store = Store(out)
-    if not store.jobs.is_dir():
-        raise ResultMissing(f"no results in {out}: expected a folder {store.jobs}; name the folder given to run --out")
-    damaged, whole = {}, 0
-    for job_id in store.ids():
-        try:
-            store.verify(job_id)
-            whole += 1
-        except StoreError as error:
-            damaged[job_id] = str(error)
+    """Verify every stored job, the study and the report, and name what no run wrote; exit code 4 if anything is damaged."""
+    found = verify_results(out)
     if as_json:
-        print_json({"whole": whole, "damaged": damaged})
+        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
     else:
-        for reason in damaged.values():
+        for reason in found.damaged.values():
             print_text(reason)
-        print_text(f"{whole} jobs whole, {len(damaged)} damaged")
-    if damaged:
+        for name, told in found.unknown.items():
+            print_text(f"{name}: {told}")
+        print_text(f"{found.whole} jobs whole, {len(found.damaged)} damaged")
+    if found.damaged:
+        say("give the run command once more: what is damaged is made again, and a damaged job is kept aside")
         raise typer.Exit(DAMAGED)
     read_settled(out)
 

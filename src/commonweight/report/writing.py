@@ -8,7 +8,7 @@ from commonweight.report.forms import to_files, to_text
 from commonweight.report.page import Run, page
 from commonweight.report.preface import About
 from commonweight.report.wording import bullets, escaped, heading, row
-from commonweight.study.store import write_whole
+from commonweight.study.durable import write_whole
 
 
 def write_report(about: About, made: Sequence[Made], out: Path, run: Run) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from enum import Enum
 from functools import cached_property
@@ -18,6 +19,15 @@ from commonweight.values import Count, Index
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
+
+
+ID = re.compile(r"[0-9a-f]{16}")
+
+
+def identity(description: Any, numerics: int) -> str:
+    """The id of the job with this description, as JSON has it, under a version of the numerics."""
+    content = json.dumps([numerics, description], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 class Spec(BaseModel):
@@ -209,8 +219,7 @@ class Job(Spec):
     @cached_property
     def id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the content and of `NUMERICS`."""
-        content = json.dumps([NUMERICS, self.model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        return identity(self.model_dump(mode="json"), NUMERICS)
 
     def plan(self) -> SharingPlan:
         """The sharing plan of the job's children."""

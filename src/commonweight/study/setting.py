@@ -11,8 +11,9 @@ from commonweight.errors import StoreError
 from commonweight.net import NetShape
 from commonweight.space import Child
 from commonweight.study.jobs import FinalAccuracy, FoundSpec, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
+from commonweight.study.record import Record
 from commonweight.study.schema import Study
-from commonweight.study.store import Record, Store
+from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder, Moments, Recipe
 

@@ -33,16 +33,11 @@ from commonweight.study.cuda import exact
 from commonweight.study.finding import Kept, with_children
 from commonweight.study.jobs import FinalAccuracy, Job, Spec
 from commonweight.study.nets import make_net
+from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH, Record, Result
 from commonweight.study.schema import DataSpec
-from commonweight.study.store import Record, Result, Store
+from commonweight.study.store import Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
 from commonweight.values import Count
-
-AGREEMENT = "tau of the last sweep with the same in float32"
-"""Beside a record whose sweeps are not in float32: one number for each copy."""
-
-THROUGH_PYTORCH = "through_pytorch"
-"""Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
 
 
 class Runtime(Spec):

@@ -1,0 +1,87 @@
+"""Files and folders that are whole or not there, and that stay when the machine stops.
+
+What is not yet whole stands beside its place, under a name with the number of the process that writes it.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<process>`; a hyphen in jobs of earlier versions
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once: whoever reads it sees the old content or the new, never a part. Durable when it returns."""
+    make_folder(path.parent)
+    with unfinished(path) as temporary:
+        write_durably(temporary, content)
+        temporary.replace(path)
+    flush(path.parent)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Where to make what is then renamed to this path; nothing is left there, however the making ends."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    _remove(temporary)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own."""
+    for folder in folders:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            found = UNFINISHED.fullmatch(path.name)
+            if found and not _lives(int(found[1])):
+                _remove(path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, durably."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.is_dir()]):
+        missing.mkdir(exist_ok=True)
+        flush(missing.parent)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a new file and flush it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush(folder: Path) -> None:
+    """Flush a folder's list of names, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number runs here: what bears our own is of an earlier one, before we write."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,126 @@
+"""What is written stays, and what is not written to its end leaves nothing."""
+
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from tiny import make_job, make_record
+
+from commonweight.study import durable
+from commonweight.study.durable import make_folder, sweep, unfinished, write_whole
+from commonweight.study.record import Result
+from commonweight.study.store import Store
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the system was asked to do, in its order: (call, path), a flush by the path of what was flushed."""
+    calls = []
+
+    def telling(name, place):
+        call = getattr(os, name)
+
+        def called(*words, **more):
+            result = call(*words, **more)
+            path = Path(f"/proc/self/fd/{words[0]}").readlink() if name == "fsync" else words[place]
+            calls.append((name, os.fspath(path)))
+            return result
+
+        monkeypatch.setattr(os, name, called)
+
+    for name, place in (("fsync", 0), ("rename", 1), ("replace", 1), ("mkdir", 0)):
+        telling(name, place)
+    return calls
+
+
+def test_write_whole(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "down" / "file.txt"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+
+    def dying(path, content):
+        path.write_bytes(content[:1])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(durable, "write_durably", dying)
+    with pytest.raises(OSError, match="no space"):
+        write_whole(path, b"three")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_folders_are_flushed_after_they_are_made_and_after_renames(tmp_path, told):
+    path = tmp_path / "deep" / "down" / "file.txt"
+    write_whole(path, b"one")
+    temporary = f"{path.parent}/.file.txt.{os.getpid()}"
+    assert told == [
+        ("mkdir", f"{tmp_path}/deep"),
+        ("fsync", f"{tmp_path}"),
+        ("mkdir", f"{tmp_path}/deep/down"),
+        ("fsync", f"{tmp_path}/deep"),
+        ("fsync", temporary),
+        ("replace", f"{path}"),
+        ("fsync", f"{path.parent}"),
+    ]
+    told.clear()
+    make_folder(path.parent)
+    assert told == []
+
+
+def test_a_job_is_flushed_before_it_has_its_name_and_its_name_after(tmp_path, told):
+    job, store = make_job(), Store(tmp_path / "out")
+    store.write(job, Result(make_record(job)))
+    folder, begun = f"{store.folder(job.id)}", f"{store.jobs}/.{job.id}.{os.getpid()}"
+    flushed = [f"{begun}/{name}" for name in ("job.json", "how.json", "accuracy.safetensors", "done.json")]
+    made = [("mkdir", f"{store.out}"), ("fsync", f"{tmp_path}"), ("mkdir", f"{store.jobs}"), ("fsync", f"{store.out}")]
+    assert told == [
+        *made,
+        ("mkdir", begun),
+        *(("fsync", path) for path in [*flushed, begun]),
+        ("rename", folder),
+        ("fsync", f"{store.jobs}"),
+    ]
+    (store.folder(job.id) / "done.json").unlink()
+    told.clear()
+    store.write(job, Result(make_record(job)))
+    assert told[-6:] == [
+        ("mkdir", f"{store.damaged}"),
+        ("fsync", f"{store.out}"),
+        ("rename", f"{store.damaged}/{job.id}-1"),
+        ("fsync", f"{store.damaged}"),
+        ("rename", folder),
+        ("fsync", f"{store.jobs}"),
+    ]
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, OSError])
+def test_nothing_unfinished_is_left_however_it_ends(tmp_path, error):
+    (tmp_path / f".x.{os.getpid()}").mkdir()  # of an earlier process that had our number
+    with pytest.raises(error) if error else nullcontext(), unfinished(tmp_path / "x") as temporary:
+        assert not temporary.exists()
+        temporary.mkdir()
+        (temporary / "file").touch()
+        if error:
+            raise error
+        temporary.rename(tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ([] if error else ["x"])
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        left = [f".index.html.{dead.pid}", f".{'0' * 16}.{dead.pid}", f".{'0' * 16}-{dead.pid}", f".x.{os.getpid()}"]
+        kept = [".hidden", "x.1", f".y.{living.pid}", f".z.{10**12}", f"{dead.pid}"]
+        for name in (*left, *kept):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "file").touch()
+        (tmp_path / f".link.{dead.pid}").symlink_to(tmp_path / kept[0])
+        sweep([tmp_path, tmp_path / "nothing"])
+        assert {path.name for path in tmp_path.iterdir()} == set(kept)
+        assert all((tmp_path / name / "file").exists() for name in kept)
+        living.communicate()
