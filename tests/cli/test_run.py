@@ -148,7 +148,7 @@ def test_a_second_driver_and_another_study_exit_with_2(whole):
 
 
 def test_another_study_takes_the_folder_when_it_is_told_to(copy):
-    more = [*SETS, "--set", "experiments.last_epochs=1"]  # the same jobs
+    more = [*SETS, "--set", "experiments.finetune_batches=4"]  # no job of these changes
     words = ["run", "smoke", "figure-2", "--out", copy, "--workers", 0, *more]
     call(*words, code=2)
     assert "11 there, 0 to train" in call(*words, "--replace-study").stderr

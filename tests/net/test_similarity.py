@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from commonweight.net import NetShape, SuperNet, gradient_similarity
+from commonweight.net import DataShape, NetShape, SuperNet, gradient_similarity
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, share_all, share_all_but, share_none
 from commonweight.space import SearchSpace
@@ -17,7 +17,10 @@ CHILDREN = tuple(SPACE.children())
 
 def net_of(plan, copies=2):
     return SuperNet(
-        plan, NetShape(image_channels=1, classes=4, channels=2, stem_multiplier=1), [Stream(s) for s in range(copies)]
+        plan,
+        NetShape(plan.cells, channels=2, stem_multiplier=1),
+        DataShape(image_channels=1, classes=4),
+        [Stream(s) for s in range(copies)],
     ).double()
 
 

@@ -39,7 +39,7 @@ def intervals(tables):
 @pytest.mark.parametrize("seed", range(3))
 def test_one_number_has_one_interval_in_every_table(seed):
     """Seeds' S-Tau stands in Table 1, in readings and in hidden choices."""
-    setting = tiny_setting(experiments__instances=5, experiments__ground_truth_seeds=4)
+    setting = tiny_setting(training__batch=16, experiments__instances=5, experiments__ground_truth_seeds=4)
     made = made_up(setting, *catalogue(setting), seed=seed)
     for measured in made.measured.values():  # everyone is trained in each round
         measured.trained[:] = np.arange(8) == measured.step[:, None] % 8
@@ -51,7 +51,7 @@ def test_one_number_has_one_interval_in_every_table(seed):
     assert {key[0] for key in of_seeds} == {"s_tau", "mean"}
     by_name = {table.name: {row.name: row for row in table.rows} for table in tables}
     seeds, last = by_name["table-2"]["Different seeds"], by_name["readings"]["last moment"]
-    assert by_name["instability"]["8 epochs, batch 64, statistics as trained"].numbers[1] == last.numbers[2]
+    assert by_name["instability"]["8 epochs, batch 16, statistics as trained"].numbers[1] == last.numbers[2]
     own, end = (
         by_name["hidden-choices"]["freeze, statistics as trained"],
         by_name["insight-2"]["epoch 8, 0 mini-batches"],

@@ -20,8 +20,8 @@ from commonweight.study.finding import with_children
 from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Affinity, FoundSpec
 from commonweight.study.nets import make_net
-from commonweight.study.setting import Experiment, Part, settle
 from commonweight.study.record import CHILDREN, Record, Result
+from commonweight.study.setting import Experiment, Part, settle
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker
 
