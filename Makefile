@@ -25,7 +25,7 @@ bench: $(READY)  ## race every build of the engine against plain PyTorch; fills 
 	$(BIN)/python benchmarks/scaling.py
 
 test: lint  ## lint, types, tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
