@@ -7,12 +7,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from commonweight.errors import DataError
-from commonweight.images.bounds import MOST_BYTES, at_most
+from commonweight.images.bounds import MOST_BYTES, Readable, at_most
 from commonweight.images.raw import RawImages
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -42,7 +41,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     return array
 
 
-def _shape(path: Path, stream: IO[bytes]) -> tuple[int, ...]:
+def _shape(path: Path, stream: Readable) -> tuple[int, ...]:
     """The shape that the header declares, read from the stream."""
     magic = stream.read(4)
     if len(magic) < 4:
@@ -115,7 +114,7 @@ def _find(folder: Path, stem: str, dims: int) -> Path:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[Readable]:
     """The bytes of the file, unzipped as they are read."""
     try:
         with path.open("rb") as file:
