@@ -9,6 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
+    "ondemand",
     "errors",
     "seeds",
     "values",
@@ -33,6 +34,7 @@ FACE = {"": "api", "__main__": "cli"}
 THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "train", "train_step", "SGD"))
 
 FORBIDDEN = {
+    "ondemand": ("torch",),
     "errors": ("torch",),
     "seeds": ("torch",),
     "values": ("torch",),

@@ -6,13 +6,17 @@ import importlib
 import inspect
 import pkgutil
 import pydoc
+import subprocess
+import sys
+from importlib.metadata import version
 
 import pytest
 
 import commonweight as cw
 from commonweight.api import Programme
 
-PUBLIC = {name: value for name, value in vars(cw).items() if name[0] != "_" and not inspect.ismodule(value)}
+PUBLIC = {name: getattr(cw, name) for name in dir(cw) if name[0] != "_"}
+PUBLIC = {name: value for name, value in PUBLIC.items() if not inspect.ismodule(value)}
 
 
 def test_the_public_names():
@@ -50,5 +54,30 @@ def test_help_of_a_name_shows_types_as_the_code_calls_them(shown):
 
 @pytest.mark.parametrize("module", [module.name for module in pkgutil.iter_modules(cw.__path__)])
 def test_a_part_of_the_package_says_what_it_is(module):
-    if module != "__main__":  # which would run
-        assert importlib.import_module(f"commonweight.{module}").__doc__
+    assert importlib.import_module(f"commonweight.{module}").__doc__
+
+
+def loaded(*words):
+    """Modules that are loaded when a fresh process ends."""
+    told = subprocess.run([sys.executable, "-X", "importtime", *words], capture_output=True, text=True, check=True)
+    return told.stdout, {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+
+
+def test_the_version_is_told_without_anything_heavy():
+    stdout, modules = loaded("-m", "commonweight", "--version")
+    assert stdout == f"{version('commonweight')}\n"
+    assert "commonweight.ondemand" in modules
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib", "plotly"})
+
+
+def test_names_come_when_they_are_asked_for():
+    asked = "import commonweight as cw, sys; assert 'torch' not in sys.modules; cw.run; assert 'torch' in sys.modules"
+    assert "torch" in loaded("-c", asked)[1]
+    assert "scipy" in loaded("-c", "import commonweight; commonweight.ranking.tau")[1]  # a part of the package
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match=r"^module 'commonweight' has no attribute 'rnak'$"):
+        cw.rnak  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'rnak'"):
+        exec("from commonweight import rnak")

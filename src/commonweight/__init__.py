@@ -12,11 +12,25 @@ What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on pl
 primitives and super-nets in `commonweight.net`.
 """
 
+import typing
+
+import commonweight.ondemand
+
 # No `__all__`: of each name in one, help would show the whole docstring, and be no page.
-from commonweight.api import programme as programme
-from commonweight.api import run as run
-from commonweight.api import stored as stored
-from commonweight.elsewhere import rank as rank
-from commonweight.study.load import load_study as load_study
+if typing.TYPE_CHECKING:
+    from commonweight.api import programme as programme
+    from commonweight.api import run as run
+    from commonweight.api import stored as stored
+    from commonweight.elsewhere import rank as rank
+    from commonweight.study.load import load_study as load_study
+
+__getattr__, __dir__ = commonweight.ondemand.on_demand(
+    __name__,
+    {
+        **dict.fromkeys(("programme", "run", "stored"), "commonweight.api"),
+        "rank": "commonweight.elsewhere",
+        "load_study": "commonweight.study.load",
+    },
+)
 
 __version__ = "0.1.0"

@@ -1,5 +1,18 @@
-"""`python -m commonweight` is the command line."""
+"""`commonweight` and `python -m commonweight` are the command line."""
 
-from commonweight.cli import main
+import sys
+from importlib.metadata import version
 
-main()
+
+def main() -> None:
+    """Run the command line; the version is told without importing it, which takes two seconds."""
+    if sys.argv[1:] == ["--version"]:
+        print(version("commonweight"))
+        return
+    from commonweight.cli import main as command_line  # noqa: PLC0415
+
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

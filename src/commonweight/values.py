@@ -12,9 +12,13 @@ from commonweight.errors import UsageError
 
 T = TypeVar("T")
 
-# Strict, each of them: "3" is no count, and True is none either.
-Count = Annotated[int, Field(ge=1, strict=True)]
-Index = Annotated[int, Field(ge=0, strict=True)]
+MOST_SHOWN = 200  # letters of a value in a message
+
+# Strict, each of them: "3" is no count, and True is none either. And bounded: what is counted must fit a memory, and a seed
+# 64 bits. Where less is too much already, a field says so: `Annotated[Count, Field(le=1000)]`.
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Index = Annotated[int, Field(ge=0, le=10**9, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -52,4 +56,13 @@ def told(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "missing"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"got {detail['input']!r}; {message[0].lower()}{message[1:]}"
+    return f"got {shown(detail['input'])}; {message[0].lower()}{message[1:]}"
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, of a long one the beginning; only the type of what Python cannot write."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of more than 4,300 digits, lists in lists in lists
+        return f"an unwritable {type(value).__name__}"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -44,6 +44,26 @@ MISTAKES = {
         2,
         "error: data.train_images: got 10001; data 'fashion14' allows 1 … 10000",
     ),
+    ("plan", "smoke", "--set", f"training.epochs={10**20}"): (
+        2,
+        "error: study smoke: training.epochs: got 100000000000",
+    ),
+    ("plan", "smoke", "--set", f"net.cells={10**9}"): (
+        2,
+        "error: study smoke: net.cells: got 1000000000; input should",
+    ),
+    ("plan", "smoke", "--set", "data.augment={padding: 8}"): (
+        2,
+        "error: data.augment.padding: got 8 for images of 7 x 7",
+    ),
+    ("show", "lists.yaml"): (
+        2,
+        "error: lists.yaml, line 1: not valid YAML: more than 20 lists and mappings in each other",
+    ),
+    ("run", "smoke", "--set", "data={name: idx, path: bombs}"): (
+        1,
+        "train-images-idx3-ubyte: got an IDX header with 65 dimensions, expected 1 to 8; fetch the file again",
+    ),
     ("run", "paper"): (1, "error: got no path for data 'cifar10', expected the folder with CIFAR-10's binary version"),
     ("run", "paper", "--set", "data.path=nowhere"): (
         1,
@@ -65,13 +85,17 @@ MISTAKES = {
 def test_mistakes_are_one_line_on_stderr_and_leave_nothing(tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").touch()
+    (tmp_path / "lists.yaml").write_text("[" * 3000)
+    (tmp_path / "bombs").mkdir()
+    for name in ("train-images-idx3", "train-labels-idx1"):
+        (tmp_path / "bombs" / f"{name}-ubyte").write_bytes(b"\0\0\x08\x41" + b"\0\0\0\1" * 65 + b"\7")
     code, message = MISTAKES[words]
     result = call(*words, code=code)
     assert result.stdout == ""
     lines = [line for line in result.stderr.splitlines() if "jobs needed" not in line]
     assert len(lines) == 1
     assert message in lines[0]
-    assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a-file", "bombs", "lists.yaml"}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """Files in CIFAR's formats are made here from their description; no image of CIFAR is needed."""
 
 import gzip
+import io
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
 from images import making
 
 from commonweight.errors import DataError
-from commonweight.images import data_names, load_raw, read_cifar10, read_cifar100
+from commonweight.images import cifar, data_names, load_raw, read_cifar10, read_cifar100
 from commonweight.images.cifar import CIFAR10, CIFAR100
 
 PARTS10 = making.cifar_parts()
@@ -161,6 +163,70 @@ def test_an_archive_cut_or_changed_is_refused(tmp_path):
             read_cifar10(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+
+
+def archive_of(path, *members):
+    """A `.tar.gz` of these members, all empty."""
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO())
+    return path
+
+
+def sparse(name, size, places):
+    """A member that claims so many bytes and has none."""
+    member = tarfile.TarInfo(name)
+    member.pax_headers = {"GNU.sparse.map": places, "GNU.sparse.size": str(size)}
+    return member
+
+
+def test_an_archive_is_not_believed(tmp_path):
+    """Each of these is small: files that claim to be long, headers that are none, more members than memory."""
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, 512
+    record = b"512 comment=" + b"x" * 499 + b"\n"
+    chain = gzip.compress((header.tobuf(tarfile.USTAR_FORMAT) + record) * 1000)
+    (tmp_path / "chain").write_bytes(chain)
+    bombs = {
+        "got test_batch.bin as a sparse file, expected a whole one": archive_of(
+            tmp_path / "sparse", sparse("test_batch.bin", 2**40, "0,0")
+        ),
+        r"cannot be read as a \.tar\.gz archive \(invalid literal": archive_of(
+            tmp_path / "map", sparse("test_batch.bin", 2**40, "zero,0")
+        ),
+        r"cannot be read as a \.tar\.gz archive \(maximum recursion": tmp_path / "chain",
+        "got more than 1000 members, expected fewer": archive_of(
+            tmp_path / "members", *(tarfile.TarInfo(str(number)) for number in range(1001))
+        ),
+    }
+    for message, path in bombs.items():
+        with pytest.raises(DataError, match=message) as caught:
+            read_cifar10(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_an_archive_that_unpacks_to_more_than_there_can_be_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "MOST_BYTES", 2**20)
+    path = tmp_path / "bomb.tar.gz"
+    making.write_archive(path, "cifar-10-batches-bin", {"test_batch.bin": bytes(2**26)})
+    assert path.stat().st_size < 2**17
+    tracemalloc.start()
+    with pytest.raises(DataError, match="got more than 1048576 bytes when unpacked, expected fewer; give the files as"):
+        read_cifar10(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23
+
+
+def test_a_file_larger_than_any_is_not_read(tmp_path):
+    making.write_files(tmp_path, BINARY)
+    with (tmp_path / "test_batch.bin").open("wb") as file:
+        file.truncate(2**28 + 1)  # a hole: it takes no space
+    with pytest.raises(
+        DataError, match=r"test_batch\.bin: got 268435457 bytes, expected at most 268435456; give the files"
+    ):
+        read_cifar10(tmp_path)
 
 
 def test_only_plain_files_of_the_archive_count(tmp_path):

@@ -3,6 +3,7 @@
 import gzip
 import math
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -53,9 +54,20 @@ DAMAGE = {
     "unknown type": (idx_bytes(IMAGES, kind=0x77), r"0x77 \(unknown\)"),
     "no dimensions": (b"\0\0\x08\0" + b"\7", "0 dimensions"),
     "header cut": (GOOD[:15], "got 15 bytes, expected a header of 16"),
+    "zip of one byte more": (gzip.compress(GOOD + b"\0"), "got 61 bytes of data or more"),
     "one byte less": (GOOD[:-1], "got 59 bytes of data, expected 5 x 4 x 3 = 60"),
-    "one byte more": (GOOD + b"\0", "got 61 bytes of data, expected 5 x 4 x 3 = 60"),
-    "huge sizes": (b"\0\0\x08\3" + b"\xff" * 12, "got 0 bytes of data, expected 4294967295 x"),
+    "one byte more": (GOOD + b"\0", "got 61 bytes of data or more, expected 5 x 4 x 3 = 60"),
+    "huge sizes": (b"\0\0\x08\3" + b"\xff" * 12, "got a header of 4294967295 x .* bytes, expected at most 4294967296"),
+    "a byte too many": (
+        b"\0\0\x08\2" + struct.pack(">2I", 2**31, 3),
+        "header of 2147483648 x 3 bytes, expected at most",
+    ),
+    "huge sizes of nothing": (
+        b"\0\0\x08\4" + b"\xff" * 12 + b"\0" * 4,
+        r"header of 4294967295 x .* x 0 bytes, expected",
+    ),
+    "zip of huge sizes": (gzip.compress(b"\0\0\x08\3" + b"\xff" * 12), "got a header of 4294967295 x"),
+    "65 dimensions": (b"\0\0\x08\x41" + struct.pack(">65I", *[1] * 65) + b"\7", "65 dimensions, expected 1 to 8"),
     "zip of cut data": (gzip.compress(GOOD[:-1]), "got 59 bytes of data"),
     "zip of nothing": (gzip.compress(b""), "got 0 bytes"),
     "zip with a tail": (ZIPPED + b"tail", "damaged gzip"),
@@ -84,6 +96,26 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
                 read_idx(path)
         path.write_bytes(whole)
         assert np.array_equal(read_idx(path), IMAGES)
+
+
+@pytest.mark.parametrize("declared", [(5, 4, 3), (2**31,)])
+@pytest.mark.parametrize("unpacked", [60, 2**25])
+def test_memory_follows_neither_what_is_declared_nor_what_is_unpacked(tmp_path, declared, unpacked):
+    """A gzip bomb of 32 MB in 32 KB, and a header that declares 2 GB: the least of both is read, and a chunk more."""
+    path = tmp_path / "file"
+    header = bytes([0, 0, 8, len(declared)]) + struct.pack(f">{len(declared)}I", *declared)
+    path.write_bytes(gzip.compress(header + bytes(unpacked)))
+    tracemalloc.start()
+    try:
+        if math.prod(declared) == unpacked:
+            assert read_idx(path).shape == declared
+        else:
+            with pytest.raises(DataError, match=f"bytes of data.*, expected .*{math.prod(declared)}; fetch"):
+                read_idx(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * min(math.prod(declared), unpacked) + 2**23
 
 
 def test_missing_file_and_folder_are_data_errors(tmp_path):

@@ -60,6 +60,14 @@ WRONG = {
         "row 1: got a picture of RGB 4 x 3, expected RGB 4 x 4 as",
     ),
     "no such column": ({"image": "picture"}, "got columns picture, label, expected exactly one of img, image; rename"),
+    "a label of 2**62": (
+        {"labels": [0, 2**62]},
+        "row 1: got label 4611686018427387904, expected at most 65535; number",
+    ),
+    "a label of 64 bits": (
+        {"labels": pa.array([2**64 - 1, 0], "uint64")},
+        "row 0: got label 18446744073709551615, expected",
+    ),
     "two columns": ({"fine_label": pa.array([0, 1])}, "expected exactly one of label, fine_label"),
     "texts": ({"labels": ["a", "b"]}, "got label of string with 0 empty, expected integers; number"),
     "floats": ({"labels": [0.0, 1.0]}, "got label of double"),
@@ -80,6 +88,18 @@ def test_what_is_wrong_is_named(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("names", "known"), [(("img", "img", "label"), "img, image"), (("img", "label", "label"), "label")]
+)
+def test_two_columns_of_one_name(tmp_path, names, known):
+    write_cifar(tmp_path)
+    file = tmp_path / "test-00000-of-00001.parquet"
+    columns = dict(zip(("img", "label"), pa.parquet.read_table(file).columns, strict=True))
+    pa.parquet.write_table(pa.Table.from_arrays([columns[name] for name in names], names), file)
+    with pytest.raises(DataError, match=rf"parquet: got columns {', '.join(names)}, expected exactly one of {known}"):
+        read_parquet(tmp_path)
+
+
 def test_files_that_are_not_whole(tmp_path):
     write_cifar(tmp_path)
     test = tmp_path / "test-00000-of-00001.parquet"
@@ -98,7 +118,8 @@ def test_files_that_are_not_whole(tmp_path):
 def test_metadata_of_others(tmp_path):
     write_cifar(tmp_path)
     file = tmp_path / "train-00000-of-00002.parquet"
-    for metadata in ("no json", "[]", '{"info": {"features": {"label": 3}}}'):
+    counted = '{"info": {"features": {"label": {"names": 5}}}}'
+    for metadata in ("no json", "[]", "[" * 100_000, counted, '{"info": {"features": {"label": 3}}}'):
         table = pa.parquet.read_table(file).replace_schema_metadata({"huggingface": metadata})
         pa.parquet.write_table(table, file)
         with pytest.raises(DataError, match="metadata that are not those of the hub"):

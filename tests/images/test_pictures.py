@@ -1,6 +1,8 @@
 """PNG files are written here by hand; every picture must come back pixel by pixel, or be named."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from images.making import png
 from PIL import Image
 
 from commonweight.errors import DataError
+from commonweight.images import pictures
 from commonweight.images.pictures import read_pictures
 
 SHAPES = st.tuples(st.integers(1, 4), st.sampled_from([1, 3]), st.integers(1, 6), st.integers(1, 6))
@@ -74,6 +77,36 @@ def test_a_picture_cut_anywhere_is_refused_or_whole(kind):
             assert np.array_equal(read, whole)  # only what stands behind the pixels was cut
     assert len(refusals) > 50
     assert all(line.startswith("name: cannot be read (") and "\n" not in line for line in refusals)
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded():
+    """100 million grey pixels in 12 KB of PNG's header and zeros; Pillow itself would warn, and decode them."""
+    size = (10_000, 10_000)
+    header = struct.pack(">2I5B", *size, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(10_001))), (b"IEND", b"")]
+    bomb = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    with pytest.raises(
+        DataError, match=r"^name: got a picture of L 10000 x 10000, expected at most 16777216 pixels; make"
+    ):
+        read_pictures([("name", bomb)])
+
+
+def test_as_many_pixels_as_a_picture_may_have(monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 12)
+    assert read_pictures([("name", encoded("RGB"))]).size == 3 * 12
+    with pytest.raises(DataError, match="got a picture of RGB 4 x 4, expected at most 12 pixels"):
+        read_pictures([("name", encoded("RGB", (4, 4)))])
+
+
+def test_all_pictures_together_are_bounded(monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_BYTES", 3 * 36)
+    assert read_pictures([("name", encoded("RGB"))] * 3).nbytes == 3 * 36
+    with pytest.raises(
+        DataError, match=r"^name: got 4 pictures of RGB 4 x 3, 144 bytes in memory, expected at most 108; make them"
+    ):
+        read_pictures([("name", encoded("RGB"))] * 4)
 
 
 def test_formats_that_start_programs_are_not_tried(tmp_path):

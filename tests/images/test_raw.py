@@ -64,7 +64,9 @@ INVALID = {
     "label negative": ({"validation_labels": np.full(6, -1)}, "got validation labels from -1 to -1"),
     "label beyond int64": ({"train_labels": np.full(12, 2**63 + 1, np.uint64)}, "train labels from 9223"),
     "two sizes": ({"validation_images": np.zeros((6, 2, 5, 4), np.uint8)}, r"\(2, 5, 4\), expected \(2, 4, 4\)"),
-    "no classes": ({"classes": 0}, "got 0 classes"),
+    "no classes": ({"classes": 0}, "got 0 classes, expected 1 to 65536; check the labels"),
+    "too many classes": ({"classes": 2**16 + 1}, "got 65537 classes, expected 1 to 65536; check the labels"),
+    "classes of a label of 2**62": ({"classes": 2**62 + 1}, "got 4611686018427387905 classes, expected 1 to 65536"),
 }
 
 

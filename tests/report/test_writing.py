@@ -105,6 +105,28 @@ def test_the_document_holds_every_table_claim_and_figure(tmp_path):
     assert "name: tiny" in text
 
 
+def test_names_do_not_leave_their_code_block(tmp_path):
+    evil = "x\n```\n# Heading\n"
+    files = write_report(about(data__path=evil), [TABLE], tmp_path, Run(f"commonweight run '{evil}'"))
+    text = next(path for path in files if path.name == "report.md").read_text(encoding="utf-8")
+    outside, fence = [], ""
+    for line in text.splitlines():  # as CommonMark 4.5 reads them
+        ticks = re.match(" {0,3}(`{3,})(.*)", line)
+        if not fence and ticks:
+            fence = ticks[1]
+        elif fence and ticks and len(ticks[1]) >= len(fence) and not ticks[2].strip():
+            fence = ""
+        elif not fence:
+            outside.append(line)
+    assert not fence
+    assert [line for line in outside if line.startswith("#")] == [
+        "# Study tiny",
+        *(line for line in to_markdown(TABLE).splitlines() if line.startswith("#")),
+        "## Settings",
+    ]
+    assert not any("Heading" in line for line in outside)
+
+
 def test_a_report_again_is_the_same_bytes(tmp_path):
     first, second = (
         [

@@ -174,6 +174,7 @@ def test_a_few_children_speak_for_thousands(setting, world):
     assert max(map(len, world.swept)) == 32 == calibration.SWEEP_CHILDREN
     assert max(len(engine.net.plan.children) for engine in world.engines) == 32
     assert len(world.engines) == 4  # one looked at, one trained, two swept
+    assert len({id(cost.moments) for cost in costs}) == 1  # all look at the same
     image = 6 / 4 * (2e-6 + 5e-6 + 1e-6 + 1e-6)
     assert costs[0].sweep == pytest.approx(4096 * 20 * image, rel=0.1)
     assert costs[1].sweep == pytest.approx(20 * image)

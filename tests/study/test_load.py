@@ -121,6 +121,37 @@ BAD = {
     "no data": ("name: a\n", r"missing key 'data'"),
     "no name of data": ("name: a\ndata: {}\n", r"missing key 'data\.name'"),
     "number as a key": (GOOD + "1: 2\n", r"1: got 1; keys should be strings"),
+    "3000 lists in each other": (
+        "name: " + "[" * 3000,
+        r"line 1: not valid YAML: more than 20 lists and mappings in each",
+    ),
+    "3000 mappings in each other": ("{a: " * 3000, r"line 1: not valid YAML: more than 20 lists and mappings in each"),
+    "20 in each other": (
+        GOOD + "about: " + "[" * 18 + "x" + "]" * 18,
+        r"about: got \[\[.*; input should be a valid string",
+    ),
+    "an alias": ("name: &a x\nabout: *a\n", r"line 2: not valid YAML: an alias; write out what it stands for"),
+    "a merge": ("data: &a {name: idx}\nnet:\n  <<: *a\n", r"line 3: not valid YAML: an alias; write out"),
+    "no such day": (
+        "about: 2026-99-99\n",
+        r"line 1: not valid YAML: '2026-99-99' is not what its form or its tag says",
+    ),
+    "no integer": ("seed: !!int x\n", r"line 1: not valid YAML: 'x' is not what its form or its tag says"),
+    "no flag": ("name: a\nseed: !!bool x\n", r"line 2: not valid YAML: 'x' is not what its form"),
+    "no time": ("seed: !!timestamp x\n", r"line 1: not valid YAML: 'x' is not what its form"),
+    "no digits": ("seed: !!int ''\n", r"line 1: not valid YAML: '' is not what its form"),
+    "5000 digits": (
+        f"seed: {'1' * 5000}\n",
+        r"line 1: not valid YAML: '1111.{195}… is not what its form or its tag says$",
+    ),
+    "5000 hexadecimal digits": (
+        f"{GOOD}seed: 0x{'f' * 5000}\n",
+        r"seed: got an unwritable int; input should be less than",
+    ),
+    "half of a letter": (GOOD + 'about: "\\ud800"\n', r"line 3: not valid YAML: '\\ud800' is not what its form"),
+    "a long word": (GOOD + f"seed: {'x' * 10_000}\n", r"seed: got 'x{199}…; input should be a valid integer"),
+    "a long key": (GOOD + f"{'x' * 500}: 1\n", r"unknown key 'x{199}…; allowed here are name, about"),
+    "a long list": (GOOD + f"space: {{primitives: {['x' * 9] * 99}}}\n", r"primitives: got .{200}…; names one twice"),
     "unknown key": (GOOD + "trainning: {}\n", r"unknown key 'trainning'; .*did you mean 'training'\?"),
     "wrong type": (GOOD + "seed: one\n", r"seed: got 'one'; .*valid integer"),
 }
@@ -134,6 +165,31 @@ def test_bad_files_are_one_line_with_the_path(tmp_path, name):
         load_study(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_set_takes_no_more_than_a_file():
+    for word in ("seed=" + "[" * 3000, "seed=2026-99-99", f"seed={'1' * 5000}"):
+        with pytest.raises(StudyError, match=r"--set 'seed=.*: the value is not valid YAML$"):
+            load_study("smoke", [word])
+    nested = []
+    for _ in range(3000):
+        nested = [nested]
+    with pytest.raises(
+        StudyError, match=r"^study smoke: seed: got an unwritable list; input should be a valid integer$"
+    ):
+        load_study("smoke", {"seed": nested})
+    with pytest.raises(StudyError, match=r"^study smoke: seed: got an unwritable int; input should be less than"):
+        load_study("smoke", {"seed": 10**5000})
+
+
+def test_a_file_larger_than_any_study_is_not_read(tmp_path):
+    path = tmp_path / "images.yaml"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole: it takes no space
+    with pytest.raises(
+        StudyError, match=r"images\.yaml: got 1099511627776 bytes, expected a study file of at most 1048576"
+    ):
+        load_study(path)
 
 
 def test_a_file_that_is_no_text(tmp_path):

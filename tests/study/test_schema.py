@@ -1,5 +1,7 @@
 """What a study allows, and the values that it refuses; each refusal in one line that names key, value and remedy."""
 
+import math
+
 import pytest
 from pydantic import ValidationError
 from tiny import PAIR, tiny_study
@@ -70,6 +72,55 @@ IMPOSSIBLE = [
     ("name", "a/b", r"name: got 'a/b'; .*match pattern"),
     ("name", "..", r"name: got '\.\.'; .*match pattern"),
     ("name", "quick\n", r"name: got 'quick\\n'; .*match pattern"),
+    # ------------------------------------------------------------------ too much
+    ("training.epochs", 10**20, r"training\.epochs: got 1(0){20}; .*less than or equal to 100000$"),
+    ("training.batch", 10**10, r"training\.batch: got 10000000000; .*less than or equal to 1000000000$"),
+    ("net.cells", 10**9, r"net\.cells: got 1000000000; .*less than or equal to 1000$"),
+    ("net.channels", 10**9, r"net\.channels: got 1000000000; .*less than or equal to 10000$"),
+    ("net.stem_multiplier", 10**9, r"net\.stem_multiplier: got 1000000000; .*less than or equal to 1000$"),
+    ("space.nodes", 10**9, r"space\.nodes: got 1000000000; .*less than or equal to 100$"),
+    ("data.augment.padding", 10**9, r"data\.augment\.padding: got 1000000000; .*less than or equal to 1000$"),
+    ("data.train_images", 10**10, r"data\.train_images: got 10000000000; .*less than or equal to 1000000000$"),
+    ("data.sweep_images", 10**10, r"data\.sweep_images: got 10000000000; .*less than or equal to 1000000000$"),
+    ("data.judge_images", 10**10, r"data\.judge_images: got 10000000000; .*less than or equal to 1000000000$"),
+    ("data.resize", 10**10, r"data\.resize: got 10000000000; .*less than or equal to 1000000000$"),
+    ("sharing", {"kind": "prefix", "k": 10**10}, r"sharing\.k: got 10000000000; .*less than or equal to 1000000000$"),
+    ("experiments.instances", 1001, r"experiments\.instances: got 1001; .*less than or equal to 1000$"),
+    (
+        "experiments.ground_truth_seeds",
+        1001,
+        r"experiments\.ground_truth_seeds: got 1001; .*less than or equal to 1000$",
+    ),
+    ("experiments.alone_epochs", 10**6, r"experiments\.alone_epochs: got 1000000; .*less than or equal to 100000$"),
+    (
+        "experiments.last_epochs",
+        10**10,
+        r"experiments\.last_epochs: got 10000000000; .*less than or equal to 1000000000$",
+    ),
+    ("experiments.long_factor", 1001, r"experiments\.long_factor: got 1001; .*less than or equal to 1000$"),
+    (
+        "experiments.finetune_batches",
+        10**6,
+        r"experiments\.finetune_batches: got 1000000; .*less than or equal to 100000$",
+    ),
+    (
+        "experiments.calibration_batches",
+        10**6,
+        r"experiments\.calibration_batches: got .*less than or equal to 100000$",
+    ),
+    ("experiments.stack", 1001, r"experiments\.stack: got 1001; .*less than or equal to 1000$"),
+    ("seed", 2**63, r"seed: got 9223372036854775808; .*less than 9223372036854775808$"),
+    ("name", "x" * 101, r"name: got 'x{101}'; .*at most 100 characters"),
+    (
+        "training.epochs",
+        50_001,
+        r"experiments\.long_factor: 2; with training\.epochs = 50001 the long runs have 100002 epochs, at most 100000$",
+    ),
+    (
+        "net.channels",
+        10_000,
+        r"net: cells 1, channels 10000 and .* make about \d+ weights in 2 copies .*; at most 536870912",
+    ),
     ("about", 1, r"about: got 1; .*valid string"),
 ]
 
@@ -112,6 +163,38 @@ def test_boundary_values_are_allowed():
     )
     assert study.training.lr_at(0) == 1.0
     assert len(study.space) == 3
+
+
+def test_the_largest_space_can_be_trained_alone_so_often_and_no_more():
+    paper = ["max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"]
+    largest = {"space__nodes": 3, "space__primitives": paper, "experiments__ground_truth_seeds": 48}
+    assert len(tiny_study(**largest).space) == 4096
+    refusal = (
+        r"^study smoke: experiments: 4096 children are trained alone by 49 initialisations \(the larger of instances and "
+        r"ground_truth_seeds\), 200704 times in all; at most 200000$"
+    )
+    for key in ("instances", "ground_truth_seeds"):
+        with pytest.raises(StudyError, match=refusal):
+            tiny_study(**largest | {f"experiments__{key}": 49})
+
+
+def test_a_net_may_have_so_many_weights_in_all_its_copies():
+    """The stem alone, counted by hand: 9 (channels × multiplier)² in each of the copies; the cell has hundreds."""
+    side = math.isqrt(2**29 // 9 // 2) - 1  # of the square, in two copies
+    assert tiny_study(net__channels=1, net__stem_multiplier=1000, experiments__stack=1)
+    assert tiny_study(net__channels=8, net__stem_multiplier=side // 8 - 1).net.channels == 8
+    with pytest.raises(StudyError, match=r"net: cells 1, channels 8 and stem_multiplier .* in 2 copies"):
+        tiny_study(net__channels=8, net__stem_multiplier=side // 8 + 1)
+    assert tiny_study(net__channels=8, net__stem_multiplier=side // 8 + 1, experiments__stack=1)
+
+
+def test_a_cell_has_weights_for_each_primitive_on_each_edge():
+    """Two pointwise convolutions of 500,000 weights for each of 2 nodes, 3 edges × 2 primitives: 8 million in a cell."""
+    assert tiny_study(net__channels=707, net__stem_multiplier=1, net__cells=32).net.cells == 32
+    with pytest.raises(
+        StudyError, match=r"net: cells 34, channels 707 and stem_multiplier 1 make about 5\d{8} weights"
+    ):
+        tiny_study(net__channels=707, net__stem_multiplier=1, net__cells=34)
 
 
 def test_every_primitive_of_the_net_is_allowed():

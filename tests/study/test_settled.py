@@ -157,7 +157,7 @@ def test_no_flipped_bit_goes_unseen(tmp_path):
 
 def test_brackets_are_no_study(tmp_path):
     (tmp_path / STUDY_FILE).write_text("[" * 100_000, encoding="utf-8")
-    with pytest.raises(StoreError, match=r"/study\.json: nested too deeply for what a run wrote; give the run command"):
+    with pytest.raises(StudyError, match=r"/study\.json, line 1: not valid YAML: more than 20 lists"):
         read_settled(tmp_path)
     require_same_study(setting(), tmp_path)
 

@@ -124,6 +124,14 @@ def test_crops_and_flips_are_all_of_the_possible_ones_equally_often(augmentation
         assert sum((times - expected) ** 2 / expected for times in marginal.values()) < 18.5  # 0.1%, 4 degrees
 
 
+def test_padding_that_could_show_only_black():
+    assert make(augmentation=Augmentation(padding=7))[0].train_count == 30
+    with pytest.raises(
+        UsageError, match=r"^data\.augment\.padding: got 8 for images of 5 x 7; at most 7, since more of it"
+    ):
+        make(augmentation=Augmentation(padding=8))
+
+
 def test_order_and_augmentation_are_apart():
     data, _ = make(augmentation=PADDED)
     images, labels = whole_epoch(data)

@@ -61,6 +61,14 @@ def test_moments_by_asking_every_step(every_epoch, last, epochs, per_epoch):
     assert Moments(every_epoch, last).steps(total, per_epoch) == expected
 
 
+def test_runs_alike_look_at_one_object():
+    """A study of 4,096 children has thousands of runs alike, and each may look at thousands of moments."""
+    first, second = (Moments(last_batches=3, windows=(Window(1, 2),)) for _ in range(2))
+    assert first.steps(12, 4) is second.steps(12, 4)
+    assert first.steps(12, 4) != first.steps(12, 6)
+    assert first.steps(12, 4) != first.steps(16, 4)
+
+
 def test_a_run_cut_short_looks_only_at_what_it_trains():
     assert Recipe(epochs=3).steps(4, stop_after=6) == 6
     assert Recipe(epochs=3).steps(4, stop_after=100) == 12

@@ -5,7 +5,6 @@ Both versions hold the same images in the same order, so both give the same `Raw
 
 import gzip
 import tarfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +13,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from commonweight.errors import DataError
+from commonweight.images.bounds import at_most
 from commonweight.images.cifar_files import CifarFile, binary_file, python_file
 from commonweight.images.raw import RawImages
 
-CHUNK = 1 << 20
+MOST_BYTES = 2**28  # of a file, and of an archive when it is unpacked: those published have 1.9e8
+AS_PUBLISHED = "give the files as they are published"
+MOST_MEMBERS = 1000  # of an archive: those published have fewer than ten
 
 
 @dataclass(frozen=True)
@@ -148,28 +150,42 @@ def _in_folder(data: Cifar, path: Path) -> tuple[Path, dict[str, bytes]]:
 
 def _content(path: Path) -> bytes:
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise DataError(f"{path}: got {size} bytes, expected at most {MOST_BYTES}; {AS_PUBLISHED}")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
 
 
 def _in_archive(data: Cifar, path: Path) -> dict[str, bytes]:
-    """The content of the archive's files that belong to a version, by name; nothing is written to disk."""
+    """The content of the archive's files that belong to a version, by name; nothing is written to disk.
+
+    Unpacked, it may have `MOST_BYTES`, and no member may claim to be more than what is there: so none may be sparse.
+    """
     wanted = {name for version in data.versions for name in version.names}
     files: dict[str, bytes] = {}
     try:
-        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            for member in archive:
+        with gzip.open(path) as stream:
+            unpacked = at_most(stream, MOST_BYTES)  # to the end, where gzip keeps its checksum
+        if unpacked.getbuffer().nbytes > MOST_BYTES:
+            raise DataError(f"{path}: got more than {MOST_BYTES} bytes when unpacked, expected fewer; {AS_PUBLISHED}")
+        with tarfile.open(fileobj=unpacked, mode="r:") as archive:
+            for number, member in enumerate(archive):
+                if number == MOST_MEMBERS:
+                    raise DataError(f"{path}: got more than {MOST_MEMBERS} members, expected fewer; {AS_PUBLISHED}")
                 name = PurePosixPath(member.name).name
                 content = archive.extractfile(member) if name in wanted and member.isreg() else None
                 if content is None:
                     continue
                 if name in files:
-                    raise DataError(f"{path}: got two files {name}, expected one; give the archive as it is published")
+                    raise DataError(f"{path}: got two files {name}, expected one; {AS_PUBLISHED}")
+                if member.issparse():
+                    raise DataError(f"{path}: got {name} as a sparse file, expected a whole one; {AS_PUBLISHED}")
                 files[name] = content.read()
-            while stream.read(CHUNK):  # to the end, where gzip keeps its checksum
-                pass
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damage can raise anything: tarfile lets through what the numbers in its headers raise
         raise DataError(
             f"{path}: cannot be read as a .tar.gz archive ({error}), expected {data.archives}; fetch it again"
         ) from None

@@ -4,46 +4,69 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from commonweight.errors import DataError
+from commonweight.images.bounds import MOST_BYTES, Readable, at_most
 from commonweight.images.raw import RawImages
 
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8 = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 FETCH_AGAIN = "fetch the file again"
+MOST_DIMENSIONS = 8  # images have three
 
 
 def read_idx(path: str | Path) -> np.ndarray:
     """The uint8 array of an IDX file, in the shape its header declares; read-only.
 
     Gzip is told by the content, not by the name. Raises `DataError` when the file cannot be read, is not IDX, does not
-    hold uint8, or has a byte more or less than its header declares.
+    hold uint8, or has a byte more or less than its header declares. No more than that is unzipped, and a header that
+    declares more than `MOST_BYTES` is refused before.
     """
     path = Path(path)
-    data = _content(path)
-    if len(data) < 4:
-        raise DataError(f"{path}: got {len(data)} bytes, expected an IDX header of at least 4; {FETCH_AGAIN}")
-    if data[:2] != b"\0\0":
-        raise DataError(f"{path}: got magic {data[:4].hex(' ')}, expected 00 00 08 and a count; is this an IDX file?")
-    kind, dims = data[2], data[3]
+    with _opened(path) as stream:
+        shape = _shape(path, stream)
+        expected = math.prod(shape)
+        data = at_most(stream, expected).getbuffer()
+    if len(data) != expected:
+        got = f"{len(data)} bytes of data{' or more' if len(data) > expected else ''}"
+        raise DataError(f"{path}: got {got}, expected {_sizes(shape)} = {expected}; {FETCH_AGAIN}")
+    array = np.frombuffer(data, np.uint8).reshape(shape)
+    array.flags.writeable = False
+    return array
+
+
+def _shape(path: Path, stream: Readable) -> tuple[int, ...]:
+    """The shape that the header declares, read from the stream."""
+    magic = stream.read(4)
+    if len(magic) < 4:
+        raise DataError(f"{path}: got {len(magic)} bytes, expected an IDX header of at least 4; {FETCH_AGAIN}")
+    if magic[:2] != b"\0\0":
+        raise DataError(f"{path}: got magic {magic.hex(' ')}, expected 00 00 08 and a count; is this an IDX file?")
+    kind, dims = magic[2], magic[3]
     if kind != UINT8:
         found = OTHER_TYPES.get(kind, "unknown")
         raise DataError(f"{path}: got IDX type {kind:#04x} ({found}), expected 0x08 (uint8); convert the file to uint8")
-    if dims == 0:
-        raise DataError(f"{path}: got an IDX header with 0 dimensions, expected at least 1; {FETCH_AGAIN}")
-    start = 4 + 4 * dims
-    if len(data) < start:
-        raise DataError(f"{path}: got {len(data)} bytes, expected a header of {start}; {FETCH_AGAIN}")
-    shape = struct.unpack(f">{dims}I", data[4:start])
-    expected, got = math.prod(shape), len(data) - start
-    if got != expected:
-        sizes = " x ".join(map(str, shape))
-        raise DataError(f"{path}: got {got} bytes of data, expected {sizes} = {expected}; {FETCH_AGAIN}")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    if not 1 <= dims <= MOST_DIMENSIONS:
+        raise DataError(
+            f"{path}: got an IDX header with {dims} dimensions, expected 1 to {MOST_DIMENSIONS}; {FETCH_AGAIN}"
+        )
+    sizes = stream.read(4 * dims)
+    if len(sizes) < 4 * dims:
+        raise DataError(f"{path}: got {4 + len(sizes)} bytes, expected a header of {4 + 4 * dims}; {FETCH_AGAIN}")
+    shape = struct.unpack(f">{dims}I", sizes)
+    if math.prod(max(size, 1) for size in shape) > MOST_BYTES:  # NumPy multiplies so, beside a size of 0 too
+        raise DataError(f"{path}: got a header of {_sizes(shape)} bytes, expected at most {MOST_BYTES}; {FETCH_AGAIN}")
+    return shape
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def read_idx_directory(path: str | Path, classes: int | None = None) -> RawImages:
@@ -90,15 +113,16 @@ def _find(folder: Path, stem: str, dims: int) -> Path:
     raise DataError(f"{folder}: expected one of {', '.join(names)}, got none; put the file there")
 
 
-def _content(path: Path) -> bytes:
-    """All bytes of the file, unzipped."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Readable]:
+    """The bytes of the file, unzipped as they are read."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a readable IDX file") from None
-    if not data.startswith(GZIP_MAGIC):
-        return data
-    try:
-        return gzip.decompress(data)
+        with path.open("rb") as file:
+            zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) if zipped else file as stream:
+                yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: got a damaged gzip file ({error}), expected a whole one; {FETCH_AGAIN}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a readable IDX file") from None

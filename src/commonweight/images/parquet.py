@@ -10,7 +10,7 @@ import numpy as np
 from commonweight.errors import DataError
 from commonweight.images.extra import from_extra_hub
 from commonweight.images.pictures import VALIDATION, read_pictures
-from commonweight.images.raw import RawImages
+from commonweight.images.raw import MOST_CLASSES, RawImages
 
 IMAGES = ("img", "image")
 LABELS = ("label", "fine_label")
@@ -100,11 +100,14 @@ def _shard(file: Path, reader: Any) -> Shard:
     if labels.dtype.kind not in "iu":  # with empty places they are floats
         got = f"{label} of {table[label].type} with {table[label].null_count} empty"
         raise DataError(f"{file}: got {got}, expected integers; number the classes from 0")
+    if len(labels) and labels.max() >= MOST_CLASSES:
+        got = f"row {labels.argmax()}: got {label} {labels.max()}"
+        raise DataError(f"{file}: {got}, expected at most {MOST_CLASSES - 1}; number the classes from 0")
     return Shard(pictures, labels.astype(np.int64), _classes(file, schema.metadata or {}, label))
 
 
 def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
-    found = [name for name in known if name in names]
+    found = [name for name in names if name in known]  # twice where two columns have one name
     if len(found) != 1:
         raise DataError(
             f"{file}: got columns {', '.join(names)}, expected exactly one of {', '.join(known)}; rename one"
@@ -117,5 +120,5 @@ def _classes(file: Path, metadata: dict[bytes, bytes], label: str) -> int | None
     try:
         names = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {}).get(label, {})
         return len(names.get("names") or ()) or None
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise DataError(f"{file}: got metadata that are not those of the hub, expected JSON; fetch it again") from None

@@ -8,6 +8,7 @@ import numpy as np
 
 from commonweight.errors import DataError
 
+MOST_CLASSES = 2**16  # ImageNet-21k has 21,841; a network has a row of weights for each
 CHUNK = 4096  # images reduced at once: bounds the float64 copy (25 MB for 28 x 28)
 
 
@@ -16,7 +17,8 @@ class RawImages:
     """Images uint8 [image, channel, height, width] and labels [image] in 0 … classes - 1, for training and validation.
 
     The arrays become contiguous and read-only, and labels become int64: what the caller changes later does not reach
-    them. Raises `DataError` when a part is empty, has the wrong shape or dtype, or holds a label outside the classes.
+    them. Raises `DataError` when a part is empty, has the wrong shape or dtype, or holds a label outside the classes, or
+    when there are more than `MOST_CLASSES` of these.
     """
 
     train_images: np.ndarray
@@ -26,8 +28,10 @@ class RawImages:
     classes: int
 
     def __post_init__(self) -> None:
-        if self.classes < 1:
-            raise DataError(f"got {self.classes} classes, expected at least 1; check the labels")
+        if not 1 <= self.classes <= MOST_CLASSES:
+            raise DataError(
+                f"got {self.classes} classes, expected 1 to {MOST_CLASSES}; check the labels, which count from 0"
+            )
         for part in ("train", "validation"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             _require_images(images, f"{part} images")

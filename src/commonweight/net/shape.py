@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+from pydantic import Field
 
 from commonweight.values import Count, Share, value
 
@@ -17,9 +20,9 @@ class Combine(Enum):
 class NetShape:
     """The cells and the network around them, whatever the images (paper appendix A.1)."""
 
-    cells: Count = 4
-    channels: Count = 16
-    stem_multiplier: Count = 3
+    cells: Annotated[Count, Field(le=1000)] = 4
+    channels: Annotated[Count, Field(le=10_000)] = 16
+    stem_multiplier: Annotated[Count, Field(le=1000)] = 3
     combine: Combine = Combine.CONCAT
     bn_momentum: Share = 0.4  # not PyTorch's 0.1: appendix A.1, item 5
 

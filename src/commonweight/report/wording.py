@@ -37,8 +37,16 @@ def short(name: str, letters: int) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is; an underscore inside a word needs no help (CommonMark 6.2)."""
+    """Text on one line that Markdown shows as it is; an underscore inside a word needs no help (CommonMark 6.2)."""
+    text = " ".join(text.splitlines())
     return re.sub(r"[\\|*`<>\[\]#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def fenced(language: str, text: str) -> list[str]:
+    """Lines of a Markdown code block that shows the text as it is; the fence is longer than any that stands in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}{language}", text, fence, ""]
 
 
 def row(cells: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from commonweight.paper import Claims, Made
 from commonweight.report.forms import to_files, to_text
 from commonweight.report.page import Run, page
 from commonweight.report.preface import About
-from commonweight.report.wording import bullets, escaped, heading, row
+from commonweight.report.wording import bullets, escaped, fenced, heading, row
 from commonweight.study.durable import write_whole
 
 
@@ -30,14 +30,14 @@ def to_document(about: About, made: Sequence[Made], run: Run) -> str:
     ordered = sorted(made, key=lambda item: (not isinstance(item, Claims), to_text(item) is None))
     sections = [to_text(item) or _figure(item) for item in ordered]
     facts = [row(["", ""]), row(["---", "---"]), *(row(map(escaped, fact)) for fact in run.facts.items())]
-    settings = ["## Settings", "", "```yaml", about.settings.rstrip(), "```", ""] if about.settings else []
+    settings = ["## Settings", "", *fenced("yaml", about.settings.rstrip())] if about.settings else []
     return "\n".join(
         [
             f"# {escaped(about.name)}",
             "",
             *(line for sentence in about.sentences for line in (escaped(sentence), "")),
             *([*facts, ""] if run.facts else []),
-            *_fenced("Made by", run.command),
+            *["Made by:", "", *fenced("sh", run.command)],
             *sections,
             *settings,
         ]
@@ -47,7 +47,3 @@ def to_document(about: About, made: Sequence[Made], run: Run) -> str:
 def _figure(made: Made) -> str:
     picture = f"![{escaped(made.title)}](figures/{made.name}.png)"
     return "\n".join([f"### {escaped(heading(made))}", "", picture, *bullets(made.notes)])
-
-
-def _fenced(what: str, command: str) -> list[str]:
-    return [f"{what}:", "", "```sh", command, "```", ""]

@@ -37,7 +37,7 @@ class SearchSpace:
     `len(primitives) ** len(edges)` children. Raises `UsageError` for an impossible space.
     """
 
-    nodes: Count = 2
+    nodes: Annotated[Count, Field(le=100)] = 2
     primitives: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = PAPER_PRIMITIVES
 
     @cached_property

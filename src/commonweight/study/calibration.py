@@ -90,6 +90,7 @@ class _Bench:
     engine: str | None = field(default=None, init=False)
     left: dict[str, None] = field(default_factory=dict, init=False)
     _rates: dict[tuple[object, ...], float] = field(default_factory=dict, init=False)
+    _moments: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict, init=False)
     _looked_at: set[tuple[SearchSpace, NetShape]] = field(default_factory=set, init=False)
 
     def cost(self, job: Job) -> Cost:
@@ -102,11 +103,17 @@ class _Bench:
             end += images * self._rate("other statistics", (job.training.batch,), job, self._other_statistics)
         return Cost(
             job.mini_batches,
-            tuple(sorted(job.moments.steps(job.mini_batches, job.batches_per_epoch))),
+            self._in_order(job.moments.steps(job.mini_batches, job.batches_per_epoch)),
             self._rate("training", (job.training.batch, job.training.inactive), job, self._mini_batch),
             job.images.sweep_images * self._validation(job, job.moments.precision) * len(job.children),
             end * len(job.children),
         )
+
+    def _in_order(self, moments: frozenset[int]) -> tuple[int, ...]:
+        """Sorted once for all jobs that look at these moments: thousands of jobs may look at thousands."""
+        if moments not in self._moments:
+            self._moments[moments] = tuple(sorted(moments))
+        return self._moments[moments]
 
     def _validation(self, job: Job, precision: Precision) -> float:
         """Seconds of one image through one of so many children, to the next lower power of two, in a sweep."""

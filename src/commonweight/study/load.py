@@ -13,15 +13,50 @@ from pydantic_core import ErrorDetails
 
 from commonweight.errors import StudyError, nearest
 from commonweight.study.schema import Study
-from commonweight.values import told
+from commonweight.values import shown, told
 
 SHIPPED = resources.files("commonweight.study") / "shipped"
 SETTLED = "settled"
 """The section of a results folder's `study.json` that is not the study's; see `settled.py`."""
 
 
+MOST_BYTES = 2**20  # of a study file; the resolved study with every default has 2,000
+MOST_DEPTH = 20  # of lists and mappings in each other; a study has 4
+
+
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but `1e-3` is a number, as in YAML 1.2 and JSON, and no key may stand twice."""
+    """PyYAML's safe loader, but `1e-3` is a number, as in YAML 1.2 and JSON, and no key may stand twice.
+
+    What a study does not need is refused, so that a small file is a small value: aliases (`*name`), which can stand for a
+    value of any size, and more than `MOST_DEPTH` lists and mappings in each other. Whatever is wrong is a `YAMLError`.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark = self.peek_event().start_mark
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="an alias; write out what it stands for", problem_mark=mark)
+        if self.depth == MOST_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {MOST_DEPTH} lists and mappings in each other", problem_mark=mark
+            )
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            made = super().construct_object(node, deep)
+            if isinstance(made, str):
+                made.encode()  # half of a letter, "\\ud800", could be written nowhere
+            return made
+        except yaml.YAMLError:
+            raise
+        except Exception:  # PyYAML lets through what `!!int x` and 2026-99-99 raise, and an int of 5,000 digits
+            problem = f"{shown(node.value)} is not what its form or its tag says"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -103,6 +138,9 @@ def _read(source: str | Path) -> tuple[str, str]:
             f"no study {str(source)!r}: neither a file nor a shipped study ({known}){nearest(str(source), shipped_studies())}"
         )
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise StudyError(f"{path}: got {size} bytes, expected a study file of at most {MOST_BYTES}; is it one?")
         return str(path), path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: cannot be read as UTF-8 text: {error}") from None
@@ -134,18 +172,18 @@ def _explain(detail: ErrorDetails) -> str:
     match detail["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
             allowed = _keys(detail["loc"][:-1])
-            return (
-                f"unknown key {key!r}; allowed here are {', '.join(allowed)}{nearest(str(detail['loc'][-1]), allowed)}"
-            )
+            close = nearest(str(detail["loc"][-1]), allowed)
+            return f"unknown key {shown(key)}; allowed here are {', '.join(allowed)}{close}"
         case "missing":
             return f"missing key {key!r}"
         case "value_error" if not key:
             return detail["msg"].removeprefix("Value error, ")
         case "tuple_type":
-            return f"{key}: got {detail['input']!r}; input should be a list"
+            return f"{key}: got {shown(detail['input'])}; input should be a list"
         case "model_type" | "dataclass_type":
             return (
-                f"{key}: got {detail['input']!r}; input should be a section with keys {', '.join(_keys(detail['loc']))}"
+                f"{key}: got {shown(detail['input'])}; input should be a section with keys "
+                f"{', '.join(_keys(detail['loc']))}"
             )
         case _:
             return f"{key}: {told(detail)}"

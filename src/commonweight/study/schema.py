@@ -10,10 +10,12 @@ from commonweight.images import data_names
 from commonweight.net import NetShape, Precision, primitive_names
 from commonweight.space import SearchSpace
 from commonweight.study.jobs import SharingSpec, Spec
-from commonweight.training import Augmentation, Recipe
-from commonweight.values import Count, Index
+from commonweight.training import MOST_EPOCHS, Augmentation, Recipe
+from commonweight.values import Count, Seed
 
 MOST_CHILDREN = 4096
+MOST_ALONE = 200_000  # children trained alone, each by every initialisation: 48 times the largest space
+MOST_WEIGHTS = 2**29  # of one job, which `plan` builds to measure it: 2 GB, and as much momentum. The paper's have 5e5
 
 
 class DataOrder(Enum):
@@ -54,19 +56,27 @@ class DataSpec(Spec):
 class ExperimentsSpec(Spec):
     """`experiments`: how often each experiment of the paper is repeated."""
 
-    instances: Annotated[int, Field(ge=2, description="instances of every super-net experiment (the paper's N)")] = 10
-    ground_truth_seeds: Annotated[int, Field(ge=2, description="initialisations of every child trained alone")] = 10
+    instances: Annotated[
+        Count, Field(ge=2, le=1000, description="instances of every super-net experiment (the paper's N)")
+    ] = 10
+    ground_truth_seeds: Annotated[
+        Count, Field(ge=2, le=1000, description="initialisations of every child trained alone")
+    ] = 10
     alone_epochs: Annotated[
-        Count | None,
+        Annotated[Count, Field(le=MOST_EPOCHS)] | None,
         Field(description="epochs of every child trained alone; training.epochs, those of super-nets, if none"),
     ] = None
-    last_epochs: Annotated[int, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
+    last_epochs: Annotated[Count, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
     long_factor: Annotated[
-        int, Field(ge=2, description="how many times longer the long runs train (paper: 2000 epochs for 200)")
+        Count,
+        Field(ge=2, le=1000, description="how many times longer the long runs train (paper: 2000 epochs for 200)"),
     ] = 10
-    finetune_batches: Annotated[Count, Field(description="mini-batches of fine-tuning a child from a snapshot")] = 64
+    finetune_batches: Annotated[
+        Count, Field(le=100_000, description="mini-batches of fine-tuning a child from a snapshot")
+    ] = 64
     calibration_batches: Annotated[
-        Count, Field(description="training batches on which batch-norm statistics are recalibrated for one child")
+        Count,
+        Field(le=100_000, description="training batches on which batch-norm statistics are recalibrated for one child"),
     ] = 8
     data_order: Annotated[
         DataOrder,
@@ -78,15 +88,17 @@ class ExperimentsSpec(Spec):
     sweep_precision: Annotated[
         Precision, Field(strict=False, description="arithmetic of sweeps; judgements are always in float32")
     ] = Precision.FLOAT32
-    stack: Annotated[Count, Field(description="largest number of copies that one job trains as one network")] = 10
+    stack: Annotated[
+        Count, Field(le=1000, description="largest number of copies that one job trains as one network")
+    ] = 10
 
 
 class Study(Spec):
     """A whole study; `load_study` makes one from YAML. Raises pydantic's ValidationError for impossible values."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     about: str = ""
-    seed: Index = 1
+    seed: Seed = 1
     data: DataSpec
     space: SearchSpace = SearchSpace()
     net: NetShape = NetShape()
@@ -127,4 +139,29 @@ class Study(Spec):
             raise ValueError(
                 f"experiments.alone_epochs: {alone}; at least experiments.last_epochs = {self.experiments.last_epochs}"
             )
+        self._require_bounded(children, edges)
         return self
+
+    def _require_bounded(self, children: int, edges: int) -> None:
+        """No product of values that are allowed one by one is more than a plan can hold."""
+        asked, net = self.experiments, self.net
+        long = self.training.epochs * asked.long_factor
+        if long > MOST_EPOCHS:
+            raise ValueError(
+                f"experiments.long_factor: {asked.long_factor}; with training.epochs = {self.training.epochs} the long "
+                f"runs have {long} epochs, at most {MOST_EPOCHS}"
+            )
+        times = max(asked.instances, asked.ground_truth_seeds)
+        if children * times > MOST_ALONE:
+            raise ValueError(
+                f"experiments: {children} children are trained alone by {times} initialisations (the larger of instances "
+                f"and ground_truth_seeds), {children * times} times in all; at most {MOST_ALONE}"
+            )
+        copies = min(asked.stack, times)
+        in_cell = 2 * net.channels**2 * (self.space.nodes + edges * len(self.space.primitives))
+        weights = copies * (net.cells * in_cell + 9 * (net.channels * net.stem_multiplier) ** 2)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"net: cells {net.cells}, channels {net.channels} and stem_multiplier {net.stem_multiplier} make about "
+                f"{weights} weights in {copies} copies (experiments.stack); at most {MOST_WEIGHTS}"
+            )

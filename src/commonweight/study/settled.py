@@ -61,10 +61,7 @@ def read_settled(out: Path) -> Setting:
     path = out / STUDY_FILE
     if not path.is_file():
         raise ResultMissing(f"no study in {out}: expected {path}; name the folder given to run --out")
-    try:
-        where, content = read_content(path)
-    except RecursionError:
-        raise StoreError(f"{path}: nested too deeply for what a run wrote; {REMEDY}") from None
+    where, content = read_content(path)
     found = content.pop(SETTLED, None)
     study = study_of(where, content)
     if found is None:

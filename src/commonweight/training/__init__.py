@@ -3,10 +3,11 @@
 from commonweight.training.image_set import Augmentation, ImageSet
 from commonweight.training.loop import Course, Snapshot, Streams, Swept, Trained, train, train_step
 from commonweight.training.order import ChildOrder
-from commonweight.training.recipe import Inactive, Moments, Recipe, Window
+from commonweight.training.recipe import MOST_EPOCHS, Inactive, Moments, Recipe, Window
 from commonweight.training.sgd import SGD
 
 __all__ = [
+    "MOST_EPOCHS",
     "SGD",
     "Augmentation",
     "ChildOrder",

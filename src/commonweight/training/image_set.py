@@ -1,9 +1,11 @@
 """A data set as tensors on one device, and batches of it, augmented there."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from commonweight.errors import UsageError
@@ -16,7 +18,7 @@ from commonweight.values import Flag, Index, value
 class Augmentation:
     """Random crop of the image padded by `padding` black pixels on each side, and a horizontal flip half of the time."""
 
-    padding: Index = 0
+    padding: Annotated[Index, Field(le=1000)] = 0
     flip: Flag = False
 
 
@@ -25,6 +27,7 @@ class ImageSet:
 
     Images are normalised per channel by mean and population deviation of all training pixels (a channel that never
     changes is only centred). Training images stay uint8 until their batch is made. Tensors are channels_last.
+    Raises `UsageError` for more padding than the longer side of an image.
     """
 
     def __init__(
@@ -38,6 +41,11 @@ class ImageSet:
         self.device = torch.device(device)
         self.train_count = len(raw.train_images)
         self.channels, self.height, self.width = raw.train_images.shape[1:]
+        if augmentation.padding > max(self.height, self.width):
+            raise UsageError(
+                f"data.augment.padding: got {augmentation.padding} for images of {self.height} x {self.width}; at most "
+                f"{max(self.height, self.width)}, since more of it shows only black"
+            )
         pixels = raw.train_images.transpose(1, 0, 2, 3).reshape(self.channels, -1).astype(np.float64)
         deviation = pixels.std(axis=1)
         self._mean = torch.tensor(pixels.mean(axis=1), dtype=torch.float32, device=device)

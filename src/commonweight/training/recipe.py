@@ -2,12 +2,16 @@
 
 import math
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
 
 from commonweight.net import Precision
 from commonweight.values import Count, Flag, Index, NonNegative, Positive, value
+
+MOST_EPOCHS = 100_000
+"""Of any run: a sweep may follow each. The paper's longest runs have 2,000."""
 
 
 class Inactive(Enum):
@@ -29,8 +33,8 @@ class Recipe:
     With `lr` = `lr_min` the learning rate is constant.
     """
 
-    epochs: Count = 200
-    batch: Annotated[int, Field(ge=2, strict=True)] = 256
+    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = 200
+    batch: Annotated[Count, Field(ge=2)] = 256
     lr: Positive = 0.025
     lr_min: NonNegative = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
@@ -72,9 +76,14 @@ class Moments:
     precision: Precision = Precision.FLOAT32
 
     def steps(self, total: int, batches_per_epoch: int) -> frozenset[int]:
-        """The moments of a run of `total` mini-batches."""
-        ends = range(batches_per_epoch, total + 1, batches_per_epoch) if self.every_epoch else ()
-        dense = [(total, max(1, self.last_batches))]
-        dense += [(window.epoch * batches_per_epoch, window.batches) for window in self.windows]
-        inside = [step for end, batches in dense for step in range(max(1, end - batches + 1), min(end, total) + 1)]
-        return frozenset([*ends, *inside])
+        """The moments of a run of `total` mini-batches; the same object for the same run, of which a study has thousands."""
+        return _steps(self, total, batches_per_epoch)
+
+
+@lru_cache(maxsize=256)
+def _steps(moments: Moments, total: int, batches_per_epoch: int) -> frozenset[int]:
+    ends = range(batches_per_epoch, total + 1, batches_per_epoch) if moments.every_epoch else ()
+    dense = [(total, max(1, moments.last_batches))]
+    dense += [(window.epoch * batches_per_epoch, window.batches) for window in moments.windows]
+    inside = [step for end, batches in dense for step in range(max(1, end - batches + 1), min(end, total) + 1)]
+    return frozenset([*ends, *inside])
