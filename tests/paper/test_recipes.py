@@ -150,6 +150,8 @@ def test_the_note_says_what_is_reached(noise, words):
         row.name.partition("CHOSEN: ")[2],
     ):
         assert number in verdict
+    counted = table.rows[-2].numbers[4].value
+    assert verdict.endswith(f"has {counted:.4f}{', more than that' if counted > gt_tau.value else ''}.")
     assert f"{table.rows[-1].numbers[4].value * 0.9:.4f}, for 5 % of its cost" in verdict
 
 

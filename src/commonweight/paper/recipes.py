@@ -160,11 +160,12 @@ def _verdict(chosen: Tried | None, counted: float, tried: Sequence[Tried], ceili
         return f"{goal} Whether it is reached is undefined."
     sure = above.interval is not None and (above.interval.low > 0 or above.interval.high < 0)
     for_how_much = f"{100 * chosen.way.cost / ceiling.cost:.1f} %"
+    more = ", more than that" if counted > chosen.other.mean() else ""
     many = sum(one.way.cost <= ceiling.budget for one in tried)
     return (
-        f"{goal} {'Reached' if above.value >= 0 else 'Not reached'}, {'surely' if sure else 'but not surely'}: the best of "
-        f"{many} ways for no more by the first half of the instances, “{chosen.way.name}”, has on the other half GT-Tau "
-        f"{chosen.other.mean():.4f} for {for_how_much}. Parameter count alone has {counted:.4f}."
+        f"{goal} {'Reached' if above.value >= 0 else 'Not reached'}, {'surely' if sure else 'but not surely'}: "
+        f"“{chosen.way.name}”, chosen from {many} ways for no more by the first half of the instances, has on the other half "
+        f"GT-Tau {chosen.other.mean():.4f} for {for_how_much}. Parameter count, which costs nothing, has {counted:.4f}{more}."
     )
 
 
