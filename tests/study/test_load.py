@@ -139,6 +139,7 @@ BAD = {
     "no integer": ("seed: !!int x\n", r"line 1: not valid YAML: 'x' is not what its form or its tag says"),
     "no flag": ("name: a\nseed: !!bool x\n", r"line 2: not valid YAML: 'x' is not what its form"),
     "no time": ("seed: !!timestamp x\n", r"line 1: not valid YAML: 'x' is not what its form"),
+    "no set": ("seed: !!set word\n", r"line 1: not valid YAML: expected a mapping node, but found scalar"),
     "no digits": ("seed: !!int ''\n", r"line 1: not valid YAML: '' is not what its form"),
     "5000 digits": (
         f"seed: {'1' * 5000}\n",
