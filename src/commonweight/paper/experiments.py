@@ -85,6 +85,11 @@ def random_groups(setting: Setting, m: int) -> Partition:
     return at_random(setting.children, m, Stream(setting.study.seed).fork("partition", "random", m).generator())
 
 
+def similar_groups(setting: Setting, m: int) -> Partition:
+    """The partition into `m` groups of children that stand together in lexicographic order."""
+    return similar(setting.children, m)
+
+
 def group_counts(setting: Setting) -> tuple[int, ...]:
     """The m of Table 3a between full sharing and none: powers of two below the number of children."""
     children = len(setting.children)
@@ -200,56 +205,31 @@ ONLY_CONV = FromScratch(
 )
 
 
-@cache
-def _random(m: int) -> FromScratch:
-    """`m` groups at random, one partition for all instances (paper §4.2.1)."""
-    return FromScratch(
-        f"random-{m}",
-        f"{m} random groups",
-        initialisations,
-        groups=lambda setting: random_groups(setting, m),
-        alone=TRUTH,
-    )
+def _in_groups(kind: str, partition: Callable[[Setting, int], Partition]) -> Callable[[int], FromScratch]:
+    """By m: each group of one partition for all instances trained together (paper §4.2.1 and §4.2.2)."""
+
+    @cache
+    def planned(m: int) -> FromScratch:
+        return FromScratch(
+            f"{kind}-{m}", f"{m} {kind} groups", initialisations, lambda setting: partition(setting, m), alone=TRUTH
+        )
+
+    return planned
 
 
-@cache
-def _similar(m: int) -> FromScratch:
-    """`m` groups of children that stand together in lexicographic order (paper §4.2.2)."""
-    return FromScratch(
-        f"similar-{m}",
-        f"{m} similar groups",
-        initialisations,
-        groups=lambda setting: similar(setting.children, m),
-        alone=TRUTH,
-    )
-
-
-@cache
-def _random_shuffled(m: int) -> FromScratch:
-    """The groups of `RANDOM` under shuffled orders, each instance with an initialisation and orders of its own.
+def _in_groups_shuffled(kind: str, partition: Callable[[Setting, int], Partition]) -> Callable[[int], FromScratch]:
+    """By m: the same groups under shuffled orders, each instance with an initialisation and orders of its own.
 
     Under a fixed order a child is always trained as many mini-batches after the same other one; here whom it follows is
     drawn anew each round, which tells the others' effects on it from the time since its own training (claim 8).
     """
-    return FromScratch(
-        f"random-{m}-shuffled",
-        f"{m} random groups, shuffled orders",
-        with_orders_of_their_own,
-        groups=lambda setting: random_groups(setting, m),
-        conditions=shuffled,
-    )
 
+    @cache
+    def planned(m: int) -> FromScratch:
+        name, title = f"{kind}-{m}-shuffled", f"{m} {kind} groups, shuffled orders"
+        return FromScratch(name, title, with_orders_of_their_own, lambda setting: partition(setting, m), shuffled)
 
-@cache
-def _similar_shuffled(m: int) -> FromScratch:
-    """The groups of `SIMILAR`, as `RANDOM_SHUFFLED` trains those of `RANDOM`."""
-    return FromScratch(
-        f"similar-{m}-shuffled",
-        f"{m} similar groups, shuffled orders",
-        with_orders_of_their_own,
-        groups=lambda setting: similar(setting.children, m),
-        conditions=shuffled,
-    )
+    return planned
 
 
 @cache
@@ -324,10 +304,10 @@ def unshared_norm(planned: FromScratch) -> FromScratch:
     return FromScratch(name, title, planned.members, conditions=conditions)
 
 
-RANDOM = Family(_random, group_counts)
-SIMILAR = Family(_similar, group_counts)
-RANDOM_SHUFFLED = Family(_random_shuffled, group_counts)
-SIMILAR_SHUFFLED = Family(_similar_shuffled, group_counts)
+RANDOM = Family(_in_groups("random", random_groups), group_counts)
+SIMILAR = Family(_in_groups("similar", similar_groups), group_counts)
+RANDOM_SHUFFLED = Family(_in_groups_shuffled("random", random_groups), group_counts)
+SIMILAR_SHUFFLED = Family(_in_groups_shuffled("similar", similar_groups), group_counts)
 PREFIX = Family(_prefix, lambda setting: range(setting.study.net.cells + 1))
 PREFIX_LONG = Family(_prefix_long, lambda setting: range(setting.study.net.cells + 1))
 FOUND = {by: Family(partial(_found, by), found_counts) for by in Affinity}

@@ -60,9 +60,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
-        pairs = (
-            node.value if isinstance(node, yaml.MappingNode) else ()
-        )  # not so under `!!set word`, which PyYAML refuses
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()  # `!!set word` is refused by PyYAML below
         for key in (key for key, _ in pairs if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
