@@ -37,8 +37,7 @@ def main() -> None:
     net = NetShape(cells=words.cells, channels=words.channels, stem_multiplier=1)
     torch.set_num_threads(1)
     reached = accuracies(ImageSet(clutter.composed(fashion14())), recipe, net)
-    within = float(np.sqrt(reached.var(axis=0, ddof=1).mean()))
-    between = float(np.sqrt(max(0.0, reached.mean(axis=0).var(ddof=1) - within**2 / SEEDS)))
+    between, within = deviations(reached)
     found = {"between": between, "within": within, "ratio": between / within, "accuracy": float(reached.mean())}
     found["s_tau"] = s_tau(reached).mean
     print(json.dumps(vars(words) | {name: round(value, 4) for name, value in found.items()}))
@@ -60,6 +59,12 @@ def accuracies(images: ImageSet, recipe: Recipe, net: NetShape) -> np.ndarray:
         events = train(engine, images, recipe, Course(moments=Moments(every_epoch=False)), streams)
         reached += [event.accuracy.numpy() for event in events if isinstance(event, Swept)]
     return np.concatenate(reached, axis=1)
+
+
+def deviations(reached: np.ndarray) -> tuple[float, float]:
+    """Between children, less what the seeds contribute to it, and within the seeds of a child; of `[seed, child]`."""
+    within = float(np.sqrt(reached.var(axis=0, ddof=1).mean()))
+    return float(np.sqrt(max(0.0, reached.mean(axis=0).var(ddof=1) - within**2 / len(reached)))), within
 
 
 if __name__ == "__main__":

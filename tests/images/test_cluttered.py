@@ -1,6 +1,7 @@
 """cluttered10: what its page says it is, composed as a loop over single images would compose it."""
 
 import re
+import runpy
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -94,3 +95,11 @@ def test_pixels_are_shared_out_exactly(side):
                         wide = min(Fraction(14 * column + 14, side), x + 1) - max(Fraction(14 * column, side), x)
                         total += max(high, Fraction(0)) * max(wide, Fraction(0)) * int(image[y, x])
                 assert small[row, column] == int(total * side * side / 196 + Fraction(1, 2))
+
+
+def test_the_tool_finds_the_deviations_that_accuracies_were_made_with():
+    rng = np.random.default_rng(5)
+    reached = 0.5 + rng.normal(0, 0.03, 4000) + rng.normal(0, 0.02, (3, 4000))
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "part_children.py"))
+    assert tool["deviations"](reached) == pytest.approx((0.03, 0.02), rel=0.05)
+    assert tool["deviations"](reached[:, :1].repeat(9, axis=1))[0] == 0
