@@ -44,9 +44,9 @@ FORBIDDEN = {
     "net": ("torch.optim", "pathlib", "os", "json", "safetensors"),
     "images": ("torch",),
     "training": ("pathlib", "os", "rich", "tqdm", "safetensors", "json", "concurrent", "multiprocessing", "ray"),
-    "study": ("matplotlib", "plotly"),
+    "study": ("matplotlib",),
     "paper": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
-    "elsewhere": (*THE_LOOP, "matplotlib", "plotly", "torch.nn", "torch.optim"),
+    "elsewhere": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
     "elsewhere.accuracy_tables": ("torch",),
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""

@@ -67,7 +67,7 @@ def test_the_version_is_told_without_anything_heavy():
     stdout, modules = loaded("-m", "commonweight", "--version")
     assert stdout == f"{version('commonweight')}\n"
     assert "commonweight.ondemand" in modules
-    assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib", "plotly"})
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib"})
 
 
 def test_names_come_when_they_are_asked_for():

@@ -17,13 +17,15 @@ from commonweight.paper import (
     Claims,
     Evidence,
     Made,
+    answer_so_far,
     artefacts,
+    chapter,
     claims_so_far,
     evidence,
     named,
     needed,
 )
-from commonweight.report import Run, about_study, write_report
+from commonweight.report import Run, Style, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.durable import sweep, write_whole
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
@@ -90,10 +92,10 @@ class Programme:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
         return [one for _, one in self._made(self._evidence())]
 
-    def report(self) -> tuple[list[Made], list[Path]]:
+    def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
         """Make every target and write the report; returns what was made and the files, the page first.
 
-        The report also has the verdict on the claims that the records happen to speak to.
+        The report also has what a super-net's rank is worth, and the claims that the records happen to speak to.
         """
         records = self._evidence()
         made = self._made(records)
@@ -101,9 +103,12 @@ class Programme:
         shown = [one for _, one in made]
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
-        run = Run(self.command(*(() if every else [target.name for target in self.targets])), commands, self.facts())
+        command = self.command(*(() if every else [target.name for target in self.targets]))
+        command += f" --style {style.value}" if style is not Style.CLEAR else ""
+        run = Run(command, commands, self.facts(), {one.name: chapter(target) for target, one in made})
+        answer = answer_so_far(records)
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run, answer, style)
             listed.extend(files)
         return shown, files
 

@@ -269,7 +269,7 @@ def test_notes_tell_what_noise_of_validation_costs():
         notes = " ".join(table(evidence).notes)
         assert "Every row is read on the same 20 validation images, but the one that says 30:" in notes
         assert f"ground truth's own {what}: {own:.4f} on 20 images, {judged:.4f} on 30." in notes
-    assert figure_2(evidence).notes == ("Every point is read on the same 20 validation images, ground truth too.",)
+    assert figure_2(evidence).notes[0] == "Every point is read on the same 20 validation images, ground truth too."
 
 
 def test_one_set_of_images_needs_no_second_row_of_ground_truth():

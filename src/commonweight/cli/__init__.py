@@ -21,6 +21,7 @@ from commonweight.cli.options import (
     Overrides,
     Results,
     StudyWord,
+    StyleName,
     Targets,
     WorkerCount,
 )
@@ -29,7 +30,7 @@ from commonweight.elsewhere import groups_of, rank_command, read_ranks, report_r
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import named
-from commonweight.report import preface
+from commonweight.report import Style, preface
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
@@ -109,6 +110,7 @@ def run(
     replace_study: Annotated[
         bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
     ] = False,
+    style: StyleName = Style.CLEAR,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -139,7 +141,7 @@ def run(
                 f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
                 f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
             )
-        made, files = work.report()
+        made, files = work.report(style)
     print_all(made, preface(work.setting), as_json)
     say(f"report: {files[0]}")
 
@@ -281,11 +283,12 @@ def check(out: Results, as_json: Json = False) -> None:
 def report(
     out: Results,
     target: Targets = None,
+    style: StyleName = Style.CLEAR,
     as_json: Json = False,
 ) -> None:
     """Make tables, figures and the page again from stored records; nothing is trained."""
     work = _stored(out, target or [])
-    made, files = work.report()
+    made, files = work.report(style)
     print_all(made, preface(work.setting), as_json)
     say(f"report: {files[0]}")
 

@@ -7,6 +7,7 @@ import typer
 
 from commonweight.net import EngineChoice
 from commonweight.paper import ARTEFACTS
+from commonweight.report import Style
 
 StudyWord = Annotated[
     str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, small, paper) or a YAML file.")
@@ -32,5 +33,8 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n
 EngineName = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
+]
+StyleName = Annotated[
+    Style, typer.Option("--style", help="How figures are laid out: clear, or paper for the paper's own layout.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
