@@ -13,12 +13,13 @@ from commonweight.paper.experiments import FINETUNED_END, ORDERS_SHUFFLED, SEEDS
 from commonweight.paper.tables import Number, Row
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.paper.views import View, all_of
+from commonweight.paper.ways import parameter_counts
 from commonweight.ranking import gt_tau, mean_of_last, survival, top_n_rank
 from commonweight.study.jobs import FinalAccuracy
 
 T = TypeVar("T")
 LAST = "last moment"
-LIKE_TRUTH = 0.9  # of ground truth's own GT-Tau: nearly as good as a child's own training
+LIKE_TRUTH = 0.9  # of ground truth's own GT-Tau: nearly as good as children trained alone
 NOTE = (
     "GT-Tau of super-nets that differ in their seeds: 1 is ground truth's order, 0 no relation to it. Lines: 95 % bootstrap "
     "over instances."
@@ -63,11 +64,18 @@ def answer_so_far(evidence: Evidence) -> Answer | None:
     kept = None if dropped is None else survival(dropped, truth, (1,), (-(-len(truth) // 2),))[:, 0, 0]
     rows = [Row(LAST, len(taus), (estimated_mean(taus, stream),))]
     rows += [Row(gain.name, len(gain.taus), (estimated_mean(gain.taus, stream),)) for gain in gains]
-    rows.append(Row("a child's own training, once", len(own), (estimated_mean(own, stream),)))
+    counted = float(gt_tau(parameter_counts(evidence.setting), truth))
+    rows.append(Row("parameter count, untrained", 1, (Number(counted),)))
+    rows.append(Row("children trained alone, once", len(own), (estimated_mean(own, stream),)))
     return Answer(
         _verdict(taus, own, stream),
-        _sentence(rows, own, kept),
-        (*_worth_doing(gains, taus, stream), *_choosing(top_n_rank(last, truth, 1), len(truth)), *_dropping(kept)),
+        _sentence(rows, kept),
+        (
+            *_counting(counted, taus, stream),
+            *_worth_doing(gains, taus, stream),
+            *_choosing(top_n_rank(last, truth, 1), len(truth)),
+            *_dropping(kept),
+        ),
         tuple(rows),
     )
 
@@ -100,26 +108,37 @@ def _gains(evidence: Evidence, truth: np.ndarray) -> list[Gain]:
 
 
 def _verdict(taus: np.ndarray, own: np.ndarray, stream: Randomness) -> str:
-    """By the intervals of GT-Tau at the last moment, and of what it lacks to that of children's own training."""
+    """By the intervals of GT-Tau at the last moment, and of what it lacks to that of children trained alone."""
     found, less = estimated_mean(taus, stream).interval, difference(stream, own, taus).interval
     if found is None:
         return f"Undecided: {len(taus)} instances are too few to say."
     if found.low <= 0:
         return "No: it is not surely better than a rank at random."
     if less is not None and less.high <= (1 - LIKE_TRUTH) * own.mean():
-        return "Yes: it is nearly as good as a child's own training."
+        return "Yes: it is nearly as good as children trained alone."
     if less is not None and less.low > 0:
-        return "Only roughly: surely better than chance, surely worse than a child's own training."
-    return "Roughly: surely better than chance; whether worse than a child's own training is undecided."
+        return "Only roughly: surely better than chance, surely worse than children trained alone."
+    return "Roughly: surely better than chance; whether worse than children trained alone is undecided."
 
 
-def _sentence(rows: list[Row], own: np.ndarray, kept: np.ndarray | None) -> str:
-    first, *others, _ = [(row.name, _told(row.numbers[0])) for row in rows]
-    said = [f"{first[0].capitalize()}: GT-Tau {first[1]}", *(f"{name}: {tau}" for name, tau in others)]
-    said.append(f"a child's own training, once: {own.mean():.2f}")
+def _sentence(rows: list[Row], kept: np.ndarray | None) -> str:
+    first, *others = [(row.name, _told(row.numbers[0])) for row in rows]
+    said = [f"Read at the {first[0]}: GT-Tau {first[1]}", *(f"{name}: {tau}" for name, tau in others)]
     if kept is not None:
         said.append(f"dropping half keeps the truly best child in {_share(kept)}")
     return f"{'; '.join(said)}."
+
+
+def _counting(counted: float, taus: np.ndarray, stream: Randomness) -> list[str]:
+    """What trained super-nets must beat: the children in the order of their parameter counts."""
+    interval = estimated_mean(taus, stream).interval
+    if np.isnan(counted) or (interval is not None and interval.low > counted):
+        return []
+    surely = "surely better than" if interval is not None and interval.high < counted else "not surely worse than"
+    return [
+        f"Count the children's parameters before anything else: their order, which needs no training, is {surely} the "
+        f"super-net's at its last moment (GT-Tau {counted:.2f})."
+    ]
 
 
 def _worth_doing(gains: list[Gain], taus: np.ndarray, stream: Randomness) -> list[str]:

@@ -116,7 +116,7 @@ def _before_the_end(drawn: Curves, step: np.ndarray, together: int) -> Curves:
     """
     end = float(step[-1])
     begins = np.arange(end, step[0] - 1, -together)[:0:-1]  # the end begins none
-    rounds = Mark(tuple(begins.tolist()), f"a round begins: {together} mini-batches, one for each child")
+    rounds = Mark(tuple(begins.tolist()), f"a round of {together} begins")
     return replace(drawn, origin=Origin(end, "mini-batches before the end", down=True), marks=(rounds,))
 
 

@@ -17,7 +17,7 @@ DASHES = 4
 
 def rank_colours(children: int) -> list[str]:
     """One colour for each ground-truth rank, the best lightest; dark to light also without any colour (viridis)."""
-    shades = np.linspace(0.93, 0.12, max(2, children))  # the ends would not be seen on white, or on a dark page
+    shades = np.linspace(0.93, 0.25, max(2, children))  # the ends would not be seen on white, or on a dark page
     return [to_hex(colour) for colour in colormaps["viridis"](shades)][:children]
 
 

@@ -33,7 +33,7 @@ TERMS = (
         "What children reach that are trained alone, from scratch: their mean accuracy over several initialisations.",
         "[Gg]round[ -]truth",
     ),
-    Term("rank", "The order of the children by an accuracy for each; rank 1 is the best.", "[Rr]anks?"),
+    Term("rank", "The order of the children by an accuracy for each; rank 1 is the best.", "ranks?"),
     Term(
         "instance",
         "One training of a super-net (or of all children alone) that ends in one rank of the children.",

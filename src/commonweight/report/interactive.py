@@ -9,7 +9,6 @@ one of its line if it is among those shown, both with the key `143` and the name
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,24 +76,26 @@ class _Places:
 
 def _of_series(series: Series, number: int, places: _Places, axes: int = 0) -> list[Spec]:
     """A curve, or points each of which is a part with its own name."""
+    drawn = {"part": part(number), "axes": axes}
     if series.names is None:
-        who = {"key": series.name, "name": series.name, "told": []}
-        if series.identity is not None:
-            who = _who(series.identity) | (
-                {"told": _who(series.identity)["told"] + ["fine-tuned"]} if series.dotted else {}
-            )
-        band = {} if series.low is None else {"low": _finites(series.low), "high": _finites(series.high)}
-        drawn = {"part": part(number), "axes": axes, "at": places.number(series.at)}
-        return [who | drawn | {"values": _finites(series.values)} | band]
-    found = []
-    for place, name in enumerate(series.names):
-        shown = f"{place + 1}. {name}" if series.numbered else name
-        point = slice(place, place + 1)
-        band = {} if series.low is None else {"low": _finites(series.low[point]), "high": _finites(series.high[point])}
-        drawn = {"part": part(number), "axes": axes, "at": places.number(series.at[point])}
-        who = {"key": shown, "name": shown, "told": [series.name]}
-        found.append(who | drawn | {"values": _finites(series.values[point])} | band)
-    return found
+        who = (
+            {"key": series.name, "name": series.name, "told": []} if series.identity is None else _who(series.identity)
+        )
+        told = [*who["told"], *(["fine-tuned"] if series.dotted and series.identity else [])]
+        return [who | {"told": told} | drawn | _points(series, slice(None), places)]
+    names = [f"{place}. {name}" if series.numbered else name for place, name in enumerate(series.names, 1)]
+    return [
+        {"key": name, "name": name, "told": [series.name]} | drawn | _points(series, slice(place, place + 1), places)
+        for place, name in enumerate(names)
+    ]
+
+
+def _points(series: Series, some: slice, places: _Places) -> Spec:
+    """Where these points of a curve are, and their band."""
+    points = {"at": places.number(series.at[some]), "values": _finites(series.values[some])}
+    if series.low is None or series.high is None:
+        return points
+    return points | {"low": _finites(series.low[some]), "high": _finites(series.high[some])}
 
 
 def _of_heat(curves: Curves, places: _Places) -> list[Spec]:
@@ -147,6 +148,6 @@ def _rectangle(axes: Axes, figure: Figure) -> Spec:
     }
 
 
-def _finites(values: np.ndarray | Sequence[float] | None) -> list[float | None]:
+def _finites(values: np.ndarray) -> list[float | None]:
     """Numbers as Python's with the digits that are told, None for nan, which JSON does not have."""
-    return [] if values is None else [float(f"{one:.{DIGITS}g}") if math.isfinite(one) else None for one in values]
+    return [float(f"{one:.{DIGITS}g}") if math.isfinite(one) else None for one in values]

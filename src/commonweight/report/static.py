@@ -141,9 +141,11 @@ def _draw_heat(curves: Curves) -> Figure:
     top.invert_yaxis()  # the best on top
     top.grid(visible=False)
     named = _draw_each_child(below, curves, {place: colours[place] for place in shown_children(curves)})
-    below.set_ylim(*mesh.get_clim())  # room for the line of any child, which a reader of the page may choose
-    for axes, colour in ((top, "#fefefe"), (below, FRAME)):
-        named |= _place(axes, curves, colour)
+    low, high = mesh.get_clim()
+    below.set_ylim(
+        low - 0.05 * (high - low), high + 0.05 * (high - low)
+    )  # room for the line of any child, which a reader of the page may choose
+    _place(top, curves, "#fefefe")
     top.tick_params(labelbottom=False)
     top.set_xlabel("")
     _legend(figure, list(named.values()), list(named))
