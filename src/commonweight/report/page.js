@@ -74,12 +74,13 @@ class Figure {
   tell(at) {
     this.at = at;
     this.told.hidden = at === null;
-    this.ring.setAttribute("visibility", at ? "visible" : "hidden");
+    const value = at?.part.values[at.number] ?? null; // null in a gap too
+    this.ring.setAttribute("visibility", value === null ? "hidden" : "visible");
     if (at === null) return;
     const { part, number } = at, { x, y, origin } = this.spec, place = this.spec.at[part.at][number];
     const counted = origin === null ? place : (place - origin.at) * (origin.down ? -1 : 1);
     const lines = [part.name, ...part.told];
-    if (!this.spec.across) lines.push(`${x}: ${+counted.toPrecision(6)}`, `${y}: ${part.values[number]}`);
+    if (!this.spec.across) lines.push(`${x}: ${+counted.toPrecision(6)}`, `${y}: ${value ?? "undefined"}`);
     if (part.low?.length) lines.push(`band: ${part.low[number]} … ${part.high[number]}`);
     const text = lines.join("\n");
     if (this.told.textContent !== text) this.told.textContent = text;
@@ -133,8 +134,10 @@ class Figure {
   }
 
   step(parts, points) {
-    const seen = this.seen(), { part, number } = this.at ?? { part: seen[0], number: -points };
-    if (!part) return;
+    const seen = this.seen();
+    if (!seen.length) return undefined;
+    if (!seen.includes(this.at?.part)) return this.tell({ part: seen[0], number: 0 });
+    const { part, number } = this.at;
     const next = seen[Math.min(Math.max(seen.indexOf(part) + parts, 0), seen.length - 1)];
     const alike = next.at === part.at ? number : Math.min(number, next.values.length - 1);
     const last = next.values.length - 1;

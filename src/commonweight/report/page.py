@@ -13,8 +13,8 @@ from commonweight.paper import Answer, Boxes, Claim, Claims, Curves, Made, Verdi
 from commonweight.report import claim_forms
 from commonweight.report.forest import NAME, draw_answer
 from commonweight.report.glossary import TERMS, explainer
-from commonweight.report.inline import inline
 from commonweight.report.interactive import Picture, Spec
+from commonweight.report.page_svg import page_svg
 from commonweight.report.preface import About
 from commonweight.report.static import FORMATS, render
 from commonweight.report.table_forms import cell
@@ -65,14 +65,14 @@ def page(
     return environment.get_template("page.html.j2").render(
         about=about,
         answer=answer,
-        forest=answer and inline(render(draw_answer(answer), "svg"), NAME, answer.sentence),
+        forest=answer and page_svg(render(draw_answer(answer), "svg"), NAME, answer.sentence),
         run=run,
         paper=published,
         claims=claims,
         chapters=list(_chapters(made, run)),
         names={item.name for item in made},
         resting=lambda name: [one for each in claims for one in each.claims if name in one.shown],
-        svg={item.name: inline(pictures[item.name].svg, item.name, item.title) for item in made if _is_figure(item)},
+        svg={item.name: page_svg(pictures[item.name].svg, item.name, item.title) for item in made if _is_figure(item)},
         json={name: _json(one.spec) for name, one in pictures.items()},
         formats=FORMATS,
         terms=TERMS,

@@ -15,7 +15,7 @@ SHAPES = ("d", "points", "transform", "x", "y", "width", "height")
 TYPE = re.compile(r"font(?:-family)?: [^;]*;? ?")
 
 
-def inline(svg: bytes, name: str, title: str) -> Markup:
+def page_svg(svg: bytes, name: str, title: str) -> Markup:
     """The SVG as an element of a page: ids are the figure's own, what belongs to a part has a class instead (`part-7`).
 
     Black and white become the page's ink and ground, the type is the page's, and places are rounded to 0.01 points.

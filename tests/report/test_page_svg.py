@@ -7,7 +7,7 @@ import pytest
 from report.made_up import boxes, children_curves, points, reading_curves
 
 from commonweight.report import draw, render
-from commonweight.report.inline import inline
+from commonweight.report.page_svg import page_svg
 
 EVIL = '<script>alert("1")</script> id="x" url(#y) &amp;'
 
@@ -18,7 +18,7 @@ EVIL = '<script>alert("1")</script> id="x" url(#y) &amp;'
 def both(request):
     """The file's SVG and the page's."""
     svg = render(draw(request.param), "svg")
-    return svg.decode(), str(inline(svg, "figure-1", EVIL))
+    return svg.decode(), str(page_svg(svg, "figure-1", EVIL))
 
 
 def test_it_is_whole_and_its_title_escaped(both):
