@@ -50,7 +50,7 @@ def predict(blocks: Sequence[ArrayLike], landmarks: Sequence[int], values: Array
     with warnings.catch_warnings():  # a size at its bound is a part that the landmarks do not show
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(x[places], y)
-    mean, std = process.predict(x, return_std=True)
+    mean, std = (np.asarray(one, dtype=np.float64) for one in process.predict(x, return_std=True))
     return Predicted(mean, std)
 
 
