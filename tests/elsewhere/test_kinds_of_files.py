@@ -114,7 +114,7 @@ def test_methods_of_json_and_of_a_column(write, truth):
     np.testing.assert_array_equal(found.accuracy, LOGS[:, :1])
 
 
-def test_losses_and_scores(write, truth, tmp_path):
+def test_losses_and_scores(write, truth):
     """A loss between 0.2 and 3 was once taken for percent, upside down."""
     losses = 3 - 2.8 * LOGS[0]
     log = write("loss.csv", csv_of([dict(zip(NAMES, row, strict=True)) for row in losses.tolist()]))
@@ -124,13 +124,18 @@ def test_losses_and_scores(write, truth, tmp_path):
         in refused
     )
     for words, sign in ((["--lower-is-better"], 1), (["--scores"], -1), (["--scores", "--lower-is-better"], 1)):
-        out = tmp_path / "-".join(words)
-        result = call(log, "--ground-truth", truth, "--rows", "instances", *words, "--json", "--out", out)
+        result = call(log, "--ground-truth", truth, "--rows", "instances", *words, "--json")
         value = json.loads(result.stdout)["ranks"]["rows"][0]["gt_tau"]["value"]
         assert value == pytest.approx(sign * gt_tau(LOGS[0], TRUTH).mean())
-        document = (out / "report/report.md").read_text(encoding="utf-8")
-        assert f"--ground-truth {truth} --rows instances {' '.join(words)} --out {out}" in document
-        assert f"cores, {'lower' if sign == 1 else 'higher'} is better" in document
+        assert f"scores, {'lower' if sign == 1 else 'higher'} is better" in result.stderr
+
+
+def test_the_report_has_the_options_that_were_given(write, truth, tmp_path):
+    log, out = write("loss.json", dict(zip(NAMES, [2.5, 0.4, 1.5, 0.2, 0.3], strict=True))), tmp_path / "out"
+    call(log, "--ground-truth", truth, "--lower-is-better", "--truth-lower-is-better", "--out", out)
+    document = (out / "report/report.md").read_text(encoding="utf-8")
+    assert f"{truth} --lower-is-better --truth-lower-is-better --out {out}" in document
+    assert "Scores, lower is better: all are shown with the opposite sign." in document
 
 
 def test_ground_truth_of_which_less_is_better(write):

@@ -42,7 +42,8 @@ def long_tables(grid: Grid, scale: Scale) -> dict[str, list[AccuracyTable]] | No
     if not grid.rows:
         raise TableError(f"{grid.where}: no rows below the first; expected one for each child")
     values, unit = scaled(grid, numbers(grid, rest), [grid.title(rest[0])], scale)
-    keys, where = zip(*(_numbered(grid, places[kind], kind) for kind in (METHOD, INSTANCE, MOMENT, CHILD)), strict=True)
+    axes = [_numbered(grid, places[kind], kind) for kind in (METHOD, INSTANCE, MOMENT, CHILD)]
+    keys, where = [entries for entries, _ in axes], [which for _, which in axes]
     whole = _whole(grid, keys, where, values[:, 0])
     methods, instances, moments, children = keys
     told = (*grid.told, f"a row for each child ({grid.title(places[CHILD][0])}): {grid.title(rest[0])}", unit)
