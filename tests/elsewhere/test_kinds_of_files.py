@@ -57,19 +57,21 @@ def call(*words, code=0, given=None):
 
 @pytest.mark.parametrize("content", [csv_of(LONG), LONG, LOGS.tolist()], ids=["long CSV", "records", "lists"])
 def test_one_file_of_instances_and_moments(write, truth, content):
-    (found,), told = read_ranks([write("log", content)], truth)
+    named = isinstance(content, str) or isinstance(content[0], dict)
+    (found,), told = read_ranks([write("log", content)], truth if named else write("truth.txt", TRUTH.tolist()))
     np.testing.assert_array_equal(found.accuracy, LOGS)
     assert found.ground_truth.tolist() == TRUTH.tolist()
     assert told[-1] == "instances: 2, moments: 4, children: 5"
-    if not isinstance(content, list) or isinstance(content[0], dict):
+    if named:
         assert found.step.tolist() == [0, 10, 20, 30]
         assert "a row for each child (child): accuracy" in told
 
 
-def test_parquet_and_json_for_each_instance(tmp_path, write, truth):
+@pytest.mark.parametrize("epochs", [range(1, 5), [1, 2, 3, 4]])  # pandas stores a range apart
+def test_parquet_and_json_for_each_instance(tmp_path, write, truth, epochs):
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
-    frame = pandas.DataFrame(LOGS[0], columns=NAMES, index=pandas.Index(range(1, 5), name="epoch"))
+    frame = pandas.DataFrame(LOGS[0], columns=NAMES, index=pandas.Index(epochs, name="epoch"))
     frame.to_parquet(tmp_path / "0.parquet")
     other = write(
         "1.json", [{"epoch": n, **dict(zip(NAMES, row, strict=True))} for n, row in enumerate(LOGS[1].tolist(), 1)]

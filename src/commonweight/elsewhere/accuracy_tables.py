@@ -186,18 +186,19 @@ def _is_headed(grid: Grid, scale: Scale) -> bool:
             )
         return True
     later = _known(grid.rows[1:])
-    if not len(later) or not all(map(str.isdecimal, first)) or len(set(first)) < len(first):
+    if not len(later) or not all(map(str.isdecimal, first)):
         return False
+    twice = len(set(first)) < len(first)  # as in a row of accuracies, but hardly of names
     if scale is not Scale.ACCURACY:
-        if (later != later.round()).any():
-            return True  # whole numbers above others that are not
+        if twice or (later != later.round()).any():
+            return not twice  # whole numbers above others that are not
     else:
         if _counts(grid.rows):
             return False  # it goes on counting in the first row
         values = [float(cell) for cell in first]
         if max(values) > 100 or later.max() <= 1 < max(values):
             return True
-        if any(a >= b for a, b in pairwise(values)) and (later == later.round()).all():
+        if twice or (any(a >= b for a, b in pairwise(values)) and (later == later.round()).all()):
             return False  # one row of whole percent like the others, and no order that names stand in
     what, other = (
         ("accuracies in percent", ", or accuracies as fractions") if scale is Scale.ACCURACY else ("scores", "")

@@ -125,15 +125,18 @@ def parquet_grid(where: str, content: bytes) -> Grid:
     reader = from_extra_hub("pyarrow.parquet", where)
     try:
         table = reader.read_table(io.BytesIO(content))
-        index = [
-            name for name in (table.schema.pandas_metadata or {}).get("index_columns", ()) if isinstance(name, str)
-        ]
+        index = (table.schema.pandas_metadata or {}).get("index_columns", ())
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise TableError(f"{where}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again") from None
+    counted = [
+        one for one in index if isinstance(one, dict) and one["name"]
+    ]  # only in the metadata: where it starts, ends
     places = sorted(range(table.num_columns), key=lambda place: table.column_names[place] not in index)
-    names = tuple("" if table.column_names[place] == INDEX else table.column_names[place] for place in places)
-    rows = list(zip(*(table.column(place).to_pylist() for place in places), strict=True))
-    return Grid(where, names, rows, ("Parquet",))
+    names = [*(one["name"] for one in counted), *(table.column_names[place] for place in places)]
+    columns = [range(one["start"], one["stop"], one["step"]) for one in counted]
+    columns += [table.column(place).to_pylist() for place in places]
+    rows = list(zip(*columns, strict=True))
+    return Grid(where, tuple("" if name == INDEX else name for name in names), rows, ("Parquet",))
 
 
 def numbers(grid: Grid, places: Sequence[int]) -> np.ndarray:
