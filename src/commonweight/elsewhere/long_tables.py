@@ -80,7 +80,7 @@ def _whole(grid: Grid, keys: Sequence[list], where: Sequence[np.ndarray], values
     twice = np.flatnonzero(np.diff(at[order]) == 0)
     if len(twice):
         first, again = order[twice[0]], order[twice[0] + 1]
-        what = _called(keys, np.unravel_index(at[again], shape))
+        what = _called(keys, int(at[again]))
         raise TableError(
             f"{grid.where}, row {grid.first_row + again}: {what} stands twice, first in row {grid.first_row + first}; "
             "expected one row for each"
@@ -88,7 +88,7 @@ def _whole(grid: Grid, keys: Sequence[list], where: Sequence[np.ndarray], values
     lacking = int(np.prod(shape, dtype=object)) - len(at)
     if lacking:
         gaps = np.flatnonzero(at[order] != np.arange(len(at)))
-        what = _called(keys, np.unravel_index(gaps[0] if len(gaps) else len(at), shape))
+        what = _called(keys, int(gaps[0]) if len(gaps) else len(at))
         raise TableError(
             f"{grid.where}: no row for {what}; expected one row for each child, moment, instance and method there are, "
             f"{lacking} are missing: leave out the children or moments that were not measured"
@@ -98,8 +98,9 @@ def _whole(grid: Grid, keys: Sequence[list], where: Sequence[np.ndarray], values
     return whole
 
 
-def _called(keys: Sequence[list], places: Sequence[int]) -> str:
-    """`child '112', moment 3`, of what there are several."""
+def _called(keys: Sequence[list], at: int) -> str:
+    """`child '112', moment 3`, of what there are several, for a place in the flat array."""
+    places = map(int, np.unravel_index(at, tuple(map(len, keys))))
     words = ("method", "instance", "moment", "child")
     said = [(w, entries[p]) for w, entries, p in zip(words, keys, places, strict=True) if len(entries) > 1]
     return ", ".join(f"{what} {entry:g}" if what == "moment" else f"{what} {entry!r}" for what, entry in said[::-1])

@@ -220,7 +220,7 @@ def _by_sorting(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray
         tied_b[place] = _tied(same_b[:1])[0]
         both = _tied(same_b & (of_a[:, 1:] == of_a[:, :-1]))
         agreement[:, place] = pairs - tied_a - tied_b[place] + both - 2 * _inversions(of_a)
-    return agreement, pairs - tied_a, pairs - tied_b
+    return agreement, (pairs - tied_a).astype(np.float64), pairs - tied_b
 
 
 def _tied(same: NDArray[np.bool_]) -> NDArray[np.int64]:
