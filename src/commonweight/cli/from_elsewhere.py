@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from commonweight.cli.output import print_all, say
+from commonweight.cli.output import print_all
+from commonweight.cli.stderr import say
 from commonweight.elsewhere import rank_command, read_ranks, report_ranks, scale_of, worth_of_all
 
 
