@@ -88,7 +88,9 @@ def test_data_frames():
     frame = pandas.DataFrame(long, columns=["epoch", "arch", "accuracy"]).sample(frac=1, random_state=0)
     truth = pandas.DataFrame({"seed 0": TRUTH - 0.1, "seed 1": TRUTH + 0.1}, index=NAMES)
     for ground_truth in (truth, truth.rename_axis("child").reset_index(), truth.T, truth.T.to_dict("list")):
-        assert plain(rank(frame, ground_truth))[0].rows == EXPECTED[0].rows
+        row, ceiling = rank(frame, ground_truth)[0].rows
+        assert row == EXPECTED[0].rows[0]
+        assert (ceiling.name, ceiling.ranks) == ("ceiling: each seed of ground truth against the others", 2)
     wide = pandas.DataFrame(ROWS, columns=NAMES)
     wide.insert(0, "trained", [*NAMES, NAMES[0]])
     wide.insert(0, "epoch", range(6))
@@ -96,7 +98,7 @@ def test_data_frames():
     assert [claim.number for claim in claims.claims] == [4, 6]
     series = pandas.Series(ROWS[0], index=NAMES)
     assert rank(series, truth)[0].rows[0].numbers[0].value == pytest.approx(gt_tau(ROWS[0], TRUTH))
-    assert rank(series, truth)[0].rows[0].numbers[4].value == top_n_rank(ROWS[0], TRUTH, 1)
+    assert rank(series, truth)[0].rows[0].numbers[6].value == top_n_rank(ROWS[0], TRUTH, 1)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def write(tmp_path):
 
 
 def read_ground_truth(path, children, **how):
-    return truth_of(read_truth_grid(path), children, **how)
+    truth = truth_of(read_truth_grid(path), children, **how)
+    return truth.mean, truth.how
 
 
 def table(*rows):
