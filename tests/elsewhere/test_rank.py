@@ -248,7 +248,7 @@ def test_files_that_do_not_go_together_are_refused(write, truth, other):
 
 
 def test_files_of_instances_are_not_stacked(write, truth):
-    paths = [write("a.csv", log(ROWS, "seed")), write("b.csv", log(ROWS, "seed"))]
+    paths = [write("a.csv", log(ROWS, "seed")), write("b.csv", log(ROWS[::-1], "seed"))]
     with pytest.raises(
         UsageError, match="2 files, whose rows are instances; expected one such file, or rows of moments"
     ):

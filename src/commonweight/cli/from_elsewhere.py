@@ -24,7 +24,7 @@ def rank(
     as_json: bool,
 ) -> None:
     """Read what other programs wrote, and print and write what it allows to say."""
-    with meanwhile("reading", errors()):
+    with meanwhile(f"reading {', '.join(map(str, [*file, ground_truth]))}", errors()):
         found, told = read_ranks(
             file,
             ground_truth,
@@ -36,7 +36,8 @@ def rank(
         )
     for sentence in told:
         say(sentence)
-    with meanwhile("judging the ranks", errors()):
+    _, moments, children = found[0].accuracy.shape
+    with meanwhile(f"judging the ranks of {children} children at {moments} moments", errors()):
         made = worth_of_all(found, groups)
     if out is not None:
         command = rank_command(

@@ -79,7 +79,7 @@ def rank(
     for method, names, values, step, mask in ranks:
         truth = given_truth(ground_truth, names, lower_is_better=truth_lower_is_better)
         just = mask if trained is None else trained_mask_of(trained, names, values.shape)
-        before = given_baselines(baselines or {}, names)
+        before = given_baselines({} if baselines is None else baselines, names)
         found.append(
             FromElsewhere(
                 names, values, truth.mean, step, just, scale, method, truth.several, truth.known, population, before

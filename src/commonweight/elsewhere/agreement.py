@@ -81,7 +81,7 @@ def population(found: FromElsewhere) -> tuple[str, ...]:
         own = float(own_gt_tau(found.seeds).mean())
         ceiling = (
             f"ground truth's own GT-Tau, {own:.4f}: each of its {len(found.seeds)} seeds against the mean of the others. It "
-            "is what one training of every child alone reaches."
+            "is what one training of every child alone reaches; a rank with less noise than one seed may pass it."
         )
     return f"Population of every tau: {who}", f"Ceiling: {ceiling}"
 

@@ -25,6 +25,7 @@ def tables_of(grids: Methods, scale: Scale) -> dict[str, list[AccuracyTable]]:
 def stacked(tables: Sequence[AccuracyTable], kind: Rows | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Accuracies `[instance, moment, child]`, the moments, and who was just trained, of the tables of one method."""
     first = tables[0]
+    known: dict[bytes, str] = {}
     for table in tables:
         same = table.children == first.children and np.array_equal(table.index, first.index)
         if not same or table.rows is not first.rows:
@@ -32,6 +33,9 @@ def stacked(tables: Sequence[AccuracyTable], kind: Rows | None) -> tuple[np.ndar
                 f"{table.where}: other children or moments than {first.where}; expected the same, in the same order"
                 f"{_difference(table.children, first.children)}"
             )
+        where = known.setdefault(table.accuracy.tobytes(), table.where)
+        if where != table.where:
+            raise TableError(f"{table.where}: the same numbers as {where}; expected another instance in each")
     kind = kind or first.rows
     if kind is Rows.INSTANCES and len(tables) > 1:
         raise UsageError(f"{len(tables)} files, whose rows are instances; expected one such file, or rows of moments")
