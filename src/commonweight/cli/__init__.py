@@ -165,7 +165,10 @@ def report(
     """Make tables, figures and the page again from stored records; nothing is trained."""
 
 
-@app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")
+@app.command(
+    epilog="Examples: **commonweight rank log.csv --ground-truth truth.csv**, **commonweight rank losses.json "
+    "--lower-is-better --ground-truth truth.parquet --baseline parameters=counts.csv**"
+)
 @done_in("from_elsewhere")
 def rank(
     file: Annotated[
@@ -196,6 +199,16 @@ def rank(
     truth_lower_is_better: Annotated[
         bool, typer.Option("--truth-lower-is-better", help="The same of ground truth.")
     ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline", metavar="NAME=FILE", help="What a rank has to beat, such as parameter counts; more is better."
+        ),
+    ] = None,
+    population: Annotated[
+        str | None,
+        typer.Option("--population", metavar="TEXT", help="How the children were chosen, to stand beside every tau."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
     ] = None,
