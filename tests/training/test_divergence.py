@@ -98,6 +98,18 @@ def test_a_learning_rate_that_is_far_too_high_ends_the_run(backend, children):
     assert len([event for event in events if isinstance(event, Snapshot)]) == len(trained) // 4 - 1
 
 
+def test_no_snapshot_is_of_a_net_that_is_not_finite():
+    """Where one is due in the middle of an epoch, the run ends there."""
+    net = oracle.make_net(share_all(GROUP, 2), copies=2)
+    recipe = replace(oracle.RECIPE, epochs=200, lr=1e30)
+    args = oracle.REFERENCE.engine(net), oracle.REFERENCE.images(), recipe, oracle.SILENT, oracle.streams()
+    events, message = events_until_divergence(*args, None, lambda: True)
+    assert [type(event) for event in events[:-1]] == [Trained, Snapshot] * (len(events) // 2)
+    assert f"after mini-batch {events[-1].step} units." in message
+    for snapshot in events[1::2]:
+        assert all(tensor.isfinite().all() for tensor in (*snapshot.weights.values(), *snapshot.momentum.values()))
+
+
 @oracle.backends
 def test_a_run_that_stops_inside_an_epoch_is_looked_at_there(backend):
     """After its last sweep comes the error, so that nobody takes that sweep for a result."""
