@@ -223,8 +223,8 @@ def global_generators_left_alone() -> Iterator[None]:
 class DoubleImages(ImageSet):
     """An image set in double precision: where float32 would hide an error behind its rounding."""
 
-    def epoch(self, batch: int, order: Stream, augment: Stream, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in super().epoch(batch, order, augment, seen):
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in super().epoch(batch, order, augment, seen=seen):
             yield images.double(), labels
 
     def validation(self, count: int | None = None) -> tuple[Tensor, Tensor]:

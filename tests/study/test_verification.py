@@ -123,7 +123,7 @@ def test_a_damaged_study_is_named(out):
 def test_unknown_files_are_named_and_no_damage_and_one_more_in_a_job_is(out):
     folder = Store(out).folder(JOB.id)
     known = [
-        f"failed/{JOB.id}.txt",
+        f"failed/{JOB.id}.json",
         f"damaged/{JOB.id}-1/job.json",
         "lock",
         "report/.index.html.12",

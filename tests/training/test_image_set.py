@@ -43,7 +43,7 @@ def test_what_was_seen_of_an_epoch_is_left_out_unmade(seen, monkeypatch):
     batches, made = list(data.epoch(8, ORDER, AUGMENT)), []
     normalised = data._normalised
     monkeypatch.setattr(data, "_normalised", lambda images: made.append(len(images)) or normalised(images))
-    rest = list(data.epoch(8, ORDER, AUGMENT, seen))
+    rest = list(data.epoch(8, ORDER, AUGMENT, seen=seen))
     assert made == [len(images) for images, _ in batches[seen:]]
     for ours, theirs in zip(rest, batches[seen:], strict=True):
         assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))

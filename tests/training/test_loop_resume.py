@@ -115,7 +115,9 @@ def test_a_run_goes_on_between_any_two_mini_batches_and_asking_for_that_changes_
 
     assert_same_events(planned(events), expected)
     snapshots = {place: event for place, event in enumerate(events) if isinstance(event, Snapshot)}
-    assert [snapshot.step for snapshot in snapshots.values()] == list(range(1, 11))  # at the end nothing is left to go on to
+    assert [snapshot.step for snapshot in snapshots.values()] == list(
+        range(1, 11)
+    )  # at the end nothing is left to go on to
     for place, snapshot in snapshots.items():
         rest = backend.net(plan, copies=2, seed=1)
         assert_same_events(oracle.run(rest, recipe, course, backend, start=snapshot), planned(events[place + 1 :]))

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from commonweight.cli.options import (
     Targets,
     WorkerCount,
 )
-from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
+from commonweight.cli.output import errors, print_all, print_json, print_text, report_all, say, show_job
 from commonweight.elsewhere import groups_of, rank_command, read_ranks, report_ranks, worth_of
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
@@ -32,6 +32,7 @@ from commonweight.paper import named
 from commonweight.report import preface
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
+from commonweight.study.checkpoint import checkpoints
 from commonweight.study.executors import Executor, make_executor
 from commonweight.study.executors.local import cores
 from commonweight.study.inventory import Inventory, record_bytes
@@ -109,6 +110,9 @@ def run(
     replace_study: Annotated[
         bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -116,12 +120,15 @@ def run(
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
     with work.driven(replace_study=replace_study):
-        inventory = work.inventory()
+        inventory = work.inventory(retry_failed=retry_failed)
         for reason in inventory.damaged.values():
             say(f"{reason}; training it again, and keeping what is there in {work.store.damaged}")
+        for reason in inventory.failures():
+            say(reason)
         say(
-            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
-            f"in {work.store.out}"
+            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, "
+            + (f"{len(inventory.given_up)} given up, " if inventory.given_up else "")
+            + f"{len(inventory.missing)} to train in {work.store.out}"
         )
         with _resumable(work.store.out):
             found = _estimate(work, inventory, runtime)
@@ -132,16 +139,19 @@ def run(
                     f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} "
                     "worker processes"
                 )
-            with watch(inventory, found, executor.workers, errors()) as observe:
-                api.train_missing(work, inventory, executor, observe)
+            try:
+                with watch(inventory, found, executor.workers, errors()) as observe:
+                    api.train_missing(work, inventory, executor, observe)
+            except JobFailed:
+                with suppress(CommonweightError, OSError):  # the jobs that failed are what is to be told
+                    report_all(work, as_json)
+                raise
         if agreement := work.precision_agreement():
             say(
                 f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
                 f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
             )
-        made, files = work.report()
-    print_all(made, preface(work.setting), as_json)
-    say(f"report: {files[0]}")
+        report_all(work, as_json)
 
 
 @app.command(epilog="Example: **commonweight plan quick table-1**")
@@ -171,6 +181,8 @@ def plan(
                 "done": len(inventory.done),
                 "damaged": sorted(inventory.damaged),
                 "missing": [job.id for job in inventory.missing],
+                "given up": [job.id for job in inventory.given_up],
+                "failed": {job_id: failure.reason for job_id, failure in inventory.failed.items()},
                 "seconds": round(seconds, 1),
                 "engine": found.engine,
                 "through_pytorch": found.through_pytorch,
@@ -187,11 +199,12 @@ def plan(
     missing = {job.id for job in inventory.missing}
     for name, jobs in needs.items():
         print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
-    for line in _about(found, runtime):
+    for line in (*_about(found, runtime), *inventory.failures()):
         print_text(line)
     print_text(
         f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
-        f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
+        + (f"{len(inventory.given_up)} given up, " if inventory.given_up else "")
+        + f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
         f"about {size / 1e6:.1f} MB"
     )
 
@@ -203,14 +216,17 @@ def ls(
     """List the shipped studies, and the studies that have results below a folder."""
     shipped = {name: load_study(name).about for name in shipped_studies()}
     studies = [out / STUDY_FILE, *sorted(out.glob(f"*/{STUDY_FILE}"))]
-    found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
+    stores = {str(path.parent): Store(path.parent) for path in studies if path.is_file()}
+    found = {folder: sum(1 for _ in store.ids()) for folder, store in stores.items()}
+    unfinished = {folder: sum(1 for _ in checkpoints(store)) for folder, store in stores.items()}
     if as_json:
-        print_json({"shipped": shipped, "results": found})
+        print_json({"shipped": shipped, "results": found, "unfinished": unfinished})
         return
     for name, about in shipped.items():
         print_text(f"{name}: {about}")
     for folder, jobs in found.items():
-        print_text(f"{folder}: {jobs} stored jobs")
+        more = f", {unfinished[folder]} unfinished" if unfinished[folder] else ""
+        print_text(f"{folder}: {jobs} stored jobs{more}")
 
 
 @app.command(epilog="Examples: **commonweight show quick**, **commonweight show table-1 --out results/quick**")
@@ -264,9 +280,9 @@ def check(out: Results, as_json: Json = False) -> None:
     """Verify every stored job, the study and the report, and name what no run wrote; exit code 4 if anything is damaged."""
     found = verify_results(out)
     if as_json:
-        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
+        print_json(vars(found))
     else:
-        for reason in found.damaged.values():
+        for reason in (*found.damaged.values(), *found.failed.values(), *found.unfinished.values()):
             print_text(reason)
         for name, told in found.unknown.items():
             print_text(f"{name}: {told}")
@@ -284,10 +300,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make tables, figures and the page again from stored records; nothing is trained."""
-    work = _stored(out, target or [])
-    made, files = work.report()
-    print_all(made, preface(work.setting), as_json)
-    say(f"report: {files[0]}")
+    report_all(_stored(out, target or []), as_json)
 
 
 @app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")

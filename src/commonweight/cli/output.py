@@ -6,9 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from commonweight.api import Programme
 from commonweight.errors import UsageError
 from commonweight.paper import Made
-from commonweight.report import to_data, to_terminal, to_text
+from commonweight.report import preface, to_data, to_terminal, to_text
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Store
 
@@ -27,6 +28,16 @@ def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
             print(shown)
         elif shown is not None:
             console.print(shown)
+
+
+def report_all(work: Programme, as_json: bool) -> None:
+    """Write the report, print what was made, and say which targets a failed job leaves unmade."""
+    made, files = work.report()
+    if made:
+        print_all(made, preface(work.setting), as_json)
+    for name, reason in work.lacking().items():
+        say(f"not made: {name}: {reason}")
+    say(f"report: {files[0]}")
 
 
 def print_text(text: str) -> None:

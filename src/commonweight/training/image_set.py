@@ -62,7 +62,7 @@ class ImageSet:
         """Mini-batches in one pass over the training images; the last one takes what is left."""
         return -(-self.train_count // batch)
 
-    def epoch(self, batch: int, order: Stream, augment: Stream, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The mini-batches of one epoch: images `[batch, channel, height, width]`, labels `[batch]`.
 
         `order` decides which images come together, `augment` how they are cropped and flipped. All random numbers of

@@ -104,7 +104,7 @@ def train(  # noqa: PLR0917
         lr = recipe.lr_at(epoch)
         first, last = max(begun, epoch * per_epoch), min(total, (epoch + 1) * per_epoch)
         seen = first - epoch * per_epoch
-        batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch), seen)
+        batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch), seen=seen)
         for step, (batch, labels) in enumerate(islice(batches, last - first), start=first + 1):
             child = children[visits[step - 1]]
             train_step(engine, sgd, child, batch, labels, lr)
