@@ -187,6 +187,19 @@ def test_what_it_starts_from_is_one_of_the_circumstances(setting, tmp_path):
     assert note.startswith(f"its checkpoint was made with the result of {parent.id} ")
 
 
+def test_a_job_whose_children_were_found_goes_on_with_them(setting, tmp_path):
+    store, parent = Store(tmp_path), job_of(setting, moments={"every_epoch": False, "last_batches": LENGTH})
+    store.write(parent, do(worker_of(setting, 60), parent, store)[2])
+    rule = {"job": parent.id, "number": 1, "by": "correlation", "over": LENGTH, "m": 2, "group": 1, "size": 2}
+    job = job_of(setting, children=rule)
+    expected = do(worker_of(setting, 60), job, store)[2]
+    stop(worker_of(setting), job, store, 5)
+    notes, _, result = do(worker_of(setting), job, store)
+    assert notes == [f"it goes on after mini-batch 4 of {LENGTH}"]
+    assert same(result, expected)
+    assert result.record.children is not None
+
+
 def rewrite(folder, change, **facts):
     """Change the arrays of the state, or what is said of them, with checksums that are right."""
     sums, more = read_list(folder / CHECKPOINT)
