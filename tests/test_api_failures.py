@@ -82,10 +82,13 @@ def test_any_other_failure_is_tried_again_without_being_asked(tmp_path, bad, fai
 def test_what_can_be_made_is_made_and_the_report_says_what_it_lacks(tmp_path, bad, failing):
     failing(DivergedError(DIVERGED.partition(": ")[2]))
     run(tmp_path)
+    pages = [tmp_path / "report" / name for name in ("index.html", "report.md")]
+    written = [page.read_bytes() for page in pages]
     work = api.programme(STUDY, TARGETS, tmp_path)
     reason = f"job {bad.id} ({bad.label}) failed: {DIVERGED}"
     assert work.lacking() == {"table-1": reason}
     made, files = work.report()
+    assert [page.read_bytes() for page in pages] == written  # as by the run that failed
     assert [one.name for one in made] == ["figure-2"]
     assert f"<li>Table 1: {reason}</li>" in files[0].read_text(encoding="utf-8")
     document = (tmp_path / "report/report.md").read_text(encoding="utf-8")

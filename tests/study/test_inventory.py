@@ -116,6 +116,9 @@ def test_what_diverged_is_given_up_with_what_starts_from_it_and_other_failures_a
     note_failure(tmp_path, first, Cause.DIVERGED, "DivergedError: why", "")
     note_failure(tmp_path, second, Cause.LOST, "its worker process was killed by signal 9", "")
     store.write(third, Result(make_record(third)))
+    for job in jobs:
+        if third.id in job.sources:  # which has been done since, so they have not failed
+            note_failure(tmp_path, job, Cause.SOURCE, f"job {third.id}, from which it starts, failed", "")
     note_failure(tmp_path, third, Cause.DIVERGED, "of another time", "")  # it is stored: nothing failed
     made = take_inventory(experiments, store)
     assert made.done == (third,)
