@@ -123,7 +123,7 @@ def test_a_note_that_cannot_be_written_does_not_hide_the_failure(tmp_path, bad, 
     failing(RuntimeError("the reason"))
     monkeypatch.setattr(api, "note_failure", full)
     _, told = run(tmp_path)
-    assert f"{bad.id} ({bad.label}): RuntimeError: the reason; its trace cannot be written: [Errno 28] No space" in told
+    assert f"{bad.id} ({bad.label}): RuntimeError: the reason; its trace is lost, as [Errno 28] No space" in told
 
 
 def test_what_a_killed_run_left_of_checkpoints_is_removed_by_the_next(tmp_path):

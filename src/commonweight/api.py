@@ -5,13 +5,13 @@ from __future__ import annotations  # help shows `list[Made]`, and not all that 
 import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from commonweight.errors import CommonweightError, JobFailed, ResultMissing
+from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing
 from commonweight.paper import (
     ARTEFACTS,
     Artefact,
@@ -73,13 +73,21 @@ class Programme:
         """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
 
         Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        A folder that cannot be written needs no lock when it has all jobs; else that raises `ReadOnly`.
         """
-        with locked(self.store.out):
+        out = self.store.out
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(out))
+                sweep_checkpoints(self.store)
+                swept = [out, self.store.jobs, out / "failed", *(out / "report").glob("**")]
+            except ReadOnly:
+                if self.inventory().missing:
+                    raise
+                swept = []
             if not replace_study:
-                require_same_study(self.setting, self.store.out)
-            out = self.store.out
-            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
-            sweep_checkpoints(self.store)
+                require_same_study(self.setting, out)
+            sweep(swept)
             yield
 
     def inventory(self, *, retry_failed: bool = False) -> Inventory:
@@ -110,7 +118,7 @@ class Programme:
         """Make every target and write the report; returns what was made and the files, the page first.
 
         The report also has the verdict on the claims that the records happen to speak to. Targets that are `lacking` are left
-        out, and it says why.
+        out, and it says why. Raises `ReadOnly` when it cannot be written, and `make` gives the targets all the same.
         """
         lacking = self.lacking()
         records = self._evidence()
@@ -250,14 +258,19 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
     Raises `JobFailed` at the end when some failed, their traces below `failed/`, or are given up.
     """
     out = work.store.out
-    write_settled(work.setting, out)
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
+    try:
+        write_settled(work.setting, out)
+    except ReadOnly:
+        if jobs:
+            raise
     for event in executor.run([Task(job, work.setting.study.data, out, after[job.id]) for job in jobs]):
         if isinstance(event, Finished):
-            forget_failure(out, event.job.id)
+            with suppress(OSError):  # the note cannot be removed, which is no failure of this job
+                forget_failure(out, event.job.id)
         if isinstance(event, Failed):
-            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; {_noted(out, event)}"
+            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; {_note(event, out)}"
         observe(event)
     told = [f"{len(failed)} of {len(jobs)} jobs failed; the first: {next(iter(failed.values()))}"] if failed else []
     for job in inventory.given_up[:1]:
@@ -270,12 +283,13 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
         raise JobFailed("; ".join(told))
 
 
-def _noted(out: Path, event: Failed) -> str:
-    """Where the failure is written down; a disk that is full does not hide it."""
+def _note(failure: Failed, out: Path) -> str:
+    """Write the trace of a failure, and say where it is, or why it could not be written: that must not hide the failure."""
     try:
-        return f"trace in {note_failure(out, event.job, event.cause, event.reason, event.trace)}"
-    except OSError as error:
-        return f"its trace cannot be written: {error}"
+        path = note_failure(out, failure.job, failure.cause, failure.reason, failure.trace)
+    except (NotWritten, OSError) as error:
+        return f"its trace is lost, as {error}"
+    return f"trace in {path}"
 
 
 def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:

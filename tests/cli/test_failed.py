@@ -9,7 +9,7 @@ from tiny import record_files
 
 from commonweight import api
 from commonweight.errors import DivergedError
-from commonweight.study.checkpoint import Checkpoint, Midway, Place
+from commonweight.study.checkpoint import Checkpoint, HowFar, Midway
 from commonweight.study.failures import Cause, note_failure
 from commonweight.study.jobs import NUMERICS
 from commonweight.study.load import load_study
@@ -96,7 +96,7 @@ def test_check_report_and_show_name_it(diverged):
 def test_check_and_ls_name_an_unfinished_job(diverged, tmp_path):
     out, job = diverged
     facts = {"started": "2026-01-01T00:00:00+00:00", "seconds": 60.0, "stops": (), "circumstances": {}}
-    place = Place(job=job.id, numerics=NUMERICS, label=job.label, step=2, total=4, **facts)
+    place = HowFar(job=job.id, numerics=NUMERICS, label=job.label, step=2, total=4, **facts)
     checkpoint = Checkpoint(out / "checkpoints" / job.id)
     checkpoint.write(place, Midway(Snapshot(2, {}, {}), [], {}))
     told = f"job {job.id} ({job.label}) is unfinished: 2 of 4 mini-batches are kept"

@@ -10,7 +10,7 @@ from tiny import make_job, make_record
 
 from commonweight.errors import StoreError
 from commonweight.study import checkpoint
-from commonweight.study.checkpoint import CHECKPOINT, Checkpoint, Midway, Place, checkpoints, sweep_checkpoints
+from commonweight.study.checkpoint import CHECKPOINT, Checkpoint, HowFar, Midway, checkpoints, sweep_checkpoints
 from commonweight.study.jobs import NUMERICS
 from commonweight.study.record import Result
 from commonweight.study.store import Store
@@ -29,7 +29,7 @@ def midway_at(step, snapshots=(1,)):
 def place_at(step, job=JOB, **facts):
     told = {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.5, "stops": (1, 2), "circumstances": {"engine": "e"}}
     known = {"job": job.id, "numerics": NUMERICS, "label": job.label, "step": step, "total": 9}
-    return Place(**known | told | facts)
+    return HowFar(**known | told | facts)
 
 
 def assert_is_at(folder, step, snapshots=(1,)):

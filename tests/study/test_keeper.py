@@ -322,17 +322,17 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_job_goes_on(setting
     job, store = job_of(setting), Store(tmp_path)
     expected = undisturbed(setting, job, tmp_path)
 
-    def full(path, content):  # noqa: ARG001
-        raise OSError(28, "No space left on device", str(path))
+    def full(_):
+        raise OSError(28, "No space left on device")
 
     stop(worker_of(setting), job, store, 3)
-    monkeypatch.setattr("commonweight.study.checkpoint.write_whole", full)
+    monkeypatch.setattr("os.fsync", full)
     notes, _, result = do(worker_of(setting), job, store)
     assert notes[0].startswith("it goes on after mini-batch 2")
     assert len(notes) > 1
     for note in notes[1:]:
-        assert note.startswith("its checkpoint cannot be written, [Errno 28] No space left on device: ")
-        assert note.endswith("; it goes on without")
+        assert note.startswith("it goes on without a checkpoint: ")
+        assert " cannot be written: No space left on device; make room there and " in note
     assert same(result, expected)
     assert Checkpoint(store.checkpoints / job.id).read()[0].step == 2  # that of before is whole
 

@@ -7,7 +7,7 @@ import pytest
 from tiny import make_job, make_record, tiny_study
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.checkpoint import CHECKPOINT, Checkpoint, Midway, Place
+from commonweight.study.checkpoint import CHECKPOINT, Checkpoint, HowFar, Midway
 from commonweight.study.failures import Cause, note_failure
 from commonweight.study.jobs import NUMERICS
 from commonweight.study.listing import LIST, listed, rewriting
@@ -136,7 +136,7 @@ def test_failed_jobs_are_named_and_no_damage(out):
 
 def place(job, step):
     """That of a job which is so far."""
-    return Place(
+    return HowFar(
         job=job.id,
         numerics=NUMERICS,
         label=job.label,

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from commonweight.errors import StoreError
+from commonweight.errors import NotWritten, StoreError
 from commonweight.study.checksums import Checksum, read_list, write_list
 from commonweight.study.durable import remove, sweep, write_whole
 from commonweight.study.job_folder import SNAPSHOT, arrays_in
@@ -28,7 +28,7 @@ from commonweight.values import Count, NonNegative
 CHECKPOINT = "checkpoint.json"
 
 
-class Place(Spec):
+class HowFar(Spec):
     """How far a job is: `step` of `total` mini-batches, after so many `seconds` of work since it `started`.
 
     `circumstances` are what its bits depend on beside the job. `stops` are the mini-batches after which it went on before.
@@ -69,10 +69,11 @@ class Checkpoint:
         """Whether it was ever written to its end."""
         return (self.path / CHECKPOINT).exists()
 
-    def write(self, place: Place, midway: Midway) -> None:
-        """Replace the checkpoint at once; it is durable then. The one before stays when this raises `OSError`.
+    def write(self, place: HowFar, midway: Midway) -> None:
+        """Replace the checkpoint at once; it is durable then. The one before stays when there is no room for this one.
 
-        Both are of the same run, so snapshots that stand in the one before are not written again.
+        Both are of the same run, so snapshots that stand in the one before are not written again. Raises what `write_whole`
+        raises.
         """
         before = self._read_list()[0] if self.there else {}
         sums = {name: one for name, one in before.items() if SNAPSHOT.fullmatch(name)}
@@ -84,16 +85,16 @@ class Checkpoint:
                 write_whole(self.path / name, content)
                 sums[name] = Checksum.of(content)
             write_whole(self.path / CHECKPOINT, write_list(sums, **place.model_dump(mode="json")))
-        except OSError:
+        except (NotWritten, OSError):
             self._remove_all_but(before)
             raise
         self._remove_all_but(sums)
 
-    def place(self) -> Place:
+    def place(self) -> HowFar:
         """How far the job is; raises `StoreError` when that is damaged, or when it is of another job or numerics."""
         return self._read_list()[1]
 
-    def read(self) -> tuple[Place, Midway]:
+    def read(self) -> tuple[HowFar, Midway]:
         """How far the job is, and with what; raises `StoreError` with the reason unless every file is as it was written."""
         sums, place = self._read_list()
         arrays = {name: arrays_in(name, one.read(self.path / name)) for name, one in sums.items()}
@@ -113,10 +114,10 @@ class Checkpoint:
             (self.path / CHECKPOINT).unlink(missing_ok=True)  # first: without it the rest is nothing
             remove(self.path)
 
-    def _read_list(self) -> tuple[dict[str, Checksum], Place]:
+    def _read_list(self) -> tuple[dict[str, Checksum], HowFar]:
         try:
             sums, more = read_list(self.path / CHECKPOINT)
-            place = Place.model_validate(more)
+            place = HowFar.model_validate(more)
         except ValueError:
             raise StoreError(f"{CHECKPOINT} does not say how far a job is") from None
         if (place.job, place.numerics) != (self.path.name, NUMERICS):

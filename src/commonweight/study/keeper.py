@@ -7,8 +7,8 @@ from datetime import datetime
 
 from torch import nn
 
-from commonweight.errors import StoreError
-from commonweight.study.checkpoint import Checkpoint, Midway, Place
+from commonweight.errors import NotWritten, StoreError
+from commonweight.study.checkpoint import Checkpoint, HowFar, Midway
 from commonweight.study.durable import set_aside
 from commonweight.study.jobs import NUMERICS, Job
 from commonweight.study.store import Store
@@ -67,7 +67,7 @@ class Keeper:
 
     def keep(self, midway: Midway) -> str:
         """Renew the checkpoint; what is to be told when that fails, which is no failure of the job."""
-        place = Place(
+        place = HowFar(
             job=self.job.id,
             numerics=NUMERICS,
             label=self.job.label,
@@ -81,8 +81,8 @@ class Keeper:
         told = ""
         try:
             self.checkpoint.write(place, midway)
-        except (OSError, StoreError) as error:
-            told = f"its checkpoint cannot be written, {error}; it goes on without"
+        except (NotWritten, OSError, StoreError) as error:
+            told = f"it goes on without a checkpoint: {error}"
         now = time.monotonic()
         self._next = now + max(self.pause, (now - self._asked) / SHARE)
         return told

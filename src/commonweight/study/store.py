@@ -13,7 +13,7 @@ import numpy as np
 
 from commonweight.errors import ResultMissing, StoreError
 from commonweight.study.checksums import Checksum
-from commonweight.study.durable import flush, make_folder, set_aside, unfinished, write_durably
+from commonweight.study.durable import flush, make_folder, set_aside, unfinished, write_durably, writing
 from commonweight.study.job_folder import DONE, JobFolder, files_of
 from commonweight.study.jobs import ID, Job
 from commonweight.study.record import Record, Result
@@ -94,26 +94,28 @@ class Store:
         """Store the job's result. Durable when it returns.
 
         A whole result stays, and this one is dropped. Anything else in the job's place is moved to `<out>/damaged`.
+        Raises `NotWritten` for want of space or permission.
         """
         try:
             result.record.require_fit(job)
         except StoreError as error:
             raise StoreError(f"job {job.id}: {error}") from None
-        make_folder(self.jobs)
-        with unfinished(self.folder(job.id)) as folder:
-            folder.mkdir()
-            for name, content in files_of(job, result).items():
-                write_durably(folder / name, content)
-            flush(folder)
-            try:
-                folder.rename(self.folder(job.id))
-            except OSError:  # it is taken: only an empty folder is replaced
-                if self.is_whole(job.id):
-                    return
-                if os.path.lexists(self.folder(job.id)):
-                    set_aside(self.folder(job.id), self.damaged)
-                folder.rename(self.folder(job.id))
-        flush(self.jobs)
+        with writing(self.folder(job.id)):
+            make_folder(self.jobs)
+            with unfinished(self.folder(job.id)) as folder:
+                folder.mkdir()
+                for name, content in files_of(job, result).items():
+                    write_durably(folder / name, content)
+                flush(folder)
+                try:
+                    folder.rename(self.folder(job.id))
+                except OSError:  # it is taken: only an empty folder is replaced
+                    if self.is_whole(job.id):
+                        return
+                    if os.path.lexists(self.folder(job.id)):
+                        set_aside(self.folder(job.id), self.damaged)
+                    folder.rename(self.folder(job.id))
+            flush(self.jobs)
 
     def _verified(self, job_id: str) -> Record:
         try:
