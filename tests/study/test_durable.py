@@ -12,7 +12,7 @@ from tiny import make_job, make_record
 
 from commonweight.errors import NotWritten, ReadOnly
 from commonweight.study import durable
-from commonweight.study.durable import make_folder, sweep, unfinished, write_whole
+from commonweight.study.durable import make_folder, set_aside, sweep, unfinished, write_whole
 from commonweight.study.record import Result
 from commonweight.study.store import Store
 
@@ -170,3 +170,15 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} == set(kept)
         assert all((tmp_path / name / "file").exists() for name in kept)
         living.communicate()
+
+
+def test_what_is_set_aside_takes_no_place_that_is_taken(tmp_path):
+    path, aside = tmp_path / "thing", tmp_path / "deep" / "aside"
+    for number, content in enumerate(("one", "two", "three"), start=1):
+        path.write_text(content)
+        if number == 2:
+            (aside / "thing-2").symlink_to("nowhere")
+        found = set_aside(path, aside)
+        assert found == aside / f"thing-{number if number == 1 else number + 1}"
+        assert found.read_text() == content
+        assert not path.exists()

@@ -104,6 +104,9 @@ def run(
     replace_study: Annotated[
         bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from commonweight.errors import NotWritten, ReadOnly
@@ -48,11 +49,11 @@ def writing(path: Path) -> Iterator[None]:
 def unfinished(path: Path) -> Iterator[Path]:
     """Where to make what is then renamed to this path; nothing is left there, however the making ends."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    _remove(temporary)
+    remove(temporary)
     try:
         yield temporary
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 def sweep(folders: Iterable[Path]) -> None:
@@ -61,7 +62,25 @@ def sweep(folders: Iterable[Path]) -> None:
         for path in folder.iterdir() if folder.is_dir() else ():
             found = UNFINISHED.fullmatch(path.name)
             if found and not _lives(int(found[1])):
-                _remove(path)
+                remove(path)
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move what has this path into a folder, to the first free name `<its name>-<number>`; returns where it is then."""
+    make_folder(folder)
+    names = (folder / f"{path.name}-{number}" for number in count(1))
+    aside = next(name for name in names if not os.path.lexists(name))
+    path.rename(aside)
+    flush(folder)
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -87,13 +106,6 @@ def flush(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _lives(process: int) -> bool:
