@@ -1,5 +1,6 @@
 """Data as tensors, child orders, the recipe, and the one training loop."""
 
+from commonweight.training.batches import Batches
 from commonweight.training.image_set import Augmentation, ImageSet
 from commonweight.training.loop import Course, Snapshot, Streams, Swept, Trained, train, train_step
 from commonweight.training.order import ChildOrder
@@ -10,6 +11,7 @@ __all__ = [
     "MOST_EPOCHS",
     "SGD",
     "Augmentation",
+    "Batches",
     "ChildOrder",
     "Course",
     "ImageSet",
