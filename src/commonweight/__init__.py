@@ -7,6 +7,8 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.programme(study, ["table-1"])        what a run would do: its experiments and jobs, done and missing
     cw.stored("results/quick")              what a run left in its folder, to make targets of again
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
+    cw.Choices({"edge0": ["a", "b"]})       a space of your own: the options at every site
+    cw.Supernet(module, space, select)      a module of your own, as a super-net over that space
 
 What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`,
 primitives and super-nets in `commonweight.net`.
@@ -22,6 +24,8 @@ if typing.TYPE_CHECKING:
     from commonweight.api import run as run
     from commonweight.api import stored as stored
     from commonweight.elsewhere import rank as rank
+    from commonweight.own import Supernet as Supernet
+    from commonweight.space import Choices as Choices
     from commonweight.study.load import load_study as load_study
 
 __getattr__, __dir__ = commonweight.ondemand.on_demand(
@@ -30,6 +34,8 @@ __getattr__, __dir__ = commonweight.ondemand.on_demand(
         **dict.fromkeys(("programme", "run", "stored"), "commonweight.api"),
         "rank": "commonweight.elsewhere",
         "load_study": "commonweight.study.load",
+        "Choices": "commonweight.space",
+        "Supernet": "commonweight.own",
     },
 )
 

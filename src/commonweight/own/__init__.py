@@ -1,0 +1,21 @@
+"""A module of the user's own as a super-net: declared, its sharing discovered, behind the training loop."""
+
+from commonweight.own.declared import Supernet
+from commonweight.own.feeding import batches_of
+from commonweight.own.module_engine import ModuleEngine
+from commonweight.own.module_net import ModuleNet, ModulePlan, private_sites
+from commonweight.own.normalising import sweep_by_batch
+from commonweight.own.sharing_found import Holding, SharingFound, Users
+
+__all__ = [
+    "Holding",
+    "ModuleEngine",
+    "ModuleNet",
+    "ModulePlan",
+    "SharingFound",
+    "Supernet",
+    "Users",
+    "batches_of",
+    "private_sites",
+    "sweep_by_batch",
+]

@@ -1,0 +1,87 @@
+"""What a child uses of a module, by one forward and one backward pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from commonweight.errors import UsageError
+from commonweight.own.calling import in_mode
+from commonweight.own.randomness import OwnRandomness
+from commonweight.seeds import Stream
+from commonweight.space import Chosen
+
+if TYPE_CHECKING:
+    from commonweight.own.declared import Supernet
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What one child did with some images.
+
+    `logits` `[image, class]` in eval mode. `used`: for each parameter with a gradient other than zero, by its name in the
+    module, how many of its numbers have one. `masked`: parameters that the loss reaches by zeros alone. `moved`: buffers
+    that a forward pass in training mode changes, such as the running statistics of batch norm.
+    """
+
+    child: Chosen
+    logits: Tensor
+    used: Mapping[str, int]
+    masked: frozenset[str]
+    moved: frozenset[str]
+
+
+def scratch(net: "Supernet", device: torch.device | str) -> nn.Module:
+    """A module to probe, whose parameters are never all zero.
+
+    A head or a last normalisation that begins at zero, as residual nets have it, would hide from the gradient, and from the
+    logits, all that stands before it.
+    """
+    module = net.built(Stream(0).fork("probe"), device, again=False)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.requires_grad_(True)  # frozen ones are used too
+            if not parameter.any():
+                parameter.copy_(torch.randn(parameter.shape, generator=rng) / 10)
+    return module
+
+
+def probe(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> Probe:
+    """Probe the child on images `[image, …]`; the module's buffers and modes are put back.
+
+    Raises `UsageError` for a module that fails, and for logits that no parameter reaches.
+    """
+    logits = answer(net, module, images, child)
+    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    with in_mode(module, True), OwnRandomness(Stream(0).fork("probe", "forward"), images.device)():
+        trained = net.call(module, images, child)
+        parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        if not trained.requires_grad:
+            raise UsageError(
+                f"no parameter reaches the logits of child {child}; expected at least the classifier: does forward detach?"
+            )
+        # Any direction that is not special: the sum of all logits, for one, may be constant behind a normalisation.
+        direction = torch.randn(trained.shape, generator=torch.Generator().manual_seed(1)).to(trained)
+        gradients = torch.autograd.grad((trained * direction).sum(), list(parameters.values()), allow_unused=True)
+    reached = {name: int(g.count_nonzero()) for name, g in zip(parameters, gradients, strict=True) if g is not None}
+    now = dict(module.named_buffers())
+    moved = frozenset(name for name, old in before.items() if name not in now or not torch.equal(old, now[name]))
+    with torch.no_grad():
+        for name in moved & now.keys():
+            now[name].copy_(before[name])
+    used = {name: count for name, count in reached.items() if count}
+    return Probe(child, logits, used, frozenset(reached.keys() - used.keys()), moved & now.keys())
+
+
+def answer(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> Tensor:
+    """The child's logits `[image, class]` in eval mode, without a gradient."""
+    with in_mode(module, False), torch.no_grad():
+        return net.call(module, images, child)
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether these are the same logits, to the rounding of float32."""
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5)
