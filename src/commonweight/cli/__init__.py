@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from commonweight import api
+from commonweight.cli import from_elsewhere
 from commonweight.cli.options import (
     Device,
     EngineName,
@@ -25,7 +26,6 @@ from commonweight.cli.options import (
     WorkerCount,
 )
 from commonweight.cli.output import errors, print_all, print_json, print_text, say, show_job
-from commonweight.elsewhere import groups_of, rank_command, read_ranks, report_ranks, worth_of
 from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import named
@@ -290,12 +290,21 @@ def report(
     say(f"report: {files[0]}")
 
 
-@app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")
+@app.command(
+    epilog="Examples: **commonweight rank log.csv --ground-truth truth.csv**, **commonweight rank losses.json "
+    "--lower-is-better --ground-truth truth.parquet**"
+)
 def rank(
     file: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Accuracy tables: one of all, or one for each instance.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Accuracies as CSV, JSON or Parquet, - for standard input: one of all, or one for each instance.",
+        ),
     ],
-    ground_truth: Annotated[Path, typer.Option("--ground-truth", help="One number per line, or child,number.")],
+    ground_truth: Annotated[
+        Path, typer.Option("--ground-truth", help="A number for each child, or several seeds; the same kinds of file.")
+    ],
     rows: Annotated[
         str | None, typer.Option("--rows", help="moments or instances, where the file does not say.")
     ] = None,
@@ -305,19 +314,32 @@ def rank(
             "--groups", metavar="M", help="Also find M groups of equal size of children that go well together."
         ),
     ] = None,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Numbers are scores on any scale, and no accuracies; higher is better.")
+    ] = False,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Numbers are losses, or other scores of which less is better.")
+    ] = False,
+    truth_lower_is_better: Annotated[
+        bool, typer.Option("--truth-lower-is-better", help="The same of ground truth.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what ranks from elsewhere are worth: rows are moments or instances, columns are children."""
-    found, told = read_ranks(file, ground_truth, rows)
-    for sentence in told:
-        say(sentence)
-    made = [*worth_of(found), *groups_of(found, groups)]
-    if out is not None:
-        say(f"report: {report_ranks(made, told, rank_command(file, ground_truth, rows, groups, out), out)[0]}")
-    print_all(made, [], as_json)
+    """Say what ranks from elsewhere are worth: a number for each child, and for each moment or instance there is."""
+    from_elsewhere.rank(
+        file=file,
+        ground_truth=ground_truth,
+        rows=rows,
+        groups=groups,
+        scores=scores,
+        lower_is_better=lower_is_better,
+        truth_lower_is_better=truth_lower_is_better,
+        out=out,
+        as_json=as_json,
+    )
 
 
 def main() -> None:
