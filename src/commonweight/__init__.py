@@ -9,6 +9,8 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
     cw.Choices({"edge0": ["a", "b"]})       a space of your own: the options at every site
     cw.Supernet(module, space, select)      a module of your own, as a super-net over that space
+    cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
+    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
 
 What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`,
 primitives and super-nets in `commonweight.net`.
@@ -24,6 +26,8 @@ if typing.TYPE_CHECKING:
     from commonweight.api import run as run
     from commonweight.api import stored as stored
     from commonweight.elsewhere import rank as rank
+    from commonweight.judging import judge as judge
+    from commonweight.own import Recorder as Recorder
     from commonweight.own import Supernet as Supernet
     from commonweight.space import Choices as Choices
     from commonweight.study.load import load_study as load_study
@@ -35,7 +39,8 @@ __getattr__, __dir__ = commonweight.ondemand.on_demand(
         "rank": "commonweight.elsewhere",
         "load_study": "commonweight.study.load",
         "Choices": "commonweight.space",
-        "Supernet": "commonweight.own",
+        **dict.fromkeys(("Recorder", "Supernet"), "commonweight.own"),
+        "judge": "commonweight.judging",
     },
 )
 

@@ -5,6 +5,8 @@ from commonweight.own.feeding import batches_of
 from commonweight.own.module_engine import ModuleEngine
 from commonweight.own.module_net import ModuleNet, ModulePlan, private_sites
 from commonweight.own.normalising import sweep_by_batch
+from commonweight.own.probing import probe, scratch
+from commonweight.own.recorder import Recorder
 from commonweight.own.sharing_found import Holding, SharingFound, Users
 
 __all__ = [
@@ -12,10 +14,13 @@ __all__ = [
     "ModuleEngine",
     "ModuleNet",
     "ModulePlan",
+    "Recorder",
     "SharingFound",
     "Supernet",
     "Users",
     "batches_of",
     "private_sites",
+    "probe",
+    "scratch",
     "sweep_by_batch",
 ]

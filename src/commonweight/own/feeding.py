@@ -43,18 +43,18 @@ def batches_of(
         return ImageSet(train, augment, device)
     if validation is None:
         raise UsageError("no validation data; give some that is not trained on, of the same form")
-    held = _held(validation, "validation", device)
+    kept = held(validation, "validation", device)
     if isinstance(train, DataLoader):
         _require_plain(augment, "a DataLoader; augment in it")
-        return LoaderBatches(train, held, device)
-    images, labels = _held(train, "training", device)
-    if images.dtype == torch.uint8 and held[0].dtype == torch.uint8:
-        arrays = [one.cpu().numpy() for one in (images, labels, *held)]
-        return ImageSet(RawImages(*arrays, classes=int(max(labels.max(), held[1].max())) + 1), augment, device)
+        return LoaderBatches(train, kept, device)
+    images, labels = held(train, "training", device)
+    if images.dtype == torch.uint8 and kept[0].dtype == torch.uint8:
+        arrays = [one.cpu().numpy() for one in (images, labels, *kept)]
+        return ImageSet(RawImages(*arrays, classes=int(max(labels.max(), kept[1].max())) + 1), augment, device)
     _require_plain(augment, "floating images; augment bytes, or in a DataLoader")
-    for part, one in (("training", images), ("validation", held[0])):
+    for part, one in (("training", images), ("validation", kept[0])):
         _require_floating(one, part)
-    return ArrayBatches(images, labels, held)
+    return ArrayBatches(images, labels, kept)
 
 
 class ArrayBatches:
@@ -134,7 +134,7 @@ def first(validation: tuple[Tensor, Tensor], count: int | None) -> tuple[Tensor,
     return validation[0][:count], validation[1][:count]
 
 
-def _held(given: Any, part: str, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def held(given: Any, part: str, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """All images and labels of a part, in memory."""
     if isinstance(given, str | Path):
         return _pair(_arrays(Path(given)), part, device)

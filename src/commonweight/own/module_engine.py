@@ -1,6 +1,6 @@
 """The engine for a module of the user's own: plain PyTorch on any device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -65,13 +65,15 @@ class ModuleEngine:
             torch.inference_mode(),
             nullcontext() if exact else torch.autocast(images.device.type, torch.bfloat16),
         ):
-            return right_answers(self.net, images.split(SWEEP_IMAGES), labels, children)
+            return right_answers(self.net.logits, images.split(SWEEP_IMAGES), labels, children)
 
 
-def right_answers(net: ModuleNet, batches: Sequence[Tensor], labels: Tensor, children: Sequence[Chosen]) -> Tensor:
-    """Accuracies `[1, child]`, float64, over batches of images in the mode that the module's parts are in."""
+def right_answers(
+    logits: Callable[[Tensor, Chosen], Tensor], batches: Sequence[Tensor], labels: Tensor, children: Sequence[Chosen]
+) -> Tensor:
+    """Accuracies `[1, child]`, float64, over batches of images, by the logits `[batch, class]` of each."""
     right = torch.zeros(1, len(children), dtype=torch.float64, device=labels.device)
     for place, child in enumerate(children):
-        answers = torch.cat([net.logits(images, child).argmax(-1) for images in batches])
+        answers = torch.cat([logits(images, child).argmax(-1) for images in batches])
         right[0, place] = (answers == labels).sum()
     return right / len(labels)

@@ -24,7 +24,7 @@ def sweep_by_batch(net: ModuleNet, images: Tensor, labels: Tensor, children: Seq
     whole = [batch] * (len(images) // batch - 1)
     batches = images.split([*whole, len(images) - sum(whole)])
     with in_mode(net.module, False), torch.inference_mode(), _without_statistics(net.module):
-        return right_answers(net, batches, labels, children)
+        return right_answers(net.logits, batches, labels, children)
 
 
 @contextmanager

@@ -1,0 +1,146 @@
+"""What the ranks of a user's own super-net are worth: trained by the loop, and judged as ranks from elsewhere are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from commonweight.errors import UsageError
+from commonweight.judging.baselines import untrained_ranks
+from commonweight.judging.conditions import Conditions
+from commonweight.judging.judged import Judged
+from commonweight.judging.judged_children import judged_children
+from commonweight.judging.trials import Trial, run_trial
+from commonweight.judging.watching import watched
+from commonweight.own import Supernet, batches_of, private_sites
+from commonweight.space import Chosen
+from commonweight.study.work import resolve_device
+from commonweight.training import Augmentation, ChildOrder, Inactive, Recipe
+
+__all__ = ["Conditions", "Judged", "Trial", "judge", "run_trial"]
+
+PROBED = 32  # images of a probe; a batch of its own for batch norm
+
+
+def judge(
+    net: Supernet,
+    train: Any,
+    validation: Any = None,
+    *,
+    children: int | Sequence[Chosen | str] = 1000,
+    truth: Any = None,
+    instances: int = 3,
+    epochs: int = 20,
+    batch: int | None = None,
+    lr: float = 0.025,
+    lr_min: float = 0.001,
+    momentum: float = 0.9,
+    weight_decay: float = 1e-3,
+    inactive: str = "freeze",
+    order: str = "shuffled",
+    window: int = 16,
+    groups: int = 1,
+    private: Sequence[str] = (),
+    augment: Augmentation | None = None,
+    sweep_images: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: Path | str | None = None,
+) -> Judged:
+    """What the ranks of a super-net of your own are worth: it is trained `instances` times, and its children are ranked.
+
+    - `train`, `validation`: loaders, pairs of arrays, `.npz` files, or the name of data that ships (`"fashion14"`).
+    - `children`: how many to judge, drawn at random from the space, or which; all of the space are trained where it has up
+      to 65,536, else as many as there are mini-batches. `truth`: their ground truth, higher is better, as a file or a
+      mapping from names to numbers; without it only the stability of the ranks is known.
+    - `epochs`, `batch` (64; a loader has its own), `lr` to `lr_min` by cosine, `momentum`, `weight_decay`: SGD. `inactive`:
+      `"freeze"` or `"coast"`, what weights do that a mini-batch does not use. `order`: in which children are trained,
+      `"fixed"`, `"shuffled"` or `"uniform"`.
+    - `window`: so many last mini-batches are each followed by a sweep of the children, on `sweep_images` validation images.
+      A window shorter than the number of children does not read each just after it was trained.
+    - `groups`: of children, drawn at random, each trained alone with a module of its own. `private`: sites at which each
+      child has weights of its own.
+    - `seed` decides everything drawn; `device` is `"auto"`, `"cpu"`, `"cuda"` or `"cuda:n"`. `out`: a folder for a report.
+
+    A bar on standard error shows progress where that is a terminal. Raises `UsageError`, `DataError` or `DivergedError`.
+
+    >>> space = cw.Choices({"a": ["relu", "tanh"], "b": ["relu", "tanh"]})
+    >>> class Net(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.body, self.head = torch.nn.Linear(196, 8), torch.nn.Linear(8, 10)
+    ...     def forward(self, x, child):
+    ...         x = getattr(torch, child["a"])(self.body(x.flatten(1)))
+    ...         return self.head(getattr(torch, child["b"])(x - 0.5))
+    >>> net = cw.Supernet(Net, space, forward=lambda module, x, child: module(x, child))
+    >>> verdict = cw.judge(net, train="fashion14", epochs=1, batch=1000, instances=2, sweep_images=100)
+    >>> verdict.accuracy.shape  # [instance, moment, child]
+    (2, 10, 4)
+    """
+    if isinstance(train, DataLoader):
+        if batch is not None:
+            raise UsageError(f"batch is {batch} for a DataLoader, which makes its own; leave batch out")
+        batch = max(2, train.batch_size or 64)
+    recipe = Recipe(epochs, batch or 64, lr, lr_min, momentum, weight_decay, _member(Inactive, inactive, "inactive"))
+    conditions = Conditions(
+        recipe, _member(ChildOrder, order, "order"), window, groups, frozenset(private), seed, instances, sweep_images
+    )
+    where = resolve_device(device)
+    data = batches_of(train, validation, augment or Augmentation(), where)
+    judged, known, told = judged_children(net.space, children, truth, conditions.stream.fork("judged").generator())
+    images, labels = data.validation(sweep_images)
+    probed = images[:PROBED]
+    sharing = net.sharing(probed)
+    _require_classes(net, probed, labels, judged[0])
+    private_sites(conditions.private, sharing)
+    untrained = untrained_ranks(net, probed, judged)
+    steps = recipe.steps(data.batches_per_epoch(recipe.batch))
+    with watched(steps * conditions.groups * instances, "mini-batches") as advanced:
+        trials = [
+            run_trial(net, sharing, data, judged, conditions, number, where, advanced) for number in range(instances)
+        ]
+    by_batch = [trial.by_batch for trial in trials if trial.by_batch is not None]
+    found = Judged(
+        children=judged,
+        accuracy=np.stack([trial.accuracy for trial in trials]),
+        step=trials[0].step,
+        trained=np.stack([trial.trained for trial in trials]),
+        by_batch=np.stack(by_batch) if by_batch else None,
+        truth=known,
+        untrained=untrained,
+        sharing=sharing,
+        modules=tuple(trial.modules for trial in trials),
+        told=(*told, *_told(conditions, len(images), steps)),
+        command="commonweight.judge(…) in Python",
+    )
+    if out is not None:
+        found.report(out)
+    return found
+
+
+def _told(conditions: Conditions, images: int, steps: int) -> tuple[str, ...]:
+    """How the instances were trained, in sentences."""
+    recipe = conditions.recipe
+    parts = [f"Each of {conditions.instances} instances was trained for {recipe.epochs} epochs, {steps:,} mini-batches"]
+    parts += [f"in each of {conditions.groups} groups drawn at random"] if conditions.groups > 1 else []
+    parts += [f"with private weights at {', '.join(sorted(conditions.private))}"] if conditions.private else []
+    parts.append(f"children in {conditions.order.value} order, inactive weights {recipe.inactive.value}")
+    last = min(conditions.window, steps)
+    swept = f"Accuracies are those on {images:,} validation images after each of the last {last} mini-batches."
+    return f"{', '.join(parts)}.", swept
+
+
+def _member(words: Any, word: str, what: str) -> Any:
+    try:
+        return words(word)
+    except ValueError:
+        raise UsageError(f"{what} is {word!r}; expected one of {', '.join(one.value for one in words)}") from None
+
+
+def _require_classes(net: Supernet, images: torch.Tensor, labels: torch.Tensor, child: Chosen) -> None:
+    classes = net.call(net.built(Conditions(Recipe()).stream, images.device, again=False), images, child).shape[1]
+    if int(labels.max()) >= classes:
+        raise UsageError(f"label {int(labels.max())} among validation labels, and the module has {classes} classes")

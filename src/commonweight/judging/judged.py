@@ -1,0 +1,91 @@
+"""What a judgement found: its numbers, its tables, its report."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from commonweight.elsewhere import FromElsewhere, worth_of
+from commonweight.judging.judgement_tables import baselines_table, stability_table, statistics_table
+from commonweight.own import SharingFound
+from commonweight.paper import Made, Table
+from commonweight.paper.tables import Number
+from commonweight.report import About, Run, to_text, write_report
+from commonweight.seeds import Stream
+from commonweight.space import Chosen
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Judged:
+    """What the ranks of a user's super-net are worth.
+
+    `accuracy` `[instance, moment, child]` in [0, 1] after `step` `[moment]` mini-batches, which trained the children of
+    `trained` `[instance, moment, child]`; `by_batch` `[instance, child]`: at the end, by statistics of validation batches;
+    `truth` `[child]` and `by_batch` are None where they are not known. `untrained` are ranks that need no training, by name.
+    `modules` are the trained modules, `[instance][group]`. `print` shows all tables; `report` writes them and the figures.
+    """
+
+    children: tuple[Chosen, ...]
+    accuracy: np.ndarray
+    step: np.ndarray
+    trained: np.ndarray
+    by_batch: np.ndarray | None
+    truth: np.ndarray | None
+    untrained: Mapping[str, np.ndarray]
+    sharing: SharingFound
+    modules: tuple[tuple[nn.Module, ...], ...]
+    told: tuple[str, ...]
+    command: str
+    seed: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(child.name for child in self.children)
+
+    def made(self) -> list[Made]:
+        """Every table, figure and claim that the accuracies allow: with ground truth, what `rank` makes of them."""
+
+        def randomness(*purpose: str) -> np.random.Generator:
+            return Stream(self.seed).fork("judged", *purpose).generator()
+
+        final = self.accuracy[:, -1]
+        statistics = [] if self.by_batch is None else [statistics_table(final, self.by_batch, self.truth, randomness)]
+        if self.truth is None:
+            return [stability_table(self.accuracy, self.untrained, randomness), *statistics]
+        known = bool(self.trained.any(axis=2).all())  # at each moment: of a large space, others are trained than judged
+        found = FromElsewhere(self.names, self.accuracy, self.truth, self.step, self.trained if known else None)
+        baselines = baselines_table(self.accuracy, self.untrained, self.truth, randomness)
+        return [baselines, *statistics, *worth_of(found, self.seed)]
+
+    def report(self, out: Path | str) -> Path:
+        """Write the report below `out`, and beside it what `commonweight rank` reads; returns the page's path."""
+        out = Path(out)
+        about = About("A super-net of your own, judged", (*self.told,), f"{self.sharing}\n")
+        page = write_report(about, self.made(), out, Run(self.command))[0]
+        for number, moments in enumerate(self.accuracy):
+            with (out / f"instance-{number}.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(["step", *self.names])
+                writer.writerows([step, *row] for step, row in zip(self.step.tolist(), moments.tolist(), strict=True))
+        return page
+
+    def __repr__(self) -> str:
+        instances, moments, children = self.accuracy.shape
+        shape = f"{children:,} children, {instances} instances, {moments} moments"
+        tables = {one.name: one for one in self.made() if isinstance(one, Table)}
+        first = tables["stability" if self.truth is None else "baselines"]
+        numbers = [f"{row.name} {_told(number)}" for row in first.rows for number in row.numbers[:1] if number]
+        what = "S-Tau; GT-Tau is not known" if self.truth is None else "GT-Tau"
+        return f"Judged({shape}; {what}: {', '.join(numbers)})"
+
+    def __str__(self) -> str:
+        texts = [to_text(one) for one in self.made()]
+        return "\n\n".join([*self.told, *(text.strip() for text in texts if text), repr(self)])
+
+
+def _told(number: Number) -> str:
+    interval = f" [{number.interval.low:.2f}, {number.interval.high:.2f}]" if number.interval else ""
+    return f"{number.value:.2f}{interval}"
