@@ -7,13 +7,10 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.programme(study, ["table-1"])        what a run would do: its experiments and jobs, done and missing
     cw.stored("results/quick")              what a run left in its folder, to make targets of again
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
-    cw.Choices({"edge0": ["a", "b"]})       a space of your own: the options at every site
-    cw.Supernet(module, space, select)      a module of your own, as a super-net over that space
+    cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
     cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
     cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
-
-What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`,
-primitives and super-nets in `commonweight.net`.
+They raise a `CommonweightError` (in `.errors`). Metrics on arrays are in `.ranking`, our primitives and super-nets in `.net`.
 """
 
 import typing

@@ -209,6 +209,10 @@ def test_logits_drawn_at_random_are_refused():
             r"forward gives shape \(20, 4, 5, 5\) for child .* expected logits \[batch, class\]",
         ),
         (lambda m, x, c: (m.choose(c), (m(x),))[1], r"forward gives tuple for child"),
+        (
+            lambda m, x, c: (m.choose(c), m(x))[1][:, : 2 + (c["edge0"] == "skip")],
+            r"children have \[2, 3\] classes; expected as many in each",
+        ),
         (lambda m, x, c: (m.choose(c), m(x[:5]))[1], r"forward gives shape \(5, 3\) for child"),
         (lambda m, x, c: (m.choose(c), m(x).detach())[1], r"no parameter reaches the logits of child"),
         (

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import DataLoader
 
 from commonweight.errors import UsageError
 from commonweight.judging.baselines import untrained_ranks
-from commonweight.judging.conditions import Conditions
+from commonweight.judging.how_trained import HowTrained
 from commonweight.judging.judged import Judged
 from commonweight.judging.judged_children import judged_children
 from commonweight.judging.trials import Trial, run_trial
@@ -20,7 +19,7 @@ from commonweight.space import Chosen
 from commonweight.study.work import resolve_device
 from commonweight.training import Augmentation, ChildOrder, Inactive, Recipe
 
-__all__ = ["Conditions", "Judged", "Trial", "judge", "run_trial"]
+__all__ = ["HowTrained", "Judged", "Trial", "judge", "run_trial"]
 
 PROBED = 32  # images of a probe; a batch of its own for batch norm
 
@@ -67,6 +66,7 @@ def judge(
 
     A bar on standard error shows progress where that is a terminal. Raises `UsageError`, `DataError` or `DivergedError`.
 
+    >>> import torch
     >>> space = cw.Choices({"a": ["relu", "tanh"], "b": ["relu", "tanh"]})
     >>> class Net(torch.nn.Module):
     ...     def __init__(self):
@@ -85,23 +85,24 @@ def judge(
             raise UsageError(f"batch is {batch} for a DataLoader, which makes its own; leave batch out")
         batch = max(2, train.batch_size or 64)
     recipe = Recipe(epochs, batch or 64, lr, lr_min, momentum, weight_decay, _member(Inactive, inactive, "inactive"))
-    conditions = Conditions(
+    how = HowTrained(
         recipe, _member(ChildOrder, order, "order"), window, groups, frozenset(private), seed, instances, sweep_images
     )
     where = resolve_device(device)
     data = batches_of(train, validation, augment or Augmentation(), where)
-    judged, known, told = judged_children(net.space, children, truth, conditions.stream.fork("judged").generator())
+    judged, known, told = judged_children(net.space, children, truth, how.stream.fork("judged").generator())
     images, labels = data.validation(sweep_images)
     probed = images[:PROBED]
     sharing = net.sharing(probed)
-    _require_classes(net, probed, labels, judged[0])
-    private_sites(conditions.private, sharing)
+    if int(labels.max()) >= sharing.classes:
+        raise UsageError(
+            f"label {int(labels.max())} among validation labels, and the module has {sharing.classes} classes"
+        )
+    private_sites(how.private, sharing)
     untrained = untrained_ranks(net, probed, judged)
     steps = recipe.steps(data.batches_per_epoch(recipe.batch))
-    with watched(steps * conditions.groups * instances, "mini-batches") as advanced:
-        trials = [
-            run_trial(net, sharing, data, judged, conditions, number, where, advanced) for number in range(instances)
-        ]
+    with watched(steps * how.groups * instances, "mini-batches") as advanced:
+        trials = [run_trial(net, sharing, data, judged, how, number, where, advanced) for number in range(instances)]
     by_batch = [trial.by_batch for trial in trials if trial.by_batch is not None]
     found = Judged(
         children=judged,
@@ -113,7 +114,7 @@ def judge(
         untrained=untrained,
         sharing=sharing,
         modules=tuple(trial.modules for trial in trials),
-        told=(*told, *_told(conditions, len(images), steps)),
+        told=(*told, *_told(how, len(images), steps)),
         command="commonweight.judge(…) in Python",
     )
     if out is not None:
@@ -121,14 +122,14 @@ def judge(
     return found
 
 
-def _told(conditions: Conditions, images: int, steps: int) -> tuple[str, ...]:
+def _told(how: HowTrained, images: int, steps: int) -> tuple[str, ...]:
     """How the instances were trained, in sentences."""
-    recipe = conditions.recipe
-    parts = [f"Each of {conditions.instances} instances was trained for {recipe.epochs} epochs, {steps:,} mini-batches"]
-    parts += [f"in each of {conditions.groups} groups drawn at random"] if conditions.groups > 1 else []
-    parts += [f"with private weights at {', '.join(sorted(conditions.private))}"] if conditions.private else []
-    parts.append(f"children in {conditions.order.value} order, inactive weights {recipe.inactive.value}")
-    last = min(conditions.window, steps)
+    recipe = how.recipe
+    parts = [f"Each of {how.instances} instances was trained for {recipe.epochs} epochs, {steps:,} mini-batches"]
+    parts += [f"in each of {how.groups} groups drawn at random"] if how.groups > 1 else []
+    parts += [f"with private weights at {', '.join(sorted(how.private))}"] if how.private else []
+    parts.append(f"children in {how.order.value} order, inactive weights {recipe.inactive.value}")
+    last = min(how.window, steps)
     swept = f"Accuracies are those on {images:,} validation images after each of the last {last} mini-batches."
     return f"{', '.join(parts)}.", swept
 
@@ -138,9 +139,3 @@ def _member(words: Any, word: str, what: str) -> Any:
         return words(word)
     except ValueError:
         raise UsageError(f"{what} is {word!r}; expected one of {', '.join(one.value for one in words)}") from None
-
-
-def _require_classes(net: Supernet, images: torch.Tensor, labels: torch.Tensor, child: Chosen) -> None:
-    classes = net.call(net.built(Conditions(Recipe()).stream, images.device, again=False), images, child).shape[1]
-    if int(labels.max()) >= classes:
-        raise UsageError(f"label {int(labels.max())} among validation labels, and the module has {classes} classes")

@@ -87,5 +87,7 @@ class Judged:
 
 
 def _told(number: Number) -> str:
+    if np.isnan(number.value):
+        return "undefined"
     interval = f" [{number.interval.low:.2f}, {number.interval.high:.2f}]" if number.interval else ""
     return f"{number.value:.2f}{interval}"

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from commonweight.errors import UsageError
-from commonweight.judging.conditions import Conditions, trained_children
+from commonweight.judging.how_trained import HowTrained, trained_children
 from commonweight.own import ModuleEngine, ModuleNet, ModulePlan, SharingFound, Supernet, private_sites, sweep_by_batch
 from commonweight.sharing import at_random
 from commonweight.space import Chosen
@@ -36,36 +35,35 @@ def run_trial(  # noqa: PLR0917
     found: SharingFound,
     data: Batches,
     judged: Sequence[Chosen],
-    conditions: Conditions,
+    how: HowTrained,
     number: int,
     device: torch.device | str,
     advanced: Callable[[int], None] = lambda steps: None,  # noqa: ARG005
 ) -> Trial:
     """Train instance `number` and sweep the judged children; `advanced` is told of each mini-batch.
 
-    Raises what training raises, and `UsageError` for more groups than children and when the module would be one module in
-    two instances.
+    Raises what training raises, and `UsageError` for more groups than children.
     """
-    recipe, streams = conditions.recipe, conditions.stream
+    recipe, streams = how.recipe, how.stream
     steps = recipe.steps(data.batches_per_epoch(recipe.batch))
-    trained = trained_children(net, steps, conditions)
+    trained = trained_children(net, steps, how)
     groups = (trained,)
-    if conditions.groups > 1:
-        groups = at_random(trained, conditions.groups, streams.fork("partition").generator())
+    if how.groups > 1:
+        groups = at_random(trained, how.groups, streams.fork("partition").generator())
     places = {child: place for place, child in enumerate(judged)}
-    moments = sorted(conditions.moments.steps(steps, data.batches_per_epoch(recipe.batch)))
+    moments = sorted(how.moments.steps(steps, data.batches_per_epoch(recipe.batch)))
     accuracy = np.full((len(moments), len(judged)), np.nan)
     just, by_batch, modules = np.zeros(accuracy.shape, dtype=bool), np.full(len(judged), np.nan), []
     for which, group in enumerate(groups):
-        swept = [child for child in judged if conditions.groups == 1 or child in set(group)]
+        swept = [child for child in judged if how.groups == 1 or child in set(group)]
         columns = [places[child] for child in swept]
         init = streams.fork("init", number, which)
-        again = conditions.instances > 1 or conditions.groups > 1
-        plan = ModulePlan(group, private_sites(conditions.private, found))
+        again = how.instances > 1 or how.groups > 1
+        plan = ModulePlan(group, private_sites(how.private, found))
         one = ModuleNet(net, found, plan, init, device, again)
         engine = ModuleEngine(one, streams.fork("forward", number, which))
         run = Streams(*(streams.fork(purpose, number) for purpose in ("order", "data", "augment")))
-        course = Course(conditions.order, conditions.moments, conditions.sweep_images, swept=swept)
+        course = Course(how.order, how.moments, how.sweep_images, swept=swept)
         child, row = group[0], 0
         for event in train(engine, data, recipe, course, run):
             match event:
@@ -77,9 +75,7 @@ def run_trial(  # noqa: PLR0917
                         just[row, places[child]] = True
                     row += 1
         if found.batch_norm and swept:
-            validation = data.validation(conditions.sweep_images)
+            validation = data.validation(how.sweep_images)
             by_batch[columns] = sweep_by_batch(one, *validation, swept, recipe.batch)[0].cpu().numpy()
         modules.append(one.module)
-    if len(set(map(id, modules))) < len(modules):
-        raise UsageError("module gives the same module each time it is called; expected it to make a new one")
     return Trial(accuracy, np.array(moments), just, by_batch if found.batch_norm else None, tuple(modules))

@@ -29,6 +29,7 @@ class Supernet:
     Nothing is asked about weights: which of them a child uses is found by a backward pass (`sharing`). Raises
     `UsageError` for none or both of the functions, and for a module or a space that is none.
 
+    >>> import torch
     >>> class Net(torch.nn.Module):
     ...     def __init__(self):
     ...         super().__init__()

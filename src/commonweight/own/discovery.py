@@ -67,7 +67,12 @@ def discover(net: "Supernet", images: Tensor, seed: int = 0) -> SharingFound:
     if net.extract is not None:
         _require_extracts(net, module, images, list(probes.values()))
     batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
-    return SharingFound(net.space, _holdings(module, list(probes.values())), len(probes), batch_norm)
+    looked = list(probes.values())
+    if len({one.logits.shape[1] for one in looked}) > 1:
+        raise UsageError(
+            f"children have {sorted({one.logits.shape[1] for one in looked})} classes; expected as many in each"
+        )
+    return SharingFound(net.space, _holdings(module, looked), len(looked), looked[0].logits.shape[1], batch_norm)
 
 
 def _drawn(space: Choices, count: int, rng: np.random.Generator) -> tuple[Chosen, ...]:

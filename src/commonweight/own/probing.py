@@ -37,9 +37,12 @@ def scratch(net: "Supernet", device: torch.device | str) -> nn.Module:
     """A module to probe, whose parameters are never all zero.
 
     A head or a last normalisation that begins at zero, as residual nets have it, would hide from the gradient, and from the
-    logits, all that stands before it.
+    logits, all that stands before it. Raises `UsageError` when two instances would be one module.
     """
-    module = net.built(Stream(0).fork("probe"), device, again=False)
+    stream = Stream(0).fork("probe")
+    module = net.built(stream, device, again=False)
+    if module is net.built(stream, device, again=False):
+        raise UsageError("module gives the same module each time it is called; expected it to make a new one")
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in module.parameters():

@@ -30,12 +30,13 @@ class Recorder:
 
     Raises `UsageError` when `out` exists already, and when the loop names the child just trained for some moments only.
 
+    >>> import pathlib, torch
     >>> net = cw.Supernet(torch.nn.Linear(4, 2), cw.Choices({"sign": [-1, 1]}), forward=lambda m, x, c: c["sign"] * m(x))
     >>> record = cw.Recorder(net, (torch.ones(5, 4), torch.tensor([0, 0, 0, 1, 1])), every=2, out="log.csv")
     >>> for batch in range(4):
     ...     record()
-    >>> print(open("log.csv").readline().strip())
-    step,sign=-1,sign=1
+    >>> pathlib.Path("log.csv").read_text().split()[0]
+    'step,sign=-1,sign=1'
     """
 
     def __init__(

@@ -44,12 +44,13 @@ class Holding:
 class SharingFound:
     """What discovery found: for each parameter and moving buffer, by its name in the module, who uses it.
 
-    `probed` is the number of children that were looked at. `print` shows it as a table.
+    `probed` is the number of children that were looked at, `classes` that of their logits. `print` shows it as a table.
     """
 
     space: Choices
     holdings: Mapping[str, Holding]
     probed: int
+    classes: int
     batch_norm: bool
 
     def slot(self, child: Chosen, site: str) -> tuple[str, ...]:

@@ -30,9 +30,12 @@ class Choices:
     `valid` says of a child whether it belongs to the space; without it every combination does. Children stand in
     lexicographic order, by the places of their options; the last site changes fastest.
 
-    Example: `Choices({"edge0": ["conv3", "skip"], "edge1": ["conv3", "skip"]})` has the children `conv3/conv3`,
-    `conv3/skip`, `skip/conv3` and `skip/skip`. Raises `UsageError` without sites, for a site without options, for options
-    that are equal or read alike, and for words that break a child's name.
+    Raises `UsageError` without sites, for a site without options, for options that are equal or read alike, and for words
+    that break a child's name.
+
+    >>> space = cw.Choices({"edge0": ["conv3", "skip"], "edge1": ["conv3", "skip"]}, valid=lambda c: c["edge0"] != "skip")
+    >>> [child.name for child in space.children()]
+    ['conv3/conv3', 'conv3/skip']
     """
 
     sites: Mapping[str, Sequence[Option]] = field(compare=False)

@@ -11,8 +11,8 @@ from commonweight.errors import UsageError
 from commonweight.net import AnyEngine, Trainable
 from commonweight.seeds import Stream
 from commonweight.space import AnyChild
-from commonweight.training.batches import Batches
 from commonweight.training.divergence import require_finite
+from commonweight.training.mini_batches import Batches
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
 from commonweight.training.sgd import SGD

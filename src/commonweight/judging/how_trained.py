@@ -13,7 +13,7 @@ MOST_TRAINED = 2**16
 
 
 @dataclass(frozen=True)
-class Conditions:
+class HowTrained:
     """What all instances have in common; instance i draws its initialisation, order, data and augmentation from streams i.
 
     `window`: so many last mini-batches are followed by a sweep. `groups`: children are divided at random into so many groups
@@ -43,18 +43,19 @@ class Conditions:
         return Moments(every_epoch=False, last_batches=self.window)
 
 
-def trained_children(net: Supernet, steps: int, conditions: Conditions) -> tuple[Chosen, ...]:
+def trained_children(net: Supernet, steps: int, how: HowTrained) -> tuple[Chosen, ...]:
     """The children that the mini-batches of one instance train, whether they are judged or not.
 
-    All of the space; of one that is too large as many as there are steps (and no more than `MOST_TRAINED`), drawn at random,
-    so that the judged ones are trained no more than others. Raises `UsageError` where private weights, or groups, would need all of a large space.
+    All of the space; of one that is too large as many as there are steps (and no more than `MOST_TRAINED`), drawn at
+    random, so that the judged ones are trained no more than others. Raises `UsageError` where private weights, or groups,
+    would need all of a large space.
     """
     space = net.space
     if space.combinations <= MOST_TRAINED:
         return tuple(space.children())
-    if conditions.private or conditions.groups > 1:
+    if how.private or how.groups > 1:
         raise UsageError(
             f"private sites and groups need each child of the space, and {space.combinations} are too many; expected at "
             f"most {MOST_TRAINED}"
         )
-    return space.sample(min(steps, MOST_TRAINED), conditions.stream.fork("trained").generator())
+    return space.sample(min(steps, MOST_TRAINED), how.stream.fork("trained").generator())
