@@ -45,6 +45,13 @@ class Judged:
     def names(self) -> tuple[str, ...]:
         return tuple(child.name for child in self.children)
 
+    def scores(self) -> dict[str, float]:
+        """Each child's accuracy at the last moment, mean over instances, by its name.
+
+        Of children trained alone (`groups` as many as there are children) this is their ground truth.
+        """
+        return dict(zip(self.names, self.accuracy[:, -1].mean(axis=0).tolist(), strict=True))
+
     def made(self) -> list[Made]:
         """Every table, figure and claim that the accuracies allow: with ground truth, what `rank` makes of them."""
 
