@@ -20,7 +20,7 @@ def truly_best(ground_truth: ArrayLike, share: float) -> NDArray[np.bool_]:
     """Who is truly best, [child]: the ⌈share · children⌉ best by ground truth, and all that tie with the last of them.
 
     So no child is in or out by its place in the array, and there may be more than the share. Example: of 0.9, 0.8, 0.8, 0.1
-    the best half are the first three. A product that misses a whole number by rounding (0.1 · 30) is that number. Raises
+    the best half are the first three. A product that misses a whole number by rounding (0.07 · 100) is that number. Raises
     `UsageError` unless 0 < share ≤ 1.
     """
     truth = finite(ground_truth, "ground_truth", "child", child=1)
