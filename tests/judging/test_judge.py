@@ -78,11 +78,10 @@ def test_taus_are_scipys():
     verdict = judged(truth=TRUTH)
     truth = [TRUTH[child.name] for child in CHILDREN]
     taus = [stats.kendalltau(row, truth).statistic for row in verdict.accuracy[:, -1]]
-    row = table(verdict, "ranks").rows[0]
+    *baselines, row = table(verdict, "ranks").rows[:3]
     assert row.numbers[0].value == pytest.approx(np.mean(taus), nan_ok=True)
-    baselines = table(verdict, "baselines")
-    for line, name in zip(baselines.rows[1:], verdict.untrained, strict=True):
-        assert line.name == name
+    for line, name in zip(baselines, verdict.untrained, strict=True):
+        assert line.name == f"baseline {name}"
         assert line.numbers[0].value == pytest.approx(stats.kendalltau(verdict.untrained[name], truth).statistic)
     by_batch = [stats.kendalltau(values, truth).statistic for values in verdict.by_batch]
     assert table(verdict, "statistics").rows[1].numbers[0].value == pytest.approx(np.mean(by_batch), nan_ok=True)
@@ -145,14 +144,21 @@ def test_groups_are_trained_alone():
 def test_a_sample_and_the_children_of_ground_truth(tmp_path):
     three = judged(children=3)
     assert len(set(three.names)) == 3
-    assert "Judged are 3 children drawn at random of 6; a tau of such a sample deviates by about 0.272." in three.told
+    assert three.told[0] == (
+        "Judged are 3 children: drawn at random of 6 of the space; a tau of such a sample deviates by about 0.272."
+    )
     path = tmp_path / "truth.csv"
     names = list(TRUTH)[:4]
     path.write_text("child,accuracy\n" + "".join(f"{name},{TRUTH[name]}\n" for name in names))
     four = judged(truth=path)
     assert sorted(four.names) == sorted(names)
     assert four.truth.tolist() == [TRUTH[name] for name in four.names]
-    assert four.told[0] == "Ground truth is known of 4 of 6 children; no others are judged."
+    assert four.told[0] == "Judged are 4 children: all that ground truth has, of 6 in the space."
+    notes = " ".join(table(judged(truth=path, children=3), "ranks").notes)
+    assert "3 children: drawn at random of 4 that ground truth has, of 6 in the space." in notes
+    seeds = judged(truth={name: [value, value + 0.01 * len(name)] for name, value in TRUTH.items()})
+    assert seeds.truth.tolist() == pytest.approx([TRUTH[name] + 0.005 * len(name) for name in seeds.names])
+    assert "ceiling" in table(seeds, "ranks").rows[-1].name
     assert set(four.modules[0][0].choice) == set(SITES)
     named = judged(children=["skip/skip", "conv3/skip", CHILDREN[2]], truth=TRUTH)
     assert named.names == ("skip/skip", "conv3/skip", CHILDREN[2].name)
@@ -187,7 +193,7 @@ def test_a_large_space_is_trained_by_draws_from_all_of_it():
 def test_the_report_and_the_tables_that_rank_reads(tmp_path):
     verdict = judged(truth=TRUTH, out=tmp_path / "out")
     page = (tmp_path / "out" / "report" / "index.html").read_text()
-    assert "Against doing nothing clever" in page
+    assert "baseline number of parameters" in page
     assert "no parameters of its own" in page
     with (tmp_path / "truth.csv").open("w") as file:
         csv.writer(file).writerows(TRUTH.items())

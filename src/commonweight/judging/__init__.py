@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader
 
+from commonweight.elsewhere.truth_tables import Truth
 from commonweight.errors import UsageError
 from commonweight.judging.baselines import untrained_ranks
 from commonweight.judging.how_trained import HowTrained
@@ -90,7 +91,7 @@ def judge(
     )
     where = resolve_device(device)
     data = batches_of(train, validation, augment or Augmentation(), where)
-    judged, known, told = judged_children(net.space, children, truth, how.stream.fork("judged").generator())
+    population = judged_children(net.space, children, truth, how.stream.fork("judged").generator())
     images, labels = data.validation(sweep_images)
     probed = images[:PROBED]
     sharing = net.sharing(probed)
@@ -99,27 +100,33 @@ def judge(
             f"label {int(labels.max())} among validation labels, and the module has {sharing.classes} classes"
         )
     private_sites(how.private, sharing)
-    untrained = untrained_ranks(net, probed, judged)
+    untrained = untrained_ranks(net, probed, population.children)
     steps = recipe.steps(data.batches_per_epoch(recipe.batch))
     with watched(steps * how.groups * instances, "mini-batches") as advanced:
-        trials = [run_trial(net, sharing, data, judged, how, number, where, advanced) for number in range(instances)]
+        trials = [
+            run_trial(net, sharing, data, population.children, how, number, where, advanced)
+            for number in range(instances)
+        ]
     by_batch = [trial.by_batch for trial in trials if trial.by_batch is not None]
     found = Judged(
-        children=judged,
+        population=population,
         accuracy=np.stack([trial.accuracy for trial in trials]),
         step=trials[0].step,
         trained=np.stack([trial.trained for trial in trials]),
         by_batch=np.stack(by_batch) if by_batch else None,
-        truth=known,
         untrained=untrained,
         sharing=sharing,
         modules=tuple(trial.modules for trial in trials),
-        told=(*told, *_told(how, len(images), steps)),
+        told=(population.told, *_truth(population.truth), *_told(how, len(images), steps)),
         command="commonweight.judge(…) in Python",
     )
     if out is not None:
         found.report(out)
     return found
+
+
+def _truth(truth: Truth | None) -> tuple[str, ...]:
+    return () if truth is None or not truth.how else (f"{truth.how[:1].upper()}{truth.how[1:]}.",)
 
 
 def _told(how: HowTrained, images: int, steps: int) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 from torch import nn
 
 from commonweight.elsewhere import FromElsewhere, worth_of
-from commonweight.judging.judgement_tables import baselines_table, stability_table, statistics_table
+from commonweight.judging.judged_children import Population
+from commonweight.judging.judgement_tables import stability_table, statistics_table
 from commonweight.own import SharingFound
 from commonweight.paper import Made, Table
 from commonweight.paper.tables import Number
@@ -23,23 +24,32 @@ class Judged:
     """What the ranks of a user's super-net are worth.
 
     `accuracy` `[instance, moment, child]` in [0, 1] after `step` `[moment]` mini-batches, which trained the children of
-    `trained` `[instance, moment, child]`; `by_batch` `[instance, child]`: at the end, by statistics of validation batches;
-    `truth` `[child]` and `by_batch` are None where they are not known. `untrained` are ranks that need no training, by name.
+    `trained` `[instance, moment, child]`; `by_batch` `[instance, child]`: at the end, by statistics of validation batches,
+    None without batch norm. `population` are the children, with their ground truth where it is known. `untrained` are ranks
+    that need no training, by name.
     `modules` are the trained modules, `[instance][group]`. `print` shows all tables; `report` writes them and the figures.
     """
 
-    children: tuple[Chosen, ...]
+    population: Population
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
     by_batch: np.ndarray | None
-    truth: np.ndarray | None
     untrained: Mapping[str, np.ndarray]
     sharing: SharingFound
     modules: tuple[tuple[nn.Module, ...], ...]
     told: tuple[str, ...]
     command: str
     seed: int = 1
+
+    @property
+    def children(self) -> tuple[Chosen, ...]:
+        return self.population.children
+
+    @property
+    def truth(self) -> np.ndarray | None:
+        """Ground truth `[child]`, higher is better; None where it is not known."""
+        return None if self.population.truth is None else self.population.truth.mean
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,12 +70,22 @@ class Judged:
 
         final = self.accuracy[:, -1]
         statistics = [] if self.by_batch is None else [statistics_table(final, self.by_batch, self.truth, randomness)]
-        if self.truth is None:
+        if (truth := self.population.truth) is None:
             return [stability_table(self.accuracy, self.untrained, randomness), *statistics]
         known = bool(self.trained.any(axis=2).all())  # at each moment: of a large space, others are trained than judged
-        found = FromElsewhere(self.names, self.accuracy, self.truth, self.step, self.trained if known else None)
-        baselines = baselines_table(self.accuracy, self.untrained, self.truth, randomness)
-        return [baselines, *statistics, *worth_of(found, self.seed)]
+        found = FromElsewhere(
+            self.names,
+            self.accuracy,
+            truth.mean,
+            self.step,
+            self.trained if known else None,
+            seeds=truth.several,
+            known=self.population.size,
+            chosen=self.population.chosen,
+            baselines=self.untrained,
+        )
+        ranks, *others = worth_of(found, self.seed)
+        return [ranks, *statistics, *others]
 
     def report(self, out: Path | str) -> Path:
         """Write the report below `out`, and beside it what `commonweight rank` reads; returns the page's path."""
@@ -83,7 +103,7 @@ class Judged:
         instances, moments, children = self.accuracy.shape
         shape = f"{children:,} children, {instances} instances, {moments} moments"
         tables = {one.name: one for one in self.made() if isinstance(one, Table)}
-        first = tables["stability" if self.truth is None else "baselines"]
+        first = tables["stability" if self.truth is None else "ranks"]
         numbers = [f"{row.name} {_told(number)}" for row in first.rows for number in row.numbers[:1] if number]
         what = "S-Tau; GT-Tau is not known" if self.truth is None else "GT-Tau"
         return f"Judged({shape}; {what}: {', '.join(numbers)})"

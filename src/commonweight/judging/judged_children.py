@@ -1,6 +1,7 @@
 """Of which children a judgement is: a sample, names, or those that ground truth knows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +10,49 @@ import numpy as np
 from commonweight.elsewhere.accuracy_tables import INSTANCE_WORDS, ROW_WORDS, column_word
 from commonweight.elsewhere.given import given_truth
 from commonweight.elsewhere.grids import word
-from commonweight.elsewhere.truth_tables import read_truth_grid, truth_of
+from commonweight.elsewhere.truth_tables import Truth, read_truth_grid, truth_of
 from commonweight.errors import UsageError
 from commonweight.ranking import sampling_deviation
+from commonweight.ranking.populations import LEAST
 from commonweight.space import MOST_COUNTED, Choices, Chosen
 
-LEAST = 3  # children that a rank worth asking about has
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The children to judge, `chosen` as it says in words out of `size`, and their ground truth where it is known."""
+
+    children: tuple[Chosen, ...]
+    truth: Truth | None
+    size: int
+    chosen: str
+
+    @property
+    def told(self) -> str:
+        """A sentence of who is judged."""
+        deviation = ""
+        if len(self.children) < self.size:
+            deviation = (
+                f"; a tau of such a sample deviates by about {sampling_deviation(len(self.children), self.size):.3f}"
+            )
+        return f"Judged are {len(self.children):,} children: {self.chosen}{deviation}."
 
 
 def judged_children(
     space: Choices, children: int | Sequence[Chosen | str], truth: Any, rng: np.random.Generator
-) -> tuple[tuple[Chosen, ...], np.ndarray | None, tuple[str, ...]]:
-    """The children to judge, their ground truth `[child]` (higher is better) or None, and in sentences how they were found.
+) -> Population:
+    """Who is judged: `children` by name, or so many, drawn at random of the space or of those that ground truth knows.
 
-    `truth` is a file (CSV, JSON or Parquet), or a mapping from names to numbers. `children` are names or children, or how
-    many to draw at random: of the space, or of the children that ground truth knows. Raises `UsageError` and `DataError`
-    for a name of ground truth that is no child of the space, a child without ground truth, and less than 3 children.
+    `truth` is a file (CSV, JSON or Parquet), or a mapping from names to numbers; higher is better. Raises
+    `UsageError` and `DataError` for a name of ground truth that is no child of the space, a child without ground truth, and
+    less than 3 children.
     """
-    known, told = None, []
-    if truth is not None:
-        known = _known(space, truth)
-        if len(known) < (every := _size(space)):
-            told.append(f"Ground truth is known of {len(known):,} of {every:,} children; no others are judged.")
+    known = None if truth is None else _known(space, truth)
+    every = _size(space)
+    size = every if known is None else len(known)
+    source = "of the space" if size == every else f"that ground truth has, of {every:,} in the space"
     if isinstance(children, int):
         judged = _drawn(space, children, known, rng)
-        every = len(known) if known is not None else _size(space)
-        if len(judged) < every:
-            told.append(
-                f"Judged are {len(judged):,} children drawn at random of {every:,}; a tau of such a sample deviates by "
-                f"about {sampling_deviation(len(judged), every):.3f}."
-            )
+        chosen = f"all {source}" if len(judged) == size else f"drawn at random of {size:,} {source}"
     else:
         judged = tuple(space.child(one) if isinstance(one, str) else one for one in children)
         if len(set(judged)) < len(judged):
@@ -46,13 +60,11 @@ def judged_children(
         strangers = [child for child in judged if child.space != space]
         if strangers:
             raise UsageError(f"child {strangers[0]} is of another space; expected children of the net's")
+        chosen = f"chosen by their names, of {size:,} {source}"
     if len(judged) < LEAST:
         raise UsageError(f"{len(judged)} children to judge; a rank worth asking about has at least {LEAST}")
-    if truth is None:
-        return judged, None, tuple(told)
     names = [child.name for child in judged]
-    values, how = _values(truth, names)
-    return judged, values, (*told, f"{how[:1].upper()}{how[1:]}.") if how else tuple(told)
+    return Population(judged, None if truth is None else _values(truth, names), size, chosen)
 
 
 def _drawn(space: Choices, count: int, known: Sequence[Chosen] | None, rng: np.random.Generator) -> tuple[Chosen, ...]:
@@ -91,7 +103,7 @@ def _names(space: Choices, truth: Any) -> list[str]:
         if named is heads:
             return [one for one in heads if column_word(one) not in (*INSTANCE_WORDS, *ROW_WORDS)]
         return named[1:] if grid.names is None and not _is_child(space, named[0]) else named  # without its title
-    if hasattr(truth, "keys"):
+    if hasattr(truth, "keys") and not hasattr(truth, "columns"):
         return [str(one) for one in truth.keys()]  # noqa: SIM118  (a Series iterates over its values)
     raise UsageError(
         f"truth is a {type(truth).__name__}; expected a file, or a mapping from the names of children to numbers"
@@ -106,7 +118,7 @@ def _is_child(space: Choices, name: str) -> bool:
     return True
 
 
-def _values(truth: Any, names: Sequence[str]) -> tuple[np.ndarray, str]:
+def _values(truth: Any, names: Sequence[str]) -> Truth:
     if isinstance(truth, str | Path):
         return truth_of(read_truth_grid(Path(truth)), names)
     return given_truth(truth, names, lower_is_better=False)

@@ -1,4 +1,4 @@
-"""Tables of a judgement that `rank` does not have: against doing nothing clever, batch-norm choices, and without truth."""
+"""Tables of a judgement that `rank` does not have: batch-norm choices, and what is known without ground truth."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,25 +6,10 @@ import numpy as np
 
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import Randomness
-from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table
+from commonweight.paper.tables import INTERVALS, Column, Row, Table
 from commonweight.ranking import gt_tau, max_of_last, mean_of_last, tau
 
 GT_TAU, S_TAU = Column("gt_tau", "GT-Tau", 4), Column("s_tau", "S-Tau", 4)
-
-
-def baselines_table(
-    accuracy: np.ndarray, untrained: Mapping[str, np.ndarray], truth: np.ndarray, randomness: Randomness
-) -> Table:
-    """GT-Tau of the super-nets `[instance, moment, child]` beside that of ranks that need no training `[child]`."""
-    rows = [
-        Row("super-nets, last moment", len(accuracy), (estimated_mean(gt_tau(accuracy[:, -1], truth), randomness),))
-    ]
-    rows += [Row(name, 1, (Number(float(gt_tau(values, truth))),)) for name, values in untrained.items()]
-    notes = (
-        "A larger number is taken for a better child. A constant number ranks nothing: its tau is undefined.",
-        INTERVALS,
-    )
-    return Table("baselines", "Against doing nothing clever", (GT_TAU,), tuple(rows), notes)
 
 
 def statistics_table(
