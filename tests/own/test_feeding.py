@@ -86,6 +86,14 @@ def test_a_loader_shuffles_by_the_runs_stream_alone():
     assert not all(torch.equal(a[0], b[0]) for a, b in zip(epoch(with_own), epoch(with_own), strict=True))
 
 
+@pytest.mark.parametrize("train", [TRAIN, loader()], ids=["arrays", "loader"])
+def test_an_epoch_without_its_beginning(train):
+    data = batches_of(train, VALIDATION)
+    for whole, rest in zip(epoch(data)[3:], data.epoch(16, ORDER, AUGMENT, seen=3), strict=True):
+        assert torch.equal(whole[0], rest[0])
+        assert torch.equal(whole[1], rest[1])
+
+
 class Streamed(IterableDataset):
     def __iter__(self):
         return zip(*TRAIN, strict=True)

@@ -71,9 +71,16 @@ class ArrayBatches:
     def batches_per_epoch(self, batch: int) -> int:
         return -(-len(self._images) // batch)
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG002
+    def epoch(
+        self,
+        batch: int,
+        order: Stream,
+        augment: Stream,  # noqa: ARG002
+        *,
+        seen: int = 0,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         permutation = torch.from_numpy(order.generator().permutation(len(self._images))).to(self._images.device)
-        for index in permutation.split(batch):
+        for index in permutation.split(batch)[seen:]:
             yield self._images[index], self._labels[index]
 
     def validation(self, count: int | None = None) -> tuple[Tensor, Tensor]:
@@ -99,7 +106,14 @@ class LoaderBatches:
     def batches_per_epoch(self, batch: int) -> int:  # noqa: ARG002
         return self._length
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG002
+    def epoch(
+        self,
+        batch: int,  # noqa: ARG002
+        order: Stream,
+        augment: Stream,  # noqa: ARG002
+        *,
+        seen: int = 0,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         randomness, count = OwnRandomness(order), 0
         with randomness():
             batches = iter(self._loader)
@@ -116,7 +130,8 @@ class LoaderBatches:
                     f"mini-batch {count} of training has images of shape {tuple(images.shape)}; expected [batch, "
                     f"{', '.join(map(str, self._validation[0].shape[1:]))}], as in validation"
                 )
-            yield images, labels
+            if count > seen:  # a loader makes the others too, as what it draws depends on them
+                yield images, labels
         if count != self._length:
             raise DataError(
                 f"the training loader gave {count} mini-batches, and its length is {self._length}; expected as many"

@@ -19,8 +19,11 @@ class Batches(Protocol):
         """Mini-batches in one pass over the training images."""
         ...
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:
-        """The mini-batches of one epoch; `order` decides which images come together, `augment` how they are changed."""
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The mini-batches of one epoch but the first `seen`.
+
+        `order` decides which images come together, `augment` how they are changed.
+        """
         ...
 
     def validation(self, count: int | None = None) -> tuple[Tensor, Tensor]:
