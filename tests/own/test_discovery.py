@@ -9,7 +9,7 @@ from torch import nn
 
 import commonweight as cw
 from commonweight.errors import UsageError
-from commonweight.own import Users
+from commonweight.own import Users, probe, scratch
 
 SOME, _ = images(20)
 
@@ -126,6 +126,35 @@ def test_slices_of_one_tensor_are_told():
     }
     assert "3 in part" in str(found)
     assert "In part: children use slices of one tensor" in str(found)
+
+
+def test_silent_units_and_black_pixels_make_no_weight_unused():
+    """Behind a threshold that hardly any image passes: what a child uses is its weights, whatever the images show."""
+
+    class Silent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(9, 40), nn.Linear(40, 3)
+
+        def forward(self, x, child):
+            return self.head(torch.relu(getattr(torch, child["act"])(self.body(x)) - 0.5))
+
+    black = torch.rand(20, 9) * (torch.arange(9) > 4)
+    net = cw.Supernet(Silent, cw.Choices({"act": ["relu", "tanh"]}), forward=lambda m, x, c: m(x, c))
+    found = net.sharing(black)
+    assert not any(one.in_part for one in found.holdings.values())
+    for child in net.space.children():
+        used = probe(net, scratch(net, "cpu"), black, child).used
+        assert used == {name: parameter.numel() for name, parameter in Silent().named_parameters()}
+
+
+def test_a_probe_leaves_the_module_as_it_was():
+    net = by_select()
+    module = scratch(net, "cpu")
+    before = copy.deepcopy(module.state_dict())
+    used = probe(net, module, SOME, CHILDREN[0]).used
+    assert len(used) == 10
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
 def test_a_site_behind_another_is_told_apart_in_another_base():

@@ -9,13 +9,13 @@ from torch.utils.data import DataLoader
 
 from commonweight.elsewhere.truth_tables import Truth
 from commonweight.errors import UsageError
+from commonweight.judging.all_trials import AllTrials
 from commonweight.judging.baselines import untrained_ranks
 from commonweight.judging.how_trained import HowTrained
 from commonweight.judging.judged import Judged
 from commonweight.judging.judged_children import judged_children
 from commonweight.judging.trials import Trial, run_trial
-from commonweight.judging.watching import watched
-from commonweight.own import Supernet, batches_of, private_sites
+from commonweight.own import Supernet, batches_of, import_supernet, private_sites
 from commonweight.space import Chosen
 from commonweight.study.work import resolve_device
 from commonweight.training import Augmentation, ChildOrder, Inactive, Recipe
@@ -26,8 +26,8 @@ PROBED = 32  # images of a probe; a batch of its own for batch norm
 
 
 def judge(
-    net: Supernet,
-    train: Any,
+    net: Supernet | str,
+    train: Any = None,
     validation: Any = None,
     *,
     children: int | Sequence[Chosen | str] = 1000,
@@ -49,10 +49,15 @@ def judge(
     seed: int = 0,
     device: str = "auto",
     out: Path | str | None = None,
+    command: str = "",
 ) -> Judged:
     """What the ranks of a super-net of your own are worth: it is trained `instances` times, and its children are ranked.
 
-    - `train`, `validation`: loaders, pairs of arrays, `.npz` files, or the name of data that ships (`"fashion14"`).
+    - `net`: a `Supernet`, or its name, `"my_space.py:net"` or `"package.module:net"`. With a name and `out`, each instance is
+      stored there with its weights when it is done, and the same call goes on after those that are there; a change of the
+      file's text, or of the data, is another instance.
+    - `train`, `validation`: loaders, pairs of arrays, `.npz` files, or the name of data that ships (`"fashion14"`); by
+      default what the named file calls `train`, `validation` and `truth`.
     - `children`: how many to judge, drawn at random from the space, or which; all of the space are trained where it has up
       to 65,536, else as many as there are mini-batches. `truth`: their ground truth, higher is better, as a file or a
       mapping from names to numbers; without it only the stability of the ranks is known.
@@ -63,7 +68,8 @@ def judge(
       A window shorter than the number of children does not read each just after it was trained.
     - `groups`: of children, drawn at random, each trained alone with a module of its own. `private`: sites at which each
       child has weights of its own.
-    - `seed` decides everything drawn; `device` is `"auto"`, `"cpu"`, `"cuda"` or `"cuda:n"`. `out`: a folder for a report.
+    - `seed` decides everything drawn; `device` is `"auto"`, `"cpu"`, `"cuda"` or `"cuda:n"`. `out`: a folder for a report;
+      `command`, what it says makes it again.
 
     A bar on standard error shows progress where that is a terminal. Raises `UsageError`, `DataError` or `DivergedError`.
 
@@ -81,6 +87,14 @@ def judge(
     >>> verdict.accuracy.shape  # [instance, moment, child]
     (2, 10, 4)
     """
+    imported = import_supernet(net) if isinstance(net, str) else None
+    net = net if imported is None else imported.net
+    if imported is not None:
+        truth = imported.data.get("truth") if truth is None else truth
+        if train is None:
+            train, validation = imported.data.get("train"), imported.data.get("validation")
+    if train is None:
+        raise UsageError("no training data; give train and validation, or a file that has them under these names")
     if isinstance(train, DataLoader):
         if batch is not None:
             raise UsageError(f"batch is {batch} for a DataLoader, which makes its own; leave batch out")
@@ -101,12 +115,8 @@ def judge(
         )
     private_sites(how.private, sharing)
     untrained = untrained_ranks(net, probed, population.children)
-    steps = recipe.steps(data.batches_per_epoch(recipe.batch))
-    with watched(steps * how.groups * instances, "mini-batches") as advanced:
-        trials = [
-            run_trial(net, sharing, data, population.children, how, number, where, advanced)
-            for number in range(instances)
-        ]
+    work = AllTrials(net, sharing, data, population.children, how, where)
+    trials = work.stored(imported, Path(out)) if imported is not None and out is not None else work.done()
     by_batch = [trial.by_batch for trial in trials if trial.by_batch is not None]
     found = Judged(
         population=population,
@@ -117,8 +127,8 @@ def judge(
         untrained=untrained,
         sharing=sharing,
         modules=tuple(trial.modules for trial in trials),
-        told=(population.told, *_truth(population.truth), *_told(how, len(images), steps)),
-        command="commonweight.judge(…) in Python",
+        told=(population.told, *_truth(population.truth), *_told(how, len(images), work.steps)),
+        command=command or "commonweight.judge(…) in Python",
     )
     if out is not None:
         found.report(out)

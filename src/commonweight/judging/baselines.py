@@ -18,7 +18,7 @@ def untrained_ranks(net: Supernet, images: Tensor, children: Sequence[Chosen]) -
     """By name, a number for each child `[child]`; a larger one is taken for a better child.
 
     Parameters are those of what `extract` gives; without it, the numbers in the module's parameters that get a gradient
-    other than zero on these images, so that slices of a weight count as what they are. Multiply-adds are half of the
+    other than zero when they are probed, so that slices of a weight count as what they are. Multiply-adds are half of the
     operations that PyTorch counts for one image, in eval mode.
     """
     module = scratch(net, images.device)

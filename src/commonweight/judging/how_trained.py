@@ -39,6 +39,11 @@ class HowTrained:
         return Stream(self.seed).fork("judge")
 
     @property
+    def again(self) -> bool:
+        """Whether a module that was given is initialised again: one instance alone goes on from the weights it has."""
+        return self.instances > 1 or self.groups > 1
+
+    @property
     def moments(self) -> Moments:
         return Moments(every_epoch=False, last_batches=self.window)
 

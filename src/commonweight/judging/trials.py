@@ -58,9 +58,8 @@ def run_trial(  # noqa: PLR0917
         swept = [child for child in judged if how.groups == 1 or child in set(group)]
         columns = [places[child] for child in swept]
         init = streams.fork("init", number, which)
-        again = how.instances > 1 or how.groups > 1
         plan = ModulePlan(group, private_sites(how.private, found))
-        one = ModuleNet(net, found, plan, init, device, again)
+        one = ModuleNet(net, found, plan, init, device, how.again)
         engine = ModuleEngine(one, streams.fork("forward", number, which))
         run = Streams(*(streams.fork(purpose, number) for purpose in ("order", "data", "augment")))
         course = Course(how.order, how.moments, how.sweep_images, swept=swept)

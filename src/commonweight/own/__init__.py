@@ -2,6 +2,7 @@
 
 from commonweight.own.declared import Supernet
 from commonweight.own.feeding import batches_of
+from commonweight.own.importing import Imported, import_supernet
 from commonweight.own.module_engine import ModuleEngine
 from commonweight.own.module_net import ModuleNet, ModulePlan, private_sites
 from commonweight.own.normalising import sweep_by_batch
@@ -11,6 +12,7 @@ from commonweight.own.sharing_found import Holding, SharingFound, Users
 
 __all__ = [
     "Holding",
+    "Imported",
     "ModuleEngine",
     "ModuleNet",
     "ModulePlan",
@@ -19,6 +21,7 @@ __all__ = [
     "Supernet",
     "Users",
     "batches_of",
+    "import_supernet",
     "private_sites",
     "probe",
     "scratch",

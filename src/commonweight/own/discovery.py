@@ -29,7 +29,7 @@ BASES = 4
 AT_RANDOM = 8
 """Children probed besides, so that weights of combinations do not pass for those of one choice."""
 
-REPEATED = 12
+ASKED_AGAIN = 12
 """Children whose logits are asked for again, in another order."""
 
 
@@ -127,7 +127,7 @@ def _require_apart(site: str, space: Choices, alike: Sequence[tuple[Option, Opti
 
 def _require_steady(net: "Supernet", module: nn.Module, images: Tensor, probes: Sequence[Probe]) -> None:
     """Raises `UsageError` unless a child's logits are the same again, whichever child came before."""
-    some = probes[:REPEATED]
+    some = probes[:ASKED_AGAIN]
     if not same(answer(net, module, images, some[0].child), answer(net, module, images, some[0].child)):
         raise UsageError(
             f"child {some[0].child} gives other logits for the same images in eval mode; expected the same: draw random "
@@ -171,7 +171,7 @@ def _holdings(module: nn.Module, probes: Sequence[Probe]) -> dict[str, Holding]:
             parameter.numel(),
             site,
             options,
-            in_part=bool(counts) and min(counts) < 0.9 * max(counts),  # below: a few numbers have no gradient by chance
+            in_part=len(counts) > 1,
             masked=any(name in one.masked for one in probes),
         )
     moved = frozenset().union(*(one.moved for one in probes))

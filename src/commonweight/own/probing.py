@@ -1,6 +1,7 @@
 """What a child uses of a module, by one forward and one backward pass."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from commonweight.own.declared import Supernet
 
 
+REPEATED = 3  # with other signs, at most, while numbers of a parameter have no gradient
+
+
 @dataclass(frozen=True, eq=False)
 class Probe:
     """What one child did with some images.
 
     `logits` `[image, class]` in eval mode. `used`: for each parameter with a gradient other than zero, by its name in the
-    module, how many of its numbers have one. `masked`: parameters that the loss reaches by zeros alone. `moved`: buffers
+    module, how many of its numbers have one, on the images or, with other signs of all weights, on noise: a unit that is
+    silent on some images, or a pixel that is black in all, does not make a weight unused. `masked`: parameters that the loss reaches by zeros alone. `moved`: buffers
     that a forward pass in training mode changes, such as the running statistics of batch norm.
     """
 
@@ -59,24 +64,59 @@ def probe(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> 
     """
     logits = answer(net, module, images, child)
     before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    masks = _reached(net, module, images, child)
+    now = dict(module.named_buffers())
+    moved = frozenset(name for name, old in before.items() if name in now and not torch.equal(old, now[name]))
+    rng = torch.Generator().manual_seed(2)
+    for _ in range(REPEATED):
+        if all(mask.all() for mask in masks.values()):
+            break
+        with _other_signs(module, rng):
+            for name, mask in _reached(net, module, _noise(images, rng), child).items():
+                masks[name] = mask | masks[name] if name in masks else mask
+    with torch.no_grad():
+        for name, old in before.items():
+            if name in now:
+                now[name].copy_(old)
+    used = {name: int(mask.sum()) for name, mask in masks.items() if mask.any()}
+    return Probe(child, logits, used, frozenset(masks.keys() - used.keys()), moved)
+
+
+def _reached(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> dict[str, Tensor]:
+    """For each parameter that the logits depend on, by name, which of its numbers have a gradient other than zero."""
     with in_mode(module, True), OwnRandomness(Stream(0).fork("probe", "forward"), images.device)():
-        trained = net.call(module, images, child)
-        parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        if not trained.requires_grad:
+        logits = net.call(module, images, child)
+        if not logits.requires_grad:
             raise UsageError(
                 f"no parameter reaches the logits of child {child}; expected at least the classifier: does forward detach?"
             )
         # Any direction that is not special: the sum of all logits, for one, may be constant behind a normalisation.
-        direction = torch.randn(trained.shape, generator=torch.Generator().manual_seed(1)).to(trained)
-        gradients = torch.autograd.grad((trained * direction).sum(), list(parameters.values()), allow_unused=True)
-    reached = {name: int(g.count_nonzero()) for name, g in zip(parameters, gradients, strict=True) if g is not None}
-    now = dict(module.named_buffers())
-    moved = frozenset(name for name, old in before.items() if name not in now or not torch.equal(old, now[name]))
+        direction = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
+        parameters = dict(module.named_parameters())
+        gradients = torch.autograd.grad((logits * direction).sum(), list(parameters.values()), allow_unused=True)
+    return {name: g != 0 for name, g in zip(parameters, gradients, strict=True) if g is not None}
+
+
+@contextmanager
+def _other_signs(module: nn.Module, rng: torch.Generator) -> Iterator[None]:
+    """Every number of the parameters with a sign drawn at random inside, and with its own afterwards."""
+    signed = [(p, (2 * torch.randint(2, p.shape, generator=rng) - 1).to(p)) for p in module.parameters()]
     with torch.no_grad():
-        for name in moved & now.keys():
-            now[name].copy_(before[name])
-    used = {name: count for name, count in reached.items() if count}
-    return Probe(child, logits, used, frozenset(reached.keys() - used.keys()), moved & now.keys())
+        for parameter, signs in signed:
+            parameter.mul_(signs)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, signs in signed:
+                parameter.mul_(signs)
+
+
+def _noise(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Normal numbers as large as the images; what is not floating (words, say) as it is."""
+    if not images.is_floating_point():
+        return images
+    return torch.randn(images.shape, generator=rng).to(images) * images.std()
 
 
 def answer(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> Tensor:
