@@ -4,13 +4,13 @@ from __future__ import annotations  # help shows `list[Made]`, and not all that 
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from commonweight.errors import JobFailed
+from commonweight.errors import JobFailed, NotWritten, ReadOnly
 from commonweight.paper import (
     ARTEFACTS,
     Artefact,
@@ -70,12 +70,20 @@ class Programme:
         """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
 
         Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        A folder that cannot be written needs no lock when it has all jobs; else that raises `ReadOnly`.
         """
-        with locked(self.store.out):
+        out = self.store.out
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(out))
+                swept = [out, self.store.jobs, out / "failed", *(out / "report").glob("**")]
+            except ReadOnly:
+                if self.inventory().missing:
+                    raise
+                swept = []
             if not replace_study:
-                require_same_study(self.setting, self.store.out)
-            out = self.store.out
-            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
+                require_same_study(self.setting, out)
+            sweep(swept)
             yield
 
     def inventory(self) -> Inventory:
@@ -93,7 +101,8 @@ class Programme:
     def report(self) -> tuple[list[Made], list[Path]]:
         """Make every target and write the report; returns what was made and the files, the page first.
 
-        The report also has the verdict on the claims that the records happen to speak to.
+        The report also has the verdict on the claims that the records happen to speak to. Raises `ReadOnly` when it cannot
+        be written, and `make` gives the targets all the same.
         """
         records = self._evidence()
         made = self._made(records)
@@ -211,20 +220,33 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
 
     Raises `JobFailed` at the end when some failed, their traces below `failed/`.
     """
-    write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
+    try:
+        write_settled(work.setting, work.store.out)
+    except ReadOnly:
+        if jobs:
+            raise
     for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
         path = work.store.out / "failed" / f"{event.job.id}.txt"
         if isinstance(event, Finished):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # there is none, or it cannot be removed, which is no failure of this job
+                path.unlink()
         if isinstance(event, Failed):
-            write_whole(path, f"{event.job.label}\n{event.reason}\n\n{event.trace}".encode())
-            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; trace in {path}"
+            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; {_note(event, path)}"
         observe(event)
     if failed:
         first = next(iter(failed.values()))
         raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+
+
+def _note(failure: Failed, path: Path) -> str:
+    """Write the trace of a failure, and say where it is, or why it could not be written: that must not hide the failure."""
+    try:
+        write_whole(path, f"{failure.job.label}\n{failure.reason}\n\n{failure.trace}".encode())
+    except (NotWritten, OSError) as error:
+        return f"its trace is lost, as {error}"
+    return f"trace in {path}"
 
 
 def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:

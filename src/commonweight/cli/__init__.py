@@ -29,6 +29,7 @@ from commonweight.cli.options import (
 )
 from commonweight.cli.stderr import say
 from commonweight.errors import CommonweightError
+from commonweight.interrupts import Interrupted, Interrupts
 
 
 class Guarded(TyperGroup):
@@ -38,7 +39,10 @@ class Guarded(TyperGroup):
         try:
             deed = super().invoke(ctx)
             if deed is not None:
-                deed()
+                with (ctx.obj or Interrupts()).unwinding():
+                    deed()
+        except Interrupted as signal:
+            raise typer.Exit(signal.code) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except CommonweightError as error:
@@ -258,6 +262,6 @@ def judge(
     """Train a super-net of your own a few times and say what its ranks are worth. Interrupting is fine: run it again."""
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main(interrupts: Interrupts) -> None:
+    """Run the command line, which these signals end."""
+    app(obj=interrupts)

@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader
 from commonweight.elsewhere.truth_tables import Truth
 from commonweight.errors import UsageError
 from commonweight.judging.all_trials import AllTrials
-from commonweight.judging.baselines import untrained_ranks
 from commonweight.judging.how_trained import HowTrained
 from commonweight.judging.judged import Judged
 from commonweight.judging.judged_children import judged_children
 from commonweight.judging.trials import Trial, run_trial
+from commonweight.judging.untrained import untrained_ranks
 from commonweight.own import Supernet, batches_of, import_supernet, private_sites
 from commonweight.space import Chosen
 from commonweight.study.work import resolve_device

@@ -27,8 +27,9 @@ class Probe:
 
     `logits` `[image, class]` in eval mode. `used`: for each parameter with a gradient other than zero, by its name in the
     module, how many of its numbers have one, on the images or, with other signs of all weights, on noise: a unit that is
-    silent on some images, or a pixel that is black in all, does not make a weight unused. `masked`: parameters that the loss reaches by zeros alone. `moved`: buffers
-    that a forward pass in training mode changes, such as the running statistics of batch norm.
+    silent on some images, or a pixel that is black in all, does not make a weight unused. `masked`: parameters that the
+    loss reaches by zeros alone. `moved`: buffers that a forward pass in training mode changes, such as the running
+    statistics of batch norm.
     """
 
     child: Chosen

@@ -102,7 +102,7 @@ class _Process:
         threads = str(self.runtime.threads)  # read by OpenMP before Python can say anything
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "commonweight.study.executors.process", self.runtime.model_dump_json()],
+            [sys.executable, "-m", "commonweight.study.lifeline", self.runtime.model_dump_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
