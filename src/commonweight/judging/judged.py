@@ -88,7 +88,11 @@ class Judged:
         return [ranks, *statistics, *others]
 
     def report(self, out: Path | str) -> Path:
-        """Write the report below `out`, and beside it what `commonweight rank` reads; returns the page's path."""
+        """Write the report below `out`, and what `commonweight rank` reads beside it; returns the page's path.
+
+        That is `instance-0.csv` and so on, moments by children, and `scores.csv`: ground truth for others, if children were
+        trained alone.
+        """
         out = Path(out)
         about = About("A super-net of your own, judged", (*self.told,), f"{self.sharing}\n")
         page = write_report(about, self.made(), out, Run(self.command))[0]
@@ -97,6 +101,8 @@ class Judged:
                 writer = csv.writer(file)
                 writer.writerow(["step", *self.names])
                 writer.writerows([step, *row] for step, row in zip(self.step.tolist(), moments.tolist(), strict=True))
+        with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("child", "accuracy"), *self.scores().items()])
         return page
 
     def __repr__(self) -> str:

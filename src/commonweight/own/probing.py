@@ -114,10 +114,11 @@ def _other_signs(module: nn.Module, rng: torch.Generator) -> Iterator[None]:
 
 
 def _noise(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Normal numbers as large as the images; what is not floating (words, say) as it is."""
+    """Normal numbers, half as large as the images to 16 times; what is not floating (words, say) as it is."""
     if not images.is_floating_point():
         return images
-    return torch.randn(images.shape, generator=rng).to(images) * images.std()
+    size = 2 ** torch.linspace(-1, 4, len(images)).reshape(-1, *[1] * (images.ndim - 1))
+    return (torch.randn(images.shape, generator=rng) * size).to(images) * images.std()
 
 
 def answer(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> Tensor:
