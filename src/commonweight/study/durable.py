@@ -1,16 +1,20 @@
 """Files and folders that are whole or not there, and that stay when the machine stops.
 
-What is not yet whole stands beside its place, under a name with the number of the process that writes it.
+What is not yet whole stands beside its place, under a name with the host and the number of the process that writes it: on two
+machines that share the folder two processes may have one number.
 """
 
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<process>`; a hyphen in jobs of earlier versions
+UNFINISHED = re.compile(
+    r"\..+[.-]([1-9][0-9]{0,8})"
+)  # `.<name>.<host>.<process>`; earlier versions' have no host, or a hyphen
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -25,7 +29,7 @@ def write_whole(path: Path, content: bytes) -> None:
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """Where to make what is then renamed to this path; nothing is left there, however the making ends."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
     _remove(temporary)
     try:
         yield temporary
@@ -34,7 +38,10 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 
 def sweep(folders: Iterable[Path]) -> None:
-    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own."""
+    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own.
+
+    Whether one of another host lives cannot be seen. Whoever sweeps has the lock, so what its driver had begun may go.
+    """
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             found = UNFINISHED.fullmatch(path.name)
