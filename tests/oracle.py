@@ -223,8 +223,8 @@ def global_generators_left_alone() -> Iterator[None]:
 class DoubleImages(ImageSet):
     """An image set in double precision: where float32 would hide an error behind its rounding."""
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in super().epoch(batch, order, augment):
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in super().epoch(batch, order, augment, seen=seen):
             yield images.double(), labels
 
     def validation(self, count: int | None = None) -> tuple[Tensor, Tensor]:
@@ -258,9 +258,10 @@ def run(  # noqa: PLR0917
     backend: Backend = REFERENCE,
     images: ImageSet | None = None,
     start: Snapshot | None = None,
+    due: Callable[[], bool] = lambda: False,
 ) -> list[Trained | Swept | Snapshot]:
     """All events of a run."""
-    return list(train(backend.engine(net), images or backend.images(), recipe, course, streams(), start))
+    return list(train(backend.engine(net), images or backend.images(), recipe, course, streams(), start, due))
 
 
 def trained(events: Iterable[Trained | Swept | Snapshot]) -> list[Child]:

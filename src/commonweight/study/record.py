@@ -20,6 +20,9 @@ AGREEMENT = "tau of the last sweep with the same in float32"
 THROUGH_PYTORCH = "through_pytorch"
 """Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
 
+CONTINUED, ENDED = "continued_after", "ended"
+"""Beside a record of a job that was stopped: the mini-batches after which it went on, and when it ended."""
+
 SWEPT = ("accuracy", "step", "trained")
 """The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
 CHILDREN = "children"
@@ -124,6 +127,7 @@ class _Facts(BaseModel):
     model_config = ConfigDict(strict=True)
 
     started: Annotated[str, AfterValidator(_aware)] = ""
+    ended: Annotated[str, AfterValidator(_aware)] | None = None
     seconds: Annotated[float, Field(ge=0, le=1e9)] = 0
     agreement: Annotated[list[float], Field(alias=AGREEMENT)] = []
     through_pytorch: list[str] = []

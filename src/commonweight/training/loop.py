@@ -1,6 +1,6 @@
 """The training loop. Ground truth, groups, super-nets and fine-tuning all run through `train`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -44,12 +44,12 @@ class Swept:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Weights, batch-norm statistics and momentum after `epoch` whole epochs, by the names of `SuperNet.state_dict`.
+    """Weights, batch-norm statistics and momentum after `step` mini-batches, by the names of `SuperNet.state_dict`.
 
     Parameters that no mini-batch has trained yet have no momentum.
     """
 
-    epoch: int
+    step: int
     weights: dict[str, Tensor]
     momentum: dict[str, Tensor]
 
@@ -70,13 +70,22 @@ class Course:
 
 
 def train(  # noqa: PLR0917
-    engine: Engine, images: ImageSet, recipe: Recipe, course: Course, streams: Streams, start: Snapshot | None = None
+    engine: Engine,
+    images: ImageSet,
+    recipe: Recipe,
+    course: Course,
+    streams: Streams,
+    start: Snapshot | None = None,
+    due: Callable[[], bool] = lambda: False,
 ) -> Iterator[Trained | Swept | Snapshot]:
     """Train the engine's net by the recipe, one child per mini-batch, and yield what happens, in order.
 
-    All copies see the same batches and train the same child. From a `start` (its weights, momentum and epoch) the run
-    goes on exactly as if it had never stopped. Raises `UsageError` for a snapshot of another net or outside the run, and
-    `DivergedError` when at the end of an epoch, or of the run, the net is not finite any more: before its snapshot.
+    All copies see the same batches and train the same child. From a `start` (its weights, momentum and place in the run,
+    wherever in an epoch that is) the run goes on exactly as if it had never stopped. Between any two mini-batches a snapshot
+    is `due` when that says so: it is asked after each, and its answers change nothing else.
+
+    Raises `UsageError` for a snapshot of another net or outside the run, and `DivergedError` when at the end of an epoch, or
+    of the run, or where a snapshot is due the net is not finite any more: before its snapshot.
     """
     net, children = engine.net, engine.net.plan.children
     per_epoch = images.batches_per_epoch(recipe.batch)
@@ -88,22 +97,25 @@ def train(  # noqa: PLR0917
     late = [epoch for epoch in course.snapshots if not 1 <= epoch <= whole]
     if late:
         raise UsageError(f"a snapshot after epoch {late[0]} of a run of {whole}; expected 1 … {whole}")
+    wanted = {epoch * per_epoch for epoch in course.snapshots}
     sgd = SGD(recipe)
-    first = 0 if start is None else _restore(net, sgd, start, recipe)
-    for epoch in range(first, recipe.epochs):
+    begun = 0 if start is None else _restore(net, sgd, start, total)
+    for epoch in range(begun // per_epoch, -(-total // per_epoch)):
         lr = recipe.lr_at(epoch)
-        batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch))
-        left = max(0, total - epoch * per_epoch)
-        for step, (batch, labels) in enumerate(islice(batches, left), start=epoch * per_epoch + 1):
+        first, last = max(begun, epoch * per_epoch), min(total, (epoch + 1) * per_epoch)
+        seen = first - epoch * per_epoch
+        batches = images.epoch(recipe.batch, streams.data.fork(epoch), streams.augment.fork(epoch), seen=seen)
+        for step, (batch, labels) in enumerate(islice(batches, last - first), start=first + 1):
             child = children[visits[step - 1]]
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)
             if step in moments:
                 yield Swept(step, engine.sweep(*validation, children, course.moments.precision))
-        if left:
-            require_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
-        if epoch + 1 in course.snapshots:
-            yield _save(net, sgd, epoch + 1)
+            keep = step in wanted or (step < total and due())
+            if keep or step == last:
+                require_finite(net, sgd, step)
+            if keep:
+                yield _save(net, sgd, step)
 
 
 def train_step(  # noqa: PLR0917
@@ -121,25 +133,23 @@ def train_step(  # noqa: PLR0917
     sgd.step(engine, engine.gradients(batch, labels, child), lr)
 
 
-def _save(net: SuperNet, sgd: SGD, epoch: int) -> Snapshot:
+def _save(net: SuperNet, sgd: SGD, step: int) -> Snapshot:
     weights = {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
     momentum = {name: sgd.velocity[p].cpu().clone() for name, p in net.named_parameters() if p in sgd.velocity}
-    return Snapshot(epoch, weights, momentum)
+    return Snapshot(step, weights, momentum)
 
 
-def _restore(net: SuperNet, sgd: SGD, start: Snapshot, recipe: Recipe) -> int:
+def _restore(net: SuperNet, sgd: SGD, start: Snapshot, total: int) -> int:
     ours = {name: value.shape for name, value in net.state_dict().items()}
     theirs = {name: value.shape for name, value in start.weights.items()}
     momentum = {name: value.shape for name, value in start.momentum.items()}
     if theirs != ours or not momentum.items() <= ours.items():
         wrong = min(name for name, _ in (ours.items() ^ theirs.items()) | (momentum.items() - ours.items()))
         raise UsageError(f"the snapshot is of another net: {wrong} differs; start the net that it was made with")
-    if not 0 <= start.epoch < recipe.epochs:
-        raise UsageError(
-            f"the snapshot is after epoch {start.epoch}; a run of {recipe.epochs} epochs cannot go on there"
-        )
+    if not 0 <= start.step < total:
+        raise UsageError(f"the snapshot is after mini-batch {start.step}; a run of {total} cannot go on there")
     net.load_state_dict(start.weights)
     for name, parameter in net.named_parameters():
         if name in start.momentum:
             sgd.velocity[parameter] = start.momentum[name].to(parameter.device, copy=True)
-    return start.epoch
+    return start.step

@@ -1,4 +1,4 @@
-"""Tasks at Ray: sent to some node, heard from by a stream of events, sent once more when their worker process is lost."""
+"""Tasks at Ray: sent to some node, heard from by a stream of events, lost with their worker process."""
 
 import os
 import socket
@@ -15,14 +15,14 @@ from ray.exceptions import RayError, RayTaskError
 
 from commonweight.errors import StoreError
 from commonweight.study.executors.agenda import Agenda
-from commonweight.study.executors.contract import Advanced, Event, Failed, Finished, Started, Task
+from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
 from commonweight.study.executors.perform import perform
 from commonweight.study.executors.ray_session import await_results, one_line
 from commonweight.study.executors.wire import decode_event, decode_task, encode_event, encode_task
+from commonweight.study.failures import Cause
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Workers
 
-TRIES = 2  # of a task whose worker process is lost, alone or with its node
 STOP_SECONDS = 10.0  # that nodes may take to kill their workers; one that is cut off is not waited for
 
 PASSED_ON = "COMMONWEIGHT_NATIVE"
@@ -34,25 +34,11 @@ Lines = Any
 
 @dataclass(eq=False)
 class _Flight:
-    """A task at Ray: how often it was sent, the node that it is on once that is known, and what was told of it."""
+    """A task at Ray, the node that it is on once that is known, and whether its start was told."""
 
     task: Task
-    tries: int = 0
     node: str | None = None
     begun: bool = False
-    done: int = 0
-
-    def told(self, event: Event) -> list[Event]:
-        """The event as the contract has it: one start, nothing done twice, and no end without a start."""
-        if isinstance(event, Started) and self.begun:
-            return []
-        if isinstance(event, Advanced):
-            if event.done <= self.done:
-                return []
-            self.done = event.done
-        events = [event] if self.begun or isinstance(event, Started) else [Started(event.job), event]
-        self.begun = True
-        return events
 
 
 @dataclass(eq=False)
@@ -85,8 +71,7 @@ class Flights:
             self._stop()
 
     def _send(self, flight: _Flight) -> None:
-        """Hand the task to Ray, which is not to try it again: after a kill for want of memory it would do so without end."""
-        flight.tries, flight.node = flight.tries + 1, None
+        """Hand the task to Ray."""
         there = self._perform_there.options(name=f"job {flight.task.job.id}")
         lines = there.remote(self.runtime.model_dump_json(), str(Path.cwd()), encode_task(flight.task))
         self._flying[lines] = flight
@@ -99,7 +84,7 @@ class Flights:
             num_returns="streaming",
             num_cpus=self.runtime.threads,
             num_gpus=self.resources.get("GPU", 0),
-            max_retries=0,
+            max_retries=0,  # the agenda tries again, once; Ray would do it without end after a kill for want of memory
             max_calls=0,  # a process does one job after another, on a GPU too: it keeps the images
             runtime_env={"env_vars": {"OMP_NUM_THREADS": str(self.runtime.threads), **passed}},
         )(_perform)
@@ -111,25 +96,17 @@ class Flights:
         try:
             line = str(ray.get(next(lines)))
         except (RayError, StopIteration) as error:
-            del self._flying[lines]
-            return self._lost(flight, error)
-        if flight.node is None:
-            flight.node = line
-            return []
-        event = decode_event(line, flight.task.job)
+            event = _lost(flight, error)
+        else:
+            if flight.node is None:
+                flight.node = line
+                return []
+            event = _seen(flight.task, decode_event(line, flight.task.job))
         if isinstance(event, Finished | Failed):
             del self._flying[lines]
-        return flight.told(_seen(flight.task, event))
-
-    def _lost(self, flight: _Flight, error: BaseException) -> list[Event]:
-        """A worker process is gone without the end of its task; one that could not even begin it has said why."""
-        lost = not isinstance(error, RayTaskError)
-        if lost and flight.tries < TRIES:
-            self._send(flight)
-            return []
-        how = "was lost, as the one before it was" if lost else "failed"
-        where = "of Ray" if flight.node is None else f"on node {flight.node}"
-        return flight.told(Failed(flight.task.job, f"its worker process {where} {how}: {one_line(error)}", str(error)))
+        events = [event] if flight.begun or isinstance(event, Started) else [Started(event.job), event]
+        flight.begun = True
+        return events
 
     def _stop(self) -> None:
         """Kill the worker processes of all tasks, now."""
@@ -142,6 +119,14 @@ class Flights:
                 while ray.wait([lines], timeout=max(0.0, deadline - time.monotonic()))[0]:
                     ray.get(next(lines))
         self._flying.clear()
+
+
+def _lost(flight: _Flight, error: BaseException) -> Failed:
+    """The end of a task whose stream broke off: with its process or node, or since that could not even begin it."""
+    job, where = flight.task.job, "of Ray" if flight.node is None else f"on node {flight.node}"
+    if isinstance(error, RayTaskError):
+        return Failed(job, f"its worker process {where} failed: {one_line(error)}", str(error))
+    return Failed(job, f"its worker process {where} was lost: {type(error).__name__}", str(error), Cause.LOST)
 
 
 def _seen(task: Task, event: Event) -> Event:

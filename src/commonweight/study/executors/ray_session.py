@@ -18,7 +18,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from commonweight.errors import StoreError, UsageError
-from commonweight.study.durable import make_folder, unfinished, write_durably
+from commonweight.study.durable import make_folder, unfinished, write_durably, writing
 from commonweight.study.jobs import NUMERICS
 from commonweight.study.store import Store
 
@@ -81,8 +81,8 @@ def require_fit_nodes(out: Path, resources: Mapping[str, float]) -> None:
     if not nodes:
         wanted = " and ".join(f"{number:g} {name}" for name, number in resources.items())
         raise UsageError(f"no node of the Ray cluster has {wanted} for a job; add one, or ask for less")
-    make_folder(out)
-    with unfinished(out / "probe") as probe:
+    with writing(out), unfinished(out / "probe") as probe:
+        make_folder(out)
         token = uuid4().hex
         write_durably(probe, token.encode())
         ask = ray.remote(num_cpus=0, max_retries=0)(_look)
