@@ -200,7 +200,7 @@ def test_a_file_that_is_no_text(tmp_path):
 
 
 def test_a_missing_file_is_answered_with_the_shipped_studies(tmp_path):
-    with pytest.raises(StudyError, match=r"no study 'smok': .*\(paper, quick, small, smoke\); did you mean 'smoke'\?"):
+    with pytest.raises(StudyError, match=r"no study 'smok': .*\(nb201, paper, quick, small, smoke\); did you mean 'smoke'\?"):
         load_study("smok")
     with pytest.raises(StudyError, match=r"no study '.*absent\.yaml': neither a file nor a shipped study"):
         load_study(tmp_path / "absent.yaml")

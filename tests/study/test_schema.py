@@ -26,7 +26,7 @@ IMPOSSIBLE = [
     ("training.momentum", float("nan"), r"training\.momentum: got nan; .*less than 1"),
     ("training.weight_decay", float("nan"), r"training\.weight_decay: got nan"),
     ("training.inactive", "frozen", r"training\.inactive: got 'frozen'; .*'freeze' or 'coast'"),
-    ("net.combine", "add", r"net\.combine: got 'add'; .*'concat' or 'sum'"),
+    ("net.combine", "add", r"net\.combine: got 'add'; .*'concat', 'sum' or 'last'"),
     ("net.bn_momentum", 1.5, r"net\.bn_momentum: got 1\.5; .*less than or equal to 1"),
     ("net.cells", 0, r"net\.cells: got 0; .*greater than or equal to 1"),
     ("space.nodes", 0, r"space\.nodes: got 0; .*greater than or equal to 1"),

@@ -1,6 +1,6 @@
 """The training loop. Ground truth, groups, super-nets and fine-tuning all run through `train`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -36,7 +36,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Swept:
-    """All children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
+    """Children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
 
     step: int
     accuracy: Tensor
@@ -59,7 +59,8 @@ class Course:
     """What a run does besides its recipe: which child it trains when, and when it sweeps or takes a snapshot.
 
     `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1. `stop_after`: so many
-    mini-batches, wherever in the recipe's epochs that is; None for all epochs.
+    mini-batches, wherever in the recipe's epochs that is; None for all epochs. `validated`: the children of a sweep, None for
+    all that are trained.
     """
 
     order: ChildOrder = ChildOrder.FIXED
@@ -67,6 +68,7 @@ class Course:
     sweep_images: int | None = None
     snapshots: Collection[int] = ()
     stop_after: int | None = None
+    validated: Sequence[Child] | None = None
 
 
 def train(  # noqa: PLR0917
@@ -79,6 +81,7 @@ def train(  # noqa: PLR0917
     `DivergedError` when at the end of an epoch, or of the run, the net is not finite any more: before its snapshot.
     """
     net, children = engine.net, engine.net.plan.children
+    swept = children if course.validated is None else course.validated
     per_epoch = images.batches_per_epoch(recipe.batch)
     total = recipe.steps(per_epoch, course.stop_after)
     visits = course.order.visits(len(children), total, streams.order)
@@ -99,7 +102,7 @@ def train(  # noqa: PLR0917
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)
             if step in moments:
-                yield Swept(step, engine.sweep(*validation, children, course.moments.precision))
+                yield Swept(step, engine.sweep(*validation, swept, course.moments.precision))
         if left:
             require_finite(net, sgd, min(total, (epoch + 1) * per_epoch))
         if epoch + 1 in course.snapshots:
