@@ -15,10 +15,10 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", str(out)]
+    assert [line.partition(":")[0] for line in lines] == ["nb201", "paper", "quick", "small", "smoke", str(out)]
     assert lines[-1] == f"{out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
-    assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
+    assert set(content["shipped"]) == {"nb201", "paper", "quick", "small", "smoke"}
     assert content["results"] == {str(out): JOBS}
     assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}
 
