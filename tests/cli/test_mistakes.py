@@ -18,7 +18,7 @@ MISTAKES = {
     # words: (exit code, what the last line of stderr must hold)
     ("run", "smok"): (
         2,
-        "error: no study 'smok': neither a file nor a shipped study (paper, quick, small, smoke); did you mean",
+        "error: no study 'smok': neither a file nor a shipped study (nb201, paper, quick, small, smoke); did you mean",
     ),
     ("run", "smoke", "table-9"): (2, "error: unknown target 'table-9'; known are table-1, table-2, figure-2"),
     ("run", "smoke", "figure-5", "--set", "training.epochs=3"): (

@@ -269,7 +269,7 @@ def test_dropout_draws_from_the_engines_stream():
 
 def test_only_some_children_may_be_swept():
     swept = CHILDREN[1:3]
-    events = run(engine(), swept=swept)
+    events = run(engine(), validated=swept)
     assert [event.accuracy.shape for event in events if isinstance(event, Swept)] == [(1, 2)] * 3
 
 

@@ -62,7 +62,7 @@ def run_trial(  # noqa: PLR0917
         one = ModuleNet(net, found, plan, init, device, how.again)
         engine = ModuleEngine(one, streams.fork("forward", number, which))
         run = Streams(*(streams.fork(purpose, number) for purpose in ("order", "data", "augment")))
-        course = Course(how.order, how.moments, how.sweep_images, swept=swept)
+        course = Course(how.order, how.moments, how.sweep_images, validated=swept)
         child, row = group[0], 0
         for event in train(engine, data, recipe, course, run):
             match event:

@@ -6,7 +6,7 @@ from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
 from commonweight.net.reference import Reference, move_by_sgd
-from commonweight.net.shape import Combine, DataShape, NetShape
+from commonweight.net.shape import Combine, DataShape, Frame, NetShape
 from commonweight.net.similarity import gradient_similarity
 from commonweight.net.statistics import Statistics, sweep_under
 from commonweight.net.supernet import ChildPath, SuperNet
@@ -21,6 +21,7 @@ __all__ = [
     "DataShape",
     "Engine",
     "EngineChoice",
+    "Frame",
     "Head",
     "Library",
     "Move",

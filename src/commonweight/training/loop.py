@@ -39,7 +39,7 @@ class Trained(Generic[C]):
 
 @dataclass(frozen=True)
 class Swept:
-    """The children of sweeps were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], on the device."""
+    """Children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
 
     step: int
     accuracy: Tensor
@@ -62,7 +62,7 @@ class Course(Generic[C]):
     """What a run does besides its recipe: which child it trains when, and when it sweeps or takes a snapshot.
 
     `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1. `stop_after`: so many
-    mini-batches, wherever in the recipe's epochs that is; None for all epochs. `swept`: the children of a sweep, None for
+    mini-batches, wherever in the recipe's epochs that is; None for all epochs. `validated`: the children of a sweep, None for
     all that are trained.
     """
 
@@ -71,7 +71,7 @@ class Course(Generic[C]):
     sweep_images: int | None = None
     snapshots: Collection[int] = ()
     stop_after: int | None = None
-    swept: Sequence[C] | None = None
+    validated: Sequence[C] | None = None
 
 
 def train(  # noqa: PLR0917
@@ -97,7 +97,8 @@ def train(  # noqa: PLR0917
     total = recipe.steps(per_epoch, course.stop_after)
     visits = course.order.visits(len(children), total, streams.order)
     moments = course.moments.steps(total, per_epoch)
-    validation, swept = images.validation(course.sweep_images), children if course.swept is None else course.swept
+    validation = images.validation(course.sweep_images)
+    validated = children if course.validated is None else course.validated
     whole = total // per_epoch
     late = [epoch for epoch in course.snapshots if not 1 <= epoch <= whole]
     if late:
@@ -115,7 +116,7 @@ def train(  # noqa: PLR0917
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)
             if step in moments:
-                yield Swept(step, engine.sweep(*validation, swept, course.moments.precision))
+                yield Swept(step, engine.sweep(*validation, validated, course.moments.precision))
             keep = step in wanted or (step < total and due())
             if keep or step == last:
                 require_finite(net, sgd, step)
