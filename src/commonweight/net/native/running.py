@@ -64,7 +64,7 @@ class Native:
         self._known: dict[Child, bool] = {}
         self._memory: Memory | None = None
         self._programs: dict[Child, _Program | None] = {}
-        self._sweeps: dict[tuple[tuple[int, ...], tuple[Child, ...]], _Sweep] = {}
+        self._sweeps: dict[tuple[tuple[int, int], tuple[Child, ...]], _Sweep] = {}
         # Where it knows all units of a net in which no two share a weight, it knows all children.
         self._knows_all = net.plan.space.nodes <= MAX_INPUTS and know_apart(
             (unit for unit in net.units.values() if not isinstance(unit, Head)), net.copies
