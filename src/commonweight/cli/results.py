@@ -7,11 +7,12 @@ import typer
 
 from commonweight import api
 from commonweight.cli.exit_codes import DAMAGED
-from commonweight.cli.output import print_all, print_json, print_text, show_job
+from commonweight.cli.output import print_all, print_json, print_made, print_text, show_job
 from commonweight.cli.stderr import say
 from commonweight.errors import UsageError
 from commonweight.paper import ARTEFACTS, named
 from commonweight.report import preface
+from commonweight.study.checkpoint import checkpoints
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
@@ -22,15 +23,18 @@ def ls(*, out: Path, as_json: bool) -> None:
     """List the shipped studies, the targets, and the studies that have results below a folder."""
     shipped = {name: load_study(name).about for name in shipped_studies()}
     studies = [out / STUDY_FILE, *sorted(out.glob(f"*/{STUDY_FILE}"))]
-    found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
+    stores = {str(path.parent): Store(path.parent) for path in studies if path.is_file()}
+    found = {folder: sum(1 for _ in store.ids()) for folder, store in stores.items()}
+    unfinished = {folder: sum(1 for _ in checkpoints(store)) for folder, store in stores.items()}
     if as_json:
-        print_json({"shipped": shipped, "targets": list(ARTEFACTS), "results": found})
+        print_json({"shipped": shipped, "targets": list(ARTEFACTS), "results": found, "unfinished": unfinished})
         return
     for name, about in shipped.items():
         print_text(f"{name}: {about}")
     print_text(f"targets: {', '.join(ARTEFACTS)}")
     for folder, jobs in found.items():
-        print_text(f"{folder}: {jobs} stored jobs")
+        more = f", {unfinished[folder]} unfinished" if unfinished[folder] else ""
+        print_text(f"{folder}: {jobs} stored jobs{more}")
 
 
 def show(*, thing: str, out: Path | None, as_json: bool) -> None:
@@ -53,9 +57,9 @@ def check(*, out: Path, as_json: bool) -> None:
     """Verify every stored job, the study and the report, and name what no run wrote."""
     found = verify_results(out)
     if as_json:
-        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
+        print_json(vars(found))
     else:
-        for reason in found.damaged.values():
+        for reason in (*found.damaged.values(), *found.failed.values(), *found.unfinished.values()):
             print_text(reason)
         for name, told in found.unknown.items():
             print_text(f"{name}: {told}")
@@ -70,7 +74,7 @@ def report(*, out: Path, target: Sequence[str] | None, as_json: bool) -> None:
     """Make tables, figures and the page again from stored records."""
     work = _stored(out, target or ())
     made, files = work.report()
-    print_all(made, preface(work.setting), as_json)
+    print_made(work, made, as_json)
     say(f"report: {files[0]}")
 
 
