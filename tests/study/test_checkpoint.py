@@ -131,6 +131,22 @@ def test_a_folder_is_the_checkpoint_of_the_job_of_its_name(folder):
         moved.place()
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "dangling"])
+def test_what_is_no_folder_in_its_place_gives_way(tmp_path, kind):
+    store, elsewhere = Store(tmp_path / "out"), Checkpoint(tmp_path / JOB.id)
+    elsewhere.write(place_at(3), midway_at(3))
+    folder = Checkpoint(store.checkpoints / JOB.id)
+    store.checkpoints.mkdir(parents=True)
+    if kind == "file":
+        folder.path.touch()
+    else:
+        folder.path.symlink_to(elsewhere.path if kind == "link" else "nowhere")
+    store.write(JOB, Result(make_record(JOB)))
+    sweep_checkpoints(store)
+    assert list(store.checkpoints.iterdir()) == []
+    assert_is_at(elsewhere, 3)
+
+
 def test_sweeping_leaves_what_a_job_can_go_on_from(tmp_path):
     store = Store(tmp_path)
     sweep_checkpoints(store)  # there are none

@@ -178,6 +178,14 @@ def test_unfinished_jobs_are_told_and_a_damaged_checkpoint_is_damage(out, monkey
     assert found.damaged == {}
     assert found.unfinished == {job.id: told.replace("1,000", "1,001")}
 
+    def ended(one):  # the job, while it is read
+        one.remove()
+        return read(one)
+
+    monkeypatch.setattr(Checkpoint, "read", ended)
+    found = verify_results(out)
+    assert (found.damaged, found.unfinished) == ({}, {})
+
 
 def test_a_folder_of_which_no_job_is_done_yet(tmp_path):
     Checkpoint(tmp_path / "checkpoints" / JOB.id).write(place(JOB, 3), Midway(Snapshot(3, {}, {}), [], {}))

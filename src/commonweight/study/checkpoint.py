@@ -110,8 +110,10 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Leave nothing of it; what cannot be removed now is swept by the next run."""
+        if not self.path.is_symlink():
+            with suppress(OSError):
+                (self.path / CHECKPOINT).unlink()  # first: without it the rest is nothing
         with suppress(OSError):
-            (self.path / CHECKPOINT).unlink(missing_ok=True)  # first: without it the rest is nothing
             remove(self.path)
 
     def _read_list(self) -> tuple[dict[str, Checksum], HowFar]:

@@ -56,7 +56,8 @@ def verify_results(out: Path) -> Findings:
         try:
             unfinished[checkpoint.path.name] = _how_far(checkpoint)
         except StoreError as error:
-            damaged[f"checkpoints/{checkpoint.path.name}"] = f"checkpoint of job {checkpoint.path.name}: {error}"
+            if checkpoint.there:  # else a run has just ended the job
+                damaged[f"checkpoints/{checkpoint.path.name}"] = f"checkpoint of job {checkpoint.path.name}: {error}"
     failed = {
         failure.job: f"job {failure.job} ({failure.label}) failed: {failure.reason}"
         for failure in read_failures(out).values()
