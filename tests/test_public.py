@@ -21,7 +21,10 @@ PUBLIC = {name: value for name, value in PUBLIC.items() if not inspect.ismodule(
 
 def test_the_public_names():
     """All that is no module of the package; type checkers take names for shown that are imported `as` themselves."""
-    assert PUBLIC.keys() == {"load_study", "programme", "rank", "run", "stored"}
+    assert PUBLIC.keys() == {
+        *("Choices", "Recorder", "Supernet", "judge"),
+        *("load_study", "programme", "rank", "run", "stored"),
+    }
     imported = (node for node in ast.walk(ast.parse(inspect.getsource(cw))) if isinstance(node, ast.ImportFrom))
     assert {alias.asname for node in imported for alias in node.names} == PUBLIC.keys()
 
@@ -63,11 +66,20 @@ def loaded(*words):
     return told.stdout, {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
 
 
-def test_the_version_is_told_without_anything_heavy():
-    stdout, modules = loaded("-m", "commonweight", "--version")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told_without_anything_heavy(option):
+    stdout, modules = loaded("-m", "commonweight", option)
     assert stdout == f"{version('commonweight')}\n"
     assert "commonweight.ondemand" in modules
     assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib"})
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("run", "--help"), ("rank", "-h")], ids=" ".join)
+def test_help_is_shown_without_anything_heavy(words):
+    stdout, modules = loaded("-m", "commonweight", *words)
+    assert "Usage: " in stdout
+    assert "commonweight.cli.options" in modules
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "matplotlib", "commonweight.values"})
 
 
 def test_names_come_when_they_are_asked_for():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
 
+import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from commonweight.errors import JobFailed
+from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing
 from commonweight.paper import (
     ARTEFACTS,
     Artefact,
@@ -27,14 +28,16 @@ from commonweight.paper import (
 )
 from commonweight.report import Run, Style, about_study, write_report
 from commonweight.report.progress import clock
-from commonweight.study.durable import sweep, write_whole
+from commonweight.study.checkpoint import sweep_checkpoints
+from commonweight.study.durable import sweep
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
-from commonweight.study.inventory import Inventory, take_inventory
+from commonweight.study.failures import forget_failure, note_failure, read_failures
+from commonweight.study.inventory import Inventory, fates, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.lock import locked
-from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH
+from commonweight.study.record import AGREEMENT, ENDED, THROUGH_PYTORCH
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
@@ -72,17 +75,36 @@ class Programme:
         """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
 
         Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        A folder that cannot be written needs no lock when it has all jobs; else that raises `ReadOnly`.
         """
-        with locked(self.store.out):
+        out = self.store.out
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(out))
+                sweep_checkpoints(self.store)
+                swept = [out, self.store.jobs, out / "failed", *(out / "report").glob("**")]
+            except ReadOnly:
+                if self.inventory().missing:
+                    raise
+                swept = []
             if not replace_study:
-                require_same_study(self.setting, self.store.out)
-            out = self.store.out
-            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
+                require_same_study(self.setting, out)
+            sweep(swept)
             yield
 
-    def inventory(self) -> Inventory:
-        """The jobs, done and missing, as the store is now."""
-        return take_inventory(self.experiments.values(), self.store)
+    def inventory(self, *, retry_failed: bool = False) -> Inventory:
+        """The jobs, done and missing, as the store is now; one that diverged is given up unless it is to `retry_failed`."""
+        return take_inventory(self.experiments.values(), self.store, retry_failed=retry_failed)
+
+    def lacking(self) -> dict[str, str]:
+        """The targets that a failed job leaves unmade, each with the first such job and its reason."""
+        failed = self._failed()
+        found = {}
+        for target in self.targets:
+            jobs = (job for name in target.experiments(self.setting) for job in self.experiments[name].jobs)
+            if bad := next((job for job in jobs if job.id in failed), None):
+                found[target.name] = f"job {bad.id} ({bad.label}) failed: {failed[bad.id]}"
+        return found
 
     def precision_agreement(self) -> list[float]:
         """Kendall's tau of sweeps that were not in float32 with the same in float32, one for each stored instance."""
@@ -90,22 +112,28 @@ class Programme:
 
     def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
+        for name, reason in self.lacking().items():
+            raise ResultMissing(f"{name} cannot be made: {reason}")
         return [one for _, one in self._made(self._evidence())]
 
     def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
         """Make every target and write the report; returns what was made and the files, the page first.
 
-        The report also has what a super-net's rank is worth, and the claims that the records happen to speak to.
+        The report also has what a super-net's rank is worth, and the claims that the records happen to speak to. Targets that
+        are `lacking` are left out, and it says why. Raises `ReadOnly` when it cannot be written, and `make` gives the targets
+        all the same.
         """
+        lacking = self.lacking()
         records = self._evidence()
-        made = self._made(records)
+        made = self._made(records, lacking)
         commands = {one.name: self.command(target.name) for target, one in made}
         shown = [one for _, one in made]
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
         command = self.command(*(() if every else [target.name for target in self.targets]))
         command += f" --style {style.value}" if style is not Style.CLEAR else ""
-        run = Run(command, commands, self.facts(), {one.name: chapter(target) for target, one in made})
+        chapters = {one.name: chapter(target) for target, one in made}
+        run = Run(command, commands, self.facts(), lacking, chapters)
         answer = answer_so_far(records)
         with rewriting(self.store.out / "report") as listed:
             files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run, answer, style)
@@ -120,15 +148,18 @@ class Programme:
         return shlex.join(map(str, ["commonweight", "run", source, *targets, "--out", self.store.out]))
 
     def facts(self) -> dict[str, str]:
-        """What the jobs, all of them stored, cost and where they ran, for a reader."""
-        jobs = self.jobs
+        """What the jobs, all of them stored but those that failed, cost and where they ran, for a reader."""
+        failed = self._failed()
+        jobs = [job for job in self.jobs if job.id not in failed]
+        if not jobs:
+            return {}
         hows = [self.store.how(job.id) for job in jobs]
         spent, wall = _times(hows)
         epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
         passes = sum(job.copies * job.validations for job in jobs)
         left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
         return {
-            "Jobs": f"{len(jobs)}",
+            "Jobs": f"{len(jobs)}" + (f", and {len(failed)} that failed" if failed else ""),
             "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
             "Validation": f"{passes / 1e6:,.1f} million images through a child",
             "Time of all jobs": spent,
@@ -148,11 +179,19 @@ class Programme:
             **({"Children that the engine left to PyTorch": f"{len(left)}"} if left else {}),
         }
 
-    def _evidence(self) -> Evidence:
-        return evidence(self.experiments, self.setting, self.store)
+    def _failed(self) -> dict[str, str]:
+        """Why jobs failed that are not stored, by their ids."""
+        undone = [job for job in self.jobs if not os.path.lexists(self.store.folder(job.id))]
+        return {job_id: failure.reason for job_id, failure in fates(undone, read_failures(self.store.out))[0].items()}
 
-    def _made(self, records: Evidence) -> list[tuple[Artefact, Made]]:
-        return [(target, one) for target in self.targets for one in target(records)]
+    def _evidence(self) -> Evidence:
+        """The experiments of which no job failed."""
+        failed = self._failed()
+        whole = {name: one for name, one in self.experiments.items() if not any(job.id in failed for job in one.jobs)}
+        return evidence(whole, self.setting, self.store)
+
+    def _made(self, records: Evidence, lacking: Collection[str] = ()) -> list[tuple[Artefact, Made]]:
+        return [(target, one) for target in self.targets if target.name not in lacking for one in target(records)]
 
 
 def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:
@@ -192,14 +231,17 @@ def run(
     observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
     *,
     replace_study: bool = False,
+    retry_failed: bool = False,
 ) -> list[Made]:
     """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
 
     Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
-    are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
+    are done first, and the report made of what there is; then it raises `JobFailed`. The next call tries a failed job again,
+    but one that diverged, as it would again, only if it is to `retry_failed`. After an interrupt the same call goes on:
+    finished jobs are kept, and of a long one what it had at its last checkpoint.
 
     Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
-    to `replace_study` there: then what both need is trained once.
+    to `replace_study` there: then what both need is trained once. Raises `ReadOnly` when the folder cannot be written.
 
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
@@ -207,29 +249,53 @@ def run(
     """
     work = programme(study, targets, out)
     with work.driven(replace_study=replace_study):
-        train_missing(work, work.inventory(), executor or Inline(), observe)
+        try:
+            train_missing(work, work.inventory(retry_failed=retry_failed), executor or Inline(), observe)
+        except JobFailed:
+            with suppress(CommonweightError, OSError):  # the jobs that failed are what is to be told
+                work.report()
+            raise
         return work.report()[0]
 
 
 def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
     """Do the inventory's missing jobs, inside `Programme.driven`.
 
-    Raises `JobFailed` at the end when some failed, their traces below `failed/`.
+    Raises `JobFailed` at the end when some failed, their traces below `failed/`, or are given up.
     """
-    write_settled(work.setting, work.store.out)
+    out = work.store.out
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
-    for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
-        path = work.store.out / "failed" / f"{event.job.id}.txt"
+    try:
+        write_settled(work.setting, out)
+    except ReadOnly:
+        if jobs:
+            raise
+    for event in executor.run([Task(job, work.setting.study.data, out, after[job.id]) for job in jobs]):
         if isinstance(event, Finished):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the note cannot be removed, which is no failure of this job
+                forget_failure(out, event.job.id)
         if isinstance(event, Failed):
-            write_whole(path, f"{event.job.label}\n{event.reason}\n\n{event.trace}".encode())
-            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; trace in {path}"
+            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; {_note(event, out)}"
         observe(event)
-    if failed:
-        first = next(iter(failed.values()))
-        raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+    told = [f"{len(failed)} of {len(jobs)} jobs failed; the first: {next(iter(failed.values()))}"] if failed else []
+    for job in inventory.given_up[:1]:
+        first = f"{job.id} ({job.label}): {inventory.failed[job.id].reason}"
+        told.append(
+            f"{len(inventory.given_up)} of {len(inventory.jobs)} jobs are given up, as they would fail again, unless "
+            f"--retry-failed is given; the first: {first}"
+        )
+    if told:
+        raise JobFailed("; ".join(told))
+
+
+def _note(failure: Failed, out: Path) -> str:
+    """Write the trace of a failure, and say where it is, or why it could not be written: that must not hide the failure."""
+    try:
+        path = note_failure(out, failure.job, failure.cause, failure.reason, failure.trace)
+    except (NotWritten, OSError) as error:
+        return f"its trace is lost, as {error}"
+    return f"trace in {path}"
 
 
 def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
@@ -237,5 +303,8 @@ def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
     if not all({"started", "seconds"} <= how.keys() for how in hows):
         return NOT_RECORDED, NOT_RECORDED
     starts = [datetime.fromisoformat(how["started"]) for how in hows]
-    ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
+    ends = [
+        datetime.fromisoformat(how[ENDED]) if ENDED in how else start + timedelta(seconds=how["seconds"])
+        for start, how in zip(starts, hows, strict=True)
+    ]
     return clock(sum(how["seconds"] for how in hows)), clock((max(ends) - min(starts)).total_seconds())

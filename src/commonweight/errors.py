@@ -20,6 +20,10 @@ class DataError(CommonweightError):
     """Images or labels cannot be read, or do not fit what the study asks for."""
 
 
+class TableError(UsageError, DataError):
+    """A table of accuracies, scores or ground truth cannot be understood, or does not fit the others."""
+
+
 class DivergedError(CommonweightError):
     """Weights, batch-norm statistics or momentum are no finite numbers any more."""
 
@@ -30,6 +34,14 @@ class StoreError(CommonweightError):
 
 class ResultMissing(StoreError):
     """A result that was asked for has not been made yet."""
+
+
+class NotWritten(CommonweightError):
+    """A file or a folder cannot be written: which, why, and what to do."""
+
+
+class ReadOnly(NotWritten):
+    """It cannot for want of permission, or because its file system is read-only."""
 
 
 class JobFailed(CommonweightError):

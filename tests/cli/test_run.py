@@ -13,7 +13,7 @@ from cli.calling import JOBS, SETS, TARGETS, call
 from images import making
 from tiny import flip_accuracy, record_files, tiny_study
 
-from commonweight import cli
+from commonweight.cli import driving
 from commonweight.paper import ARTEFACTS
 from commonweight.report import progress
 from commonweight.study.lock import locked
@@ -165,12 +165,33 @@ def test_failed_jobs_exit_with_3_and_say_where_the_trace_is(tmp_path, monkeypatc
     last = result.stderr.splitlines()[-1]
     assert last.startswith(f"error: {JOBS} of {JOBS} jobs failed; the first: ")
     assert "OSError: [Errno 28] No space left on device; trace in " in last
-    assert len(list((tmp_path / "failed").glob("*.txt"))) == JOBS
-    assert result.stderr.count(" failed: ") == JOBS
+    assert len(list((tmp_path / "failed").iterdir())) == JOBS
+    assert len(re.findall(r"^\[.* failed: ", result.stderr, re.MULTILINE)) == JOBS
     monkeypatch.undo()
-    assert (
-        f"0 there, {JOBS} to train" in call("run", "smoke", *TARGETS, "--out", tmp_path, "--workers", 0, *SETS).stderr
+    again = call("run", "smoke", *TARGETS, "--out", tmp_path, "--workers", 0, *SETS).stderr  # without being asked
+    assert f"0 there, {JOBS} to train" in again
+    told = re.findall(
+        r"^job \w{16} \(.*\) failed: OSError: .* No space left on device; to be tried again$", again, re.MULTILINE
     )
+    assert len(told) == JOBS
+
+
+def test_a_failure_that_cannot_be_noted_is_told_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "failed").touch()
+    words = ("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)
+    fill, write = [None], Store.write
+
+    def first_fails(*words):
+        if fill:
+            fill.pop()
+            raise RuntimeError("out of luck")
+        write(*words)
+
+    monkeypatch.setattr(Store, "write", first_fails)
+    last = call(*words, code=3).stderr.splitlines()[-1]
+    assert last.startswith("error: 1 of 11 jobs failed; the first: ")
+    assert f": RuntimeError: out of luck; its trace is lost, as [Errno 17] File exists: '{tmp_path}/failed'" in last
+    assert "10 there, 1 to train" in call(*words).stderr
 
 
 @pytest.mark.parametrize("engine", ["auto", "reference"])
@@ -179,11 +200,13 @@ def test_training_that_diverges_is_told_and_nothing_of_it_is_stored(tmp_path, en
     result = call("run", "smoke", "table-1", "--out", tmp_path, "--workers", 0, "--engine", engine, *wild, code=3)
     assert result.stdout == ""
     assert f"error: {JOBS} of {JOBS} jobs failed; the first: " in result.stderr
-    reasons = re.findall(r" failed: DivergedError: training diverged: after mini-batch \d+ units\..*", result.stderr)
+    reasons = re.findall(
+        r"^\[.* failed: DivergedError: training diverged: after mini-batch \d+ units\..*", result.stderr, re.M
+    )
     assert len(reasons) == JOBS
     assert all(reason.endswith("; lower training.lr") for reason in reasons)
     assert list(Store(tmp_path).ids()) == []
-    assert len(list((tmp_path / "failed").glob("*.txt"))) == JOBS
+    assert len(list((tmp_path / "failed").iterdir())) == JOBS
 
 
 def test_run_says_at_once_what_it_will_do(tmp_path, whole):
@@ -204,12 +227,12 @@ def test_no_command_is_silent_while_it_measures(tmp_path, monkeypatch):
         assert said.wait(timeout=60)
         return measured(*words)
 
-    said, measured, quiet = threading.Event(), cli.estimate, progress.QUIET_SECONDS
-    console = cli.errors()
+    said, measured, quiet = threading.Event(), driving.estimate, progress.QUIET_SECONDS
+    console = driving.errors()
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
     monkeypatch.setattr(console, "print", lambda text, **_: said.set() if str(text).startswith("measuring") else None)
-    monkeypatch.setattr(cli, "errors", lambda: console)
-    monkeypatch.setattr(cli, "estimate", estimate)
+    monkeypatch.setattr(driving, "errors", lambda: console)
+    monkeypatch.setattr(driving, "estimate", estimate)
     call("plan", "smoke", "figure-2", "--out", tmp_path, *SETS)
     said.clear()
     call("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)

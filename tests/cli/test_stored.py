@@ -7,6 +7,7 @@ import pytest
 from cli.calling import JOBS, SETS, TARGETS, call
 from tiny import flip_accuracy
 
+from commonweight.paper import ARTEFACTS
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
@@ -15,10 +16,13 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", str(out)]
+    studies = ["nb201", "paper", "quick", "small", "smoke"]
+    assert [line.partition(":")[0] for line in lines] == [*studies, "targets", str(out)]
+    assert lines[-2] == f"targets: {', '.join(ARTEFACTS)}"
     assert lines[-1] == f"{out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
-    assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
+    assert content["targets"] == list(ARTEFACTS)
+    assert set(content["shipped"]) == set(studies)
     assert content["results"] == {str(out): JOBS}
     assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}
 
@@ -109,4 +113,5 @@ def test_a_report_in_the_papers_layout_says_how_it_was_made(whole, tmp_path):
     call("report", "--out", copy, *TARGETS)
     assert "--style" not in (copy / "report/index.html").read_text(encoding="utf-8")
     assert (copy / "report/figures/figure-2.svg").read_bytes() == before
-    assert "style" in call("report", "--out", copy, "--style", "loud", code=2).stderr
+    told = "error: style 'loud'; expected clear, paper"
+    assert told in call("report", "--out", copy, "--style", "loud", code=2).stderr

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.cbook import boxplot_stats
 from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves, two_lines
 
-from commonweight.paper import Curves, Series
+from commonweight.paper import Curves, Identity, Series
 from commonweight.report import Style, draw
 from commonweight.report.interactive import picture
 
@@ -140,3 +140,12 @@ def test_nothing_to_show():
     assert spec_of(Curves("f", "t", "x", "y", (), ()))["parts"] == []
     single = Curves("f", "t", "x", "y", (Series("s", np.array([3]), np.array([0.5])),), ())
     assert spec_of(single)["at"] == [[3]]
+
+
+def test_of_thousands_of_children_some_rows_tell_their_numbers():
+    at = np.arange(3)
+    made = [Series(f"{n}", at, at / (n + 1), Identity(f"{n}", (), n + 1, 0.5)) for n in range(1000)]
+    spec = spec_of(Curves("f", "t", "x", "y", tuple(made), (), 1000))
+    rows = [part["row"] for part in spec["parts"] if part["part"] is None]
+    assert (len(rows), rows[0], rows[-1]) == (256, 1, 1000)
+    assert all(part["key"] == str(part["row"] - 1) for part in spec["parts"] if part["part"] is None)

@@ -322,10 +322,10 @@ def test_hostile_names_are_shown_as_they_are(clean, tmp_path):
     made = [
         Curves("figure-5a", EVIL, EVIL, EVIL, child, (EVIL,), 2),
         Curves("figure-8", EVIL, EVIL, EVIL, (Series(EVIL, at, at / 4, low=at / 5, high=at / 3),), (EVIL,)),
-        Boxes("figure-3a", EVIL, EVIL, EVIL, (Box(identity, at), Box(other, at)), (EVIL,)),
+        Boxes("figure-3a", EVIL, EVIL, EVIL, (Box(identity, at), Box(other, at)), (EVIL,), 2),
         table(title=EVIL),
     ]
-    run = Run(EVIL, {"figure-8": EVIL, EVIL: EVIL}, {EVIL: EVIL}, {"figure-8": EVIL})
+    run = Run(EVIL, {"figure-8": EVIL, EVIL: EVIL}, {EVIL: EVIL}, chapters={"figure-8": EVIL})
     clean.open(write(tmp_path, made, run, about=EVIL))
     assert clean.run("document.querySelectorAll('main img, main b').length") == 0
     texts = clean.run("figures.map(({ svg }) => [...svg.querySelectorAll('text')].map((one) => one.textContent))")

@@ -165,6 +165,15 @@ def test_boxes_have_the_best_rank_on_top_and_every_name(count):
     assert render(draw(made), "svg")
 
 
+def test_boxes_of_some_children_have_the_colours_and_ticks_of_all():
+    every = boxes(count=64)
+    some = replace(every, boxes=every.boxes[::9])
+    assert box_colours(some) == box_colours(every)[::9]
+    axes, bar = draw(some).axes
+    assert axes.get_yticks().tolist() == draw(every).axes[0].get_yticks().tolist()
+    assert bar.get_yticks()[-1] == 64
+
+
 def test_the_legend_is_below_and_hides_nothing():
     for made in (survival_curves(), reading_curves(), children_curves(shown=8), crowd(), points()):
         figure = draw(made)
@@ -258,3 +267,13 @@ def test_a_heat_map_has_its_marks_in_both_panels():
     for axes in (heat, lines):
         assert [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"] == [[1063, 1063]]
     assert (heat.get_xlabel(), lines.get_xlabel()) == ("", "before the end")
+
+
+def test_a_heat_map_of_some_children_has_their_ranks_among_all():
+    made = children_curves()
+    some = replace(made, series=made.series[:20])  # the worst of 64, drawn first
+    heat = draw(some).axes[0]
+    labels = [label.get_text() for label in heat.get_yticklabels()]
+    ranks = sorted(series.identity.rank for series in some.series)
+    assert labels == [str(ranks[int(tick) - 1]) for tick in heat.get_yticks()]
+    assert labels[-1] == "64"

@@ -73,7 +73,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def page(tmp_path):
     commands = {name: f"commonweight run '{EVIL}' {name}" for name in ("table-9", "claims")}
-    run = Run(f"commonweight run '{EVIL}'", commands, {"machine": EVIL, "child-epochs": "1,234"})
+    facts = {"machine": EVIL, "child-epochs": "1,234"}
+    run = Run(f"commonweight run '{EVIL}'", commands, facts, {"figure-1": f"job 1 failed: {EVIL}"})
     files = write_report(about(about=EVIL), [TABLE, CURVES, claims()], tmp_path, run)
     return Page(files[0].read_text(encoding="utf-8"))
 
@@ -181,7 +182,7 @@ def test_every_link_inside_leads_somewhere(tmp_path, page):
     inside = {address[1:] for address in page.addresses if address.startswith("#")}
     words = {term.anchor for term in TERMS}
     claimed = {f"claim-{number}" for number in range(1, 5)}
-    sections = {"table-9", "figure-9", "claims", "chapter-1", "reproduce", "settings", "glossary", "report"}
+    sections = {"table-9", "figure-9", "claims", "chapter-1", "reproduce", "settings", "glossary", "report", "lacking"}
     assert sections <= inside <= sections | words | claimed
     inside |= words | claimed
     assert all(text.count(f' id="{name}"') == 1 for name in inside)

@@ -1,18 +1,39 @@
-"""What the command line prints: results on standard output, everything else on standard error."""
+"""Results, which the command line prints on standard output."""
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from commonweight.errors import UsageError
+from commonweight.api import Programme
+from commonweight.cli.stderr import say
+from commonweight.errors import NotWritten, UsageError
 from commonweight.paper import Made
-from commonweight.report import to_data, to_terminal, to_text
+from commonweight.report import preface, to_data, to_terminal, to_text
+from commonweight.study.durable import writing
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Store
 
 
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Results are printed inside; raises `NotWritten` when what standard output leads to has no space for them."""
+    try:
+        with writing(Path("standard output")):
+            yield
+            print(end="", flush=True)
+    except NotWritten:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest once more when it ends
+        raise
+
+
+@_printing()
 def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
     """Sentences, then tables and claims; or everything as JSON."""
     if as_json:
@@ -29,24 +50,24 @@ def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
             console.print(shown)
 
 
+def print_made(work: Programme, made: list[Made], as_json: bool) -> None:
+    """What was made of the programme, and on standard error which of its targets a failed job leaves unmade."""
+    if made:
+        print_all(made, preface(work.setting), as_json)
+    for name, reason in work.lacking().items():
+        say(f"not made: {name}: {reason}")
+
+
+@_printing()
 def print_text(text: str) -> None:
     """A result, on standard output."""
     print(text)
 
 
+@_printing()
 def print_json(content: Any) -> None:
     """A result for a program."""
     print(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def say(text: str) -> None:
-    """A line on standard error."""
-    errors().print(Text(text), soft_wrap=True)
-
-
-def errors() -> Console:
-    """Standard error."""
-    return Console(stderr=True)
 
 
 def show_job(store: Store, word: str, as_json: bool) -> None:

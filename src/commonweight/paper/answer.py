@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from commonweight.paper.claims.comparisons import difference, others, paired
+from commonweight.paper.claims.comparisons import difference, paired
 from commonweight.paper.claims.verdict import WELL
 from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import Evidence, Randomness, report_stream
@@ -14,7 +14,7 @@ from commonweight.paper.tables import Number, Row
 from commonweight.paper.truth import GROUND_TRUTH
 from commonweight.paper.views import View, all_of
 from commonweight.paper.ways import parameter_counts
-from commonweight.ranking import gt_tau, mean_of_last, survival, top_n_rank
+from commonweight.ranking import gt_tau, mean_of_last, mean_of_others, survival, top_n_rank
 from commonweight.study.jobs import FinalAccuracy
 
 T = TypeVar("T")
@@ -58,7 +58,9 @@ def answer_so_far(evidence: Evidence) -> Answer | None:
         return None
     last, truth, alone, judged = read
     stream, taus = report_stream(evidence.setting), gt_tau(last, truth)
-    own = np.array([gt_tau(one, rest) for one, rest in zip(alone, others(judged), strict=True)])  # [initialisation]
+    own = np.array(
+        [gt_tau(one, rest) for one, rest in zip(alone, mean_of_others(judged), strict=True)]
+    )  # [initialisation]
     gains = _gains(evidence, truth)
     dropped = _had(ORDERS_SHUFFLED.last_epochs(), evidence)
     kept = None if dropped is None else survival(dropped, truth, (1,), (-(-len(truth) // 2),))[:, 0, 0]
@@ -89,8 +91,9 @@ def _had(view: View[T], evidence: Evidence) -> T | None:
 
 def _gains(evidence: Evidence, truth: np.ndarray) -> list[Gain]:
     """Ways to read the super-nets of different seeds, or to go on from them, that were measured."""
-    found, k = [], len(truth)
+    found = []
     if (window := _had(SEEDS.window(), evidence)) is not None:
+        k = len(window.step)
         how = (
             f"Rank by the mean of each child's accuracies after the last {k} mini-batches: {k} validations, no training"
         )

@@ -5,12 +5,14 @@ from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
 from commonweight.paper import (
+    baselines,
     degrees,
     distributions,
     finetuning,
     found,
     hidden,
     instability,
+    landmark_equivalents,
     lastbatches,
     published,
     reading_costs,
@@ -36,6 +38,8 @@ _MODULES = (
     found,
     lastbatches,
     reading_costs,
+    baselines,
+    landmark_equivalents,
     recipes,
     every,
 )

@@ -100,7 +100,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Boxes:
-    """A figure with a box for each child, the best of ground truth first."""
+    """A figure with a box for each child, the best of ground truth first, or for some of so many `children`."""
 
     name: str
     title: str
@@ -108,3 +108,4 @@ class Boxes:
     y: str
     boxes: tuple[Box, ...]
     notes: tuple[str, ...]
+    children: int

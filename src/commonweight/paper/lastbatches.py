@@ -29,15 +29,23 @@ DIAMONDS = f"{COLOURS} Diamond: the child that the mini-batch has just trained."
 
 
 @artefact("figure-5a", "4.1", SEEDS.window(ROUNDS), IDENTITIES)
-def figure_5a(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_5a(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """One instance with a fixed order."""
-    return (_of_children("figure-5a", "Accuracy at the end of one instance, fixed order", window, identities),)
+    return (
+        _of_children(
+            "figure-5a", "Accuracy at the end of one instance, fixed order", window, identities, setting.together
+        ),
+    )
 
 
 @artefact("figure-5b", "4.1", ORDERS_SHUFFLED.window(ROUNDS), IDENTITIES)
-def figure_5b(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_5b(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """One instance with shuffled orders."""
-    return (_of_children("figure-5b", "Accuracy at the end of one instance, shuffled orders", window, identities),)
+    return (
+        _of_children(
+            "figure-5b", "Accuracy at the end of one instance, shuffled orders", window, identities, setting.together
+        ),
+    )
 
 
 @artefact("figure-6a", "4.2.1", in_fours(RANDOM, FromScratch.window), GROUP_OF_THE_BEST, IDENTITIES)
@@ -48,21 +56,21 @@ def figure_6a(window: Measured, group: np.ndarray, identities: Sequence[Identity
 
 
 @artefact("figure-6b", "4.2.1", SEEDS.window(), GROUP_OF_THE_BEST, IDENTITIES)
-def figure_6b(window: Measured, group: np.ndarray, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_6b(window: Measured, group: np.ndarray, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """The same four where all children share."""
     title = "The same children, trained with all others (m = 1)"
-    return (_of_the_best("figure-6b", title, window, group, identities, len(identities)),)
+    return (_of_the_best("figure-6b", title, window, group, identities, setting.together),)
 
 
 @artefact("figure-7", "A.2", SEEDS_LONG.window(ROUNDS), IDENTITIES)
 def figure_7(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Figure 5a after a much longer training."""
     epochs = setting.study.training.epochs * setting.study.experiments.long_factor
-    return (_of_children("figure-7", f"Accuracy at the end of {epochs} epochs", window, identities),)
+    return (_of_children("figure-7", f"Accuracy at the end of {epochs} epochs", window, identities, setting.together),)
 
 
 @artefact("figure-8", "A.2", BN_MOMENTUM.each(lambda one: one.window(ROUNDS)), GROUND_TRUTH)
-def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, _: Setting) -> tuple[Curves]:
+def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau over the last mini-batches under low and high BN momentum."""
     series, means, step = [], [], np.zeros(1)
     for momentum, window in windows.items():
@@ -74,13 +82,17 @@ def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, _: Setting) -
     title = f"GT-Tau over the last {ROUNDS * len(truth)} mini-batches, by BN momentum"
     notes = ("Where a mean is shown, the band around it goes from the lowest instance to the highest.",)
     drawn = Curves("figure-8", title, "mini-batch", "GT-Tau", tuple(series), notes, summary=tuple(means))
-    return (_before_the_end(drawn, step, len(truth)),)
+    return (_before_the_end(drawn, step, setting.together),)
 
 
 @artefact("figure-9", "A.2", NO_SGD_MOMENTUM.window(ROUNDS), IDENTITIES)
-def figure_9(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_9(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Figure 5a without SGD momentum."""
-    return (_of_children("figure-9", "Accuracy at the end of one instance, SGD momentum 0", window, identities),)
+    return (
+        _of_children(
+            "figure-9", "Accuracy at the end of one instance, SGD momentum 0", window, identities, setting.together
+        ),
+    )
 
 
 def _of_the_best(  # noqa: PLR0917
@@ -89,7 +101,7 @@ def _of_the_best(  # noqa: PLR0917
     """Figure 6, which says how its group was chosen."""
     best = min(identities, key=lambda who: who.rank).child
     note = f"Of all random groups it is the one that holds the truly best child, {best}: chosen by ground truth."
-    drawn = _of_children(name, title, window, identities, group, together)
+    drawn = _of_children(name, title, window, identities, together, group)
     return replace(drawn, notes=(*drawn.notes, note))
 
 
@@ -98,15 +110,15 @@ def _of_children(  # noqa: PLR0917
     title: str,
     window: Measured,
     identities: Sequence[Identity],
+    together: int,
     children: np.ndarray | slice = slice(None),
-    together: int | None = None,
 ) -> Curves:
-    """Instance 0's curves of these children, or of all; so many are trained `together` in a round, all if it is None."""
+    """Instance 0's curves of these children, or of all that are ranked; so many are trained `together`, once in a round."""
     who = [identities[index] for index in np.arange(len(identities))[children]]
     accuracy, trained = (array[INSTANCE][:, children] for array in (window.accuracy, window.trained))
     drawn = child_curves(name, title, window.step, accuracy, trained, who)
     drawn = replace(drawn, children=len(identities), notes=(*drawn.notes, f"Instance {INSTANCE}."))
-    return _before_the_end(drawn, window.step, together or len(identities))
+    return _before_the_end(drawn, window.step, together)
 
 
 def _before_the_end(drawn: Curves, step: np.ndarray, together: int) -> Curves:

@@ -44,6 +44,13 @@ from commonweight.ranking.metrics import (
 )
 from commonweight.ranking.null import STauNull, s_tau_null
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
+from commonweight.ranking.populations import (
+    gt_tau_of_best,
+    mean_of_others,
+    own_gt_tau,
+    sampling_deviation,
+    truly_best,
+)
 from commonweight.ranking.pruning import keep, mean_rank, survival, survival_intervals
 from commonweight.ranking.readings import (
     Reading,
@@ -54,6 +61,7 @@ from commonweight.ranking.readings import (
     median_of_last,
     readings,
 )
+from commonweight.ranking.sampling import tau_sampling_deviation
 
 __all__ = [
     "HelpAndHarm",
@@ -67,6 +75,7 @@ __all__ = [
     "curve_correlation",
     "difference_interval",
     "gt_tau",
+    "gt_tau_of_best",
     "help_and_harm",
     "interference",
     "jackknife_interval",
@@ -78,9 +87,11 @@ __all__ = [
     "mean_after",
     "mean_interval",
     "mean_of_last",
+    "mean_of_others",
     "mean_rank",
     "median_of_last",
     "mutual_help",
+    "own_gt_tau",
     "paired_difference_interval",
     "random_ranks",
     "ranks",
@@ -91,6 +102,7 @@ __all__ = [
     "s_tau_null",
     "s_tau_paired_difference_interval",
     "s_tau_share_interval",
+    "sampling_deviation",
     "share_interval",
     "since_trained",
     "survival",
@@ -98,9 +110,11 @@ __all__ = [
     "tau",
     "tau_between",
     "tau_matrix",
+    "tau_sampling_deviation",
     "top_n_rank",
     "trained_is_best",
     "trained_mask",
     "trained_rank",
+    "truly_best",
     "within_between_interval",
 ]

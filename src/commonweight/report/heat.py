@@ -26,11 +26,12 @@ def heat_of(curves: Curves) -> Heat:
     """All series of a child in its row. Where two have a value at one moment, as where fine-tuning starts, the later one."""
     known = {series.identity.rank: series.identity for series in curves.series if series.identity is not None}
     ranks = sorted(known)
+    rows = {rank: row for row, rank in enumerate(ranks)}
     at = np.unique(np.concatenate([series.at for series in curves.series]))
     values, marked = np.full((len(ranks), len(at)), np.nan), np.zeros((len(ranks), len(at)), dtype=bool)
     for series in curves.series:
         assert series.identity is not None
-        row, columns = ranks.index(series.identity.rank), np.searchsorted(at, series.at)
+        row, columns = rows[series.identity.rank], np.searchsorted(at, series.at)
         values[row, columns] = series.values
         if series.marked is not None:
             marked[row, columns] |= series.marked

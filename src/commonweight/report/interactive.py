@@ -24,6 +24,7 @@ from commonweight.report.style import Style, is_heat_map, laid_out
 
 Spec = dict[str, Any]
 DIGITS = 4  # that a reader is told
+ROWS = 256  # of a heat map that tell their numbers; of more children, evenly spread ones do
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,14 @@ def _points(series: Series, some: slice, places: _Places) -> Spec:
 
 
 def _of_heat(curves: Curves, places: _Places) -> list[Spec]:
-    """A row for each child, and the lines of a few."""
+    """A row for each of `ROWS` children, and the lines of a few."""
     heat = heat_of(curves)
-    at = places.number(heat.at)
+    at, children = places.number(heat.at), len(heat.identities)
+    told = set(np.linspace(1, children, min(children, ROWS)).round().astype(int).tolist())
     rows = [
         _who(identity) | {"part": None, "axes": 0, "at": at, "values": _finites(values), "row": row}
         for row, (identity, values) in enumerate(zip(heat.identities, heat.values, strict=True), 1)
+        if row in told
     ]
     lines = [_of_series(curves.series[number], number, places, 1)[0] for number in shown_children(curves)]
     return [*rows, *lines]

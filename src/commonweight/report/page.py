@@ -28,12 +28,14 @@ class Run:
     """What a reader wants to know of how a report came to be.
 
     `command` makes the whole report again; `commands` has for the name of each table or figure the command that makes this
-    one, `chapters` the chapter of the page that it stands in. `facts` (machine, cost, time) are shown in their order.
+    one. `facts` (machine, cost, time) are shown in their order. `lacking` are the targets that could not be made, with the
+    reason of each; `chapters` has for the name of each table or figure the chapter of the page that it stands in.
     """
 
     command: str
     commands: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
     chapters: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -137,7 +137,8 @@ def _draw_heat(curves: Curves) -> Figure:
         heat.at[columns], rows + 1, "D", color="#fefefe", markersize=1.8, markeredgecolor="#111111", markeredgewidth=0.3
     )
     top.set_ylabel("child by ground-truth rank (1 = best)")
-    top.set_yticks(rank_ticks(len(heat.identities)))
+    ticks = rank_ticks(len(heat.identities))
+    top.set_yticks(ticks, [str(heat.identities[tick - 1].rank) for tick in ticks])
     top.invert_yaxis()  # the best on top
     top.grid(visible=False)
     named = _draw_each_child(below, curves, {place: colours[place] for place in shown_children(curves)})
@@ -221,9 +222,9 @@ def _draw_boxes(boxes: Boxes) -> Figure:
     names = [short(box.identity.child, TICK_LETTERS) for box in boxes.boxes]
     axes.set_xticks(range(1, len(names) + 1), names, rotation=90, fontsize=7 if many else 9, parse_math=False)
     axes.grid(visible=False, axis="x")
-    axes.set_yticks(rank_ticks(len(boxes.boxes)))
+    axes.set_yticks(rank_ticks(boxes.children))
     axes.invert_yaxis()  # the best rank on top
-    _rank_bar(figure, axes, len(boxes.boxes))
+    _rank_bar(figure, axes, boxes.children)
     return figure
 
 

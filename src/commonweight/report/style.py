@@ -3,6 +3,7 @@
 from dataclasses import replace
 from enum import Enum
 
+from commonweight.errors import UsageError
 from commonweight.paper import Boxes, Curves
 from commonweight.report.colours import few_children
 
@@ -15,6 +16,14 @@ class Style(Enum):
 
     CLEAR = "clear"
     PAPER = "paper"
+
+    @classmethod
+    def named(cls, word: str) -> "Style":
+        """The style of this name; raises `UsageError` with the names that there are."""
+        try:
+            return cls(word)
+        except ValueError:
+            raise UsageError(f"style {word!r}; expected {', '.join(style.value for style in cls)}") from None
 
 
 def laid_out(made: Curves | Boxes, style: Style) -> Curves | Boxes:

@@ -11,7 +11,7 @@ from commonweight.report.page import Run, page
 from commonweight.report.preface import About
 from commonweight.report.static import draw
 from commonweight.report.style import Style
-from commonweight.report.wording import bullets, escaped, fenced, heading, row
+from commonweight.report.wording import bullets, called, escaped, fenced, heading, row
 from commonweight.study.durable import write_whole
 
 
@@ -55,6 +55,11 @@ def to_document(about: About, made: Sequence[Made], run: Run, answer: Answer | N
             *(line for sentence in about.sentences for line in (escaped(sentence), "")),
             *([*facts, ""] if run.facts else []),
             *["Made by:", "", *fenced("sh", run.command)],
+            *(
+                ["## Not made", *bullets(f"{called(name)}: {why}" for name, why in run.lacking.items())]
+                if run.lacking
+                else []
+            ),
             *sections,
             *settings,
         ]
