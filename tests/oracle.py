@@ -120,6 +120,27 @@ def copied(gradients: Iterable[tuple[nn.Parameter, Tensor]]) -> dict[nn.Paramete
     return kept
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Gradients of what was reached and statistics after one mini-batch, in double, by name."""
+
+    gradients: dict[str, Tensor]
+    statistics: dict[str, Tensor]
+
+
+def outcome(engine: Engine, images: Tensor, labels: Tensor, child: Child) -> Outcome:
+    names = {parameter: name for name, parameter in engine.net.named_parameters()}
+    found = {names[p]: gradient.double().clone() for p, gradient in engine.gradients(images, labels, child)}
+    return Outcome(found, {name: value.double().clone() for name, value in engine.net.named_buffers()})
+
+
+def distance(ours: Outcome, truth: Outcome) -> float:
+    """The largest distance of a gradient, relative to its length or a thousandth of that of all together."""
+    assert ours.gradients.keys() == truth.gradients.keys()
+    floor = 1e-3 * torch.cat([gradient.flatten() for gradient in truth.gradients.values()]).norm()
+    return max(float((ours.gradients[k] - g).norm() / (g.norm() + floor)) for k, g in truth.gradients.items())
+
+
 def children_with_every_primitive(nodes: int) -> tuple[Child, ...]:
     """As many children as primitives; each primitive stands once on each edge, and one child is `none` throughout."""
     space, count = SearchSpace(nodes, EVERY_PRIMITIVE), len(EVERY_PRIMITIVE)

@@ -7,9 +7,10 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.programme(study, ["table-1"])        what a run would do: its experiments and jobs, done and missing
     cw.stored("results/quick")              what a run left in its folder, to make targets of again
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
-
-What they raise is a `CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`,
-primitives and super-nets in `commonweight.net`.
+    cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
+    cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
+    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
+They raise a `CommonweightError` (in `.errors`). Metrics on arrays are in `.ranking`, our primitives and super-nets in `.net`.
 """
 
 import typing
@@ -22,6 +23,10 @@ if typing.TYPE_CHECKING:
     from commonweight.api import run as run
     from commonweight.api import stored as stored
     from commonweight.elsewhere import rank as rank
+    from commonweight.judging import judge as judge
+    from commonweight.own import Recorder as Recorder
+    from commonweight.own import Supernet as Supernet
+    from commonweight.space import Choices as Choices
     from commonweight.study.load import load_study as load_study
 
 __getattr__, __dir__ = commonweight.ondemand.on_demand(
@@ -30,6 +35,9 @@ __getattr__, __dir__ = commonweight.ondemand.on_demand(
         **dict.fromkeys(("programme", "run", "stored"), "commonweight.api"),
         "rank": "commonweight.elsewhere",
         "load_study": "commonweight.study.load",
+        "Choices": "commonweight.space",
+        **dict.fromkeys(("Recorder", "Supernet"), "commonweight.own"),
+        "judge": "commonweight.judging",
     },
 )
 

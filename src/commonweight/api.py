@@ -235,7 +235,7 @@ def run(
     finished jobs are kept, and of a long one what it had at its last checkpoint.
 
     Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
-    to `replace_study` there: then what both need is trained once.
+    to `replace_study` there: then what both need is trained once. Raises `ReadOnly` when the folder cannot be written.
 
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]

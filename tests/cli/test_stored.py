@@ -16,12 +16,13 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", "targets", str(out)]
-    assert lines[4] == f"targets: {', '.join(ARTEFACTS)}"
+    studies = ["nb201", "paper", "quick", "small", "smoke"]
+    assert [line.partition(":")[0] for line in lines] == [*studies, "targets", str(out)]
+    assert lines[-2] == f"targets: {', '.join(ARTEFACTS)}"
     assert lines[-1] == f"{out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
     assert content["targets"] == list(ARTEFACTS)
-    assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
+    assert set(content["shipped"]) == set(studies)
     assert content["results"] == {str(out): JOBS}
     assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}
 

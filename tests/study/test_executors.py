@@ -11,12 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from study import contributed
+from study import contributed, ray_here
 from tiny import PAIR, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
 from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Noted, Started, Task, wire
+from commonweight.study.executors.on_ray import OnRay
 from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study
@@ -25,12 +26,20 @@ from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 from commonweight.training import ChildOrder
 
-EXECUTORS = {"inline": Inline(), "local": Local(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
+EXECUTORS = {"inline": Inline(), "local": Local(2), "ray": OnRay(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request):
+    if request.param == "ray":
+        request.getfixturevalue("ray")
     return EXECUTORS[request.param]
+
+
+@pytest.fixture(scope="module")
+def ray():
+    with ray_here.session():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +88,9 @@ def processes():
 
 
 @pytest.fixture(autouse=True)
-def no_process_is_left():
+def no_process_is_left(request):
+    for shared in {"executor", "ray"} & set(request.fixturenames):
+        request.getfixturevalue(shared)  # what all tests use starts before
     before = set(processes())
     yield
     assert set(processes()) <= before
@@ -260,12 +271,15 @@ def test_no_tasks(executor):
     assert list(executor.run([])) == []
 
 
+@pytest.mark.usefixtures("ray")
 def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(setting, tmp_path):
     runs = {
         "inline": (Inline(), 1),
         "inline reversed": (Inline(), -1),
         "local": (Local(2), 1),
         "local reversed": (Local(1), -1),
+        "ray": (OnRay(2), 1),
+        "ray reversed": (OnRay(1), -1),
     }
     files = {}
     for name, (executor, step) in runs.items():

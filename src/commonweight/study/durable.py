@@ -1,12 +1,14 @@
 """Files and folders that are whole or not there, and that stay when the machine stops.
 
-What is not yet whole stands beside its place, under a name with the number of the process that writes it.
+What is not yet whole stands beside its place, under a name with the host and the number of the process that writes it: on two
+machines that share the folder two processes may have one number.
 """
 
 import errno
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -16,7 +18,7 @@ from commonweight.errors import NotWritten, ReadOnly
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 NO_PERMISSION = {errno.EROFS, errno.EACCES, errno.EPERM}
-UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<process>`; a hyphen in jobs of earlier versions
+UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<host>.<process>`; earlier: no host, a hyphen
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -48,7 +50,7 @@ def writing(path: Path) -> Iterator[None]:
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """Where to make what is then renamed to this path; nothing is left there, however the making ends."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
     remove(temporary)
     try:
         yield temporary
@@ -57,7 +59,10 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 
 def sweep(folders: Iterable[Path]) -> None:
-    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own."""
+    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own.
+
+    Whether one of another host lives cannot be seen. Whoever sweeps has the lock, so what its driver had begun may go.
+    """
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             found = UNFINISHED.fullmatch(path.name)

@@ -35,7 +35,7 @@ from commonweight.study.finding import Kept, with_children
 from commonweight.study.jobs import FinalAccuracy, Job, Spec
 from commonweight.study.keeper import Keeper
 from commonweight.study.nets import make_net
-from commonweight.study.record import AGREEMENT, CONTINUED, ENDED, THROUGH_PYTORCH, Record, Result
+from commonweight.study.record import AGREEMENT, CONTINUED, ELSEWHERE, ENDED, THROUGH_PYTORCH, Record, Result
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
@@ -150,7 +150,9 @@ class Worker:
         if told:
             yield told
         start = start_of(job, store) if midway is None else midway.at
-        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after)
+        children = job.validated
+        places = {child: place for place, child in enumerate(children)}
+        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after, children)
         streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
         swept = [] if midway is None else [(step, by, there.to(images.device)) for step, by, there in midway.sweeps]
         snapshots = {} if midway is None else dict(midway.snapshots)
@@ -159,7 +161,7 @@ class Worker:
         for event in train(engine, images, job.training, course, streams, start, keeper.due):
             match event:
                 case Trained(step, child):
-                    position = engine.net.plan.position(child)
+                    position = places.get(child, ELSEWHERE)
                     yield step, job.mini_batches
                 case Swept(step, accuracy):
                     swept.append((step, position, accuracy))
@@ -173,13 +175,13 @@ class Worker:
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
             final={which: _final(which, job, engine, images, streams) for which in job.final_accuracies},
-            children=None if job is asked else np.array([child.index for child in engine.net.plan.children]),
+            children=None if job is asked else np.array([child.index for child in children]),
         )
         how = self._how(engine, keeper)
         if left := engine.through_pytorch():
             how[THROUGH_PYTORCH] = [child.name for child in left]
         if job.moments.precision is not Precision.FLOAT32 and len(job.children) > 1:
-            exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
+            exact = engine.sweep(*images.validation(course.sweep_images), children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
 
@@ -270,16 +272,16 @@ def _final(which: FinalAccuracy, job: Job, engine: Engine, images: ImageSet, str
 
     Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
     """
-    net, batch = engine.net, job.training.batch
+    net, batch, children = engine.net, job.training.batch, job.validated
     swept = images.validation(job.images.sweep_images)
     match which:
         case FinalAccuracy.JUDGED:
-            accuracy = engine.sweep(*images.validation(job.images.judge_images), net.plan.children)
+            accuracy = engine.sweep(*images.validation(job.images.judge_images), children)
         case FinalAccuracy.UNDER_BATCH_STATISTICS:
-            accuracy = sweep_under(net, Statistics.BATCH, *swept, net.plan.children, batch, ())
+            accuracy = sweep_under(net, Statistics.BATCH, *swept, children, batch, ())
         case FinalAccuracy.RECALIBRATED:
             after = job.training.epochs
             batches = images.epoch(batch, streams.data.fork(after), streams.augment.fork(after))
             calibration = [some for some, _ in islice(batches, job.calibration_batches)]
-            accuracy = sweep_under(net, Statistics.RECALIBRATED, *swept, net.plan.children, batch, calibration)
+            accuracy = sweep_under(net, Statistics.RECALIBRATED, *swept, children, batch, calibration)
     return accuracy.cpu().numpy()

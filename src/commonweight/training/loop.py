@@ -1,20 +1,23 @@
 """The training loop. Ground truth, groups, super-nets and fine-tuning all run through `train`."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
 from commonweight.errors import UsageError
-from commonweight.net import Engine, SuperNet
+from commonweight.net import AnyEngine, Trainable
 from commonweight.seeds import Stream
-from commonweight.space import Child
+from commonweight.space import AnyChild
 from commonweight.training.divergence import require_finite
-from commonweight.training.image_set import ImageSet
+from commonweight.training.mini_batches import Batches
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import Moments, Recipe
 from commonweight.training.sgd import SGD
+
+C = TypeVar("C", bound=AnyChild)
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,16 @@ class Streams:
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Generic[C]):
     """Mini-batch number `step` (from 1) has trained `child`."""
 
     step: int
-    child: Child
+    child: C
 
 
 @dataclass(frozen=True)
 class Swept:
-    """All children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
+    """Children were validated after `step` mini-batches: accuracy `[copy, child]` in [0, 1], still on the device."""
 
     step: int
     accuracy: Tensor
@@ -44,7 +47,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Weights, batch-norm statistics and momentum after `step` mini-batches, by the names of `SuperNet.state_dict`.
+    """Weights, batch-norm statistics and momentum after `step` mini-batches, by the names of the net's `state_dict`.
 
     Parameters that no mini-batch has trained yet have no momentum.
     """
@@ -55,11 +58,12 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Course:
+class Course(Generic[C]):
     """What a run does besides its recipe: which child it trains when, and when it sweeps or takes a snapshot.
 
     `sweep_images`: validation images of a sweep, None for all. `snapshots`: epochs, from 1. `stop_after`: so many
-    mini-batches, wherever in the recipe's epochs that is; None for all epochs.
+    mini-batches, wherever in the recipe's epochs that is; None for all epochs. `validated`: the children of a sweep, None for
+    all that are trained.
     """
 
     order: ChildOrder = ChildOrder.FIXED
@@ -67,17 +71,18 @@ class Course:
     sweep_images: int | None = None
     snapshots: Collection[int] = ()
     stop_after: int | None = None
+    validated: Sequence[C] | None = None
 
 
 def train(  # noqa: PLR0917
-    engine: Engine,
-    images: ImageSet,
+    engine: AnyEngine[C],
+    images: Batches,
     recipe: Recipe,
-    course: Course,
+    course: Course[C],
     streams: Streams,
     start: Snapshot | None = None,
     due: Callable[[], bool] = lambda: False,
-) -> Iterator[Trained | Swept | Snapshot]:
+) -> Iterator[Trained[C] | Swept | Snapshot]:
     """Train the engine's net by the recipe, one child per mini-batch, and yield what happens, in order.
 
     All copies see the same batches and train the same child. From a `start` (its weights, momentum and place in the run,
@@ -93,6 +98,7 @@ def train(  # noqa: PLR0917
     visits = course.order.visits(len(children), total, streams.order)
     moments = course.moments.steps(total, per_epoch)
     validation = images.validation(course.sweep_images)
+    validated = children if course.validated is None else course.validated
     whole = total // per_epoch
     late = [epoch for epoch in course.snapshots if not 1 <= epoch <= whole]
     if late:
@@ -110,7 +116,7 @@ def train(  # noqa: PLR0917
             train_step(engine, sgd, child, batch, labels, lr)
             yield Trained(step, child)
             if step in moments:
-                yield Swept(step, engine.sweep(*validation, children, course.moments.precision))
+                yield Swept(step, engine.sweep(*validation, validated, course.moments.precision))
             keep = step in wanted or (step < total and due())
             if keep or step == last:
                 require_finite(net, sgd, step)
@@ -119,13 +125,13 @@ def train(  # noqa: PLR0917
 
 
 def train_step(  # noqa: PLR0917
-    engine: Engine, sgd: SGD, child: Child, batch: Tensor, labels: Tensor, lr: float
+    engine: AnyEngine[C], sgd: SGD, child: C, batch: Tensor, labels: Tensor, lr: float
 ) -> None:
     """One mini-batch trains one child in every copy; only what the child uses gets a gradient.
 
     Raises `UsageError` for one image of one pixel: a single number has no deviation to be normalised by.
     """
-    if len(batch) * batch.shape[2] * batch.shape[3] == 1:
+    if batch[:, :1].numel() == 1:
         raise UsageError(
             "a mini-batch of one image of 1 × 1 pixel has no batch-norm statistics; expected at least two pixels in all: "
             "choose a training.batch that leaves no single image over, or larger images"
@@ -133,13 +139,13 @@ def train_step(  # noqa: PLR0917
     sgd.step(engine, engine.gradients(batch, labels, child), lr)
 
 
-def _save(net: SuperNet, sgd: SGD, step: int) -> Snapshot:
+def _save(net: Trainable[Any], sgd: SGD, step: int) -> Snapshot:
     weights = {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
     momentum = {name: sgd.velocity[p].cpu().clone() for name, p in net.named_parameters() if p in sgd.velocity}
     return Snapshot(step, weights, momentum)
 
 
-def _restore(net: SuperNet, sgd: SGD, start: Snapshot, total: int) -> int:
+def _restore(net: Trainable[Any], sgd: SGD, start: Snapshot, total: int) -> int:
     ours = {name: value.shape for name, value in net.state_dict().items()}
     theirs = {name: value.shape for name, value in start.weights.items()}
     momentum = {name: value.shape for name, value in start.momentum.items()}

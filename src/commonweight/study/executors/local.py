@@ -24,7 +24,10 @@ LOG_TAIL = 4000  # bytes of a dead worker's standard error that its trace keeps
 
 @dataclass(frozen=True)
 class Local:
-    """An `Executor` of `workers` processes, each with the runtime's device and threads."""
+    """An `Executor` of `workers` processes, each with the runtime's device and threads.
+
+    They end at once when this process does, however it dies.
+    """
 
     workers: int
     runtime: Runtime = Runtime()
