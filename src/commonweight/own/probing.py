@@ -123,11 +123,11 @@ def _other_signs(module: nn.Module, number: int) -> Iterator[None]:
 
 
 def _noise(images: Tensor, number: int) -> Tensor:
-    """Normal numbers, half as large as the images to 16 times; what is not floating (words, say) as it is."""
+    """Normal numbers, half as large as the images to 256 times; what is not floating (words, say) as it is."""
     if not images.is_floating_point():
         return images
     rng = torch.Generator().manual_seed(number)
-    size = 2 ** torch.linspace(-1, 4, len(images)).reshape(-1, *[1] * (images.ndim - 1))
+    size = 2 ** torch.linspace(-1, 8, len(images)).reshape(-1, *[1] * (images.ndim - 1))
     return (torch.randn(images.shape, generator=rng) * size).to(images) * images.std()
 
 
