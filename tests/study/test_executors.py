@@ -379,8 +379,7 @@ def test_a_worker_that_dies_while_it_waits_is_no_failure(setting, tmp_path):
         if killed is None and [type(event) for event in events].count(Finished) == 2:  # now both wait
             killed = min(seen)
             os.kill(killed, signal.SIGKILL)
-            while killed in processes():
-                time.sleep(0.01)
+            os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)  # its last thread too, as the executor sees it
     check_story(tasks, events)
     assert not [event for event in events if isinstance(event, Failed)]
     assert len(seen) == 3
