@@ -1,7 +1,6 @@
 """Can a weight-sharing ranking of architectures be trusted, and what makes it better?
 
 With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
-
     study = cw.load_study("quick")          a study that is shipped, or a YAML file's
     cw.run(study, ["table-1", "figure-2"])  trains what these targets need, makes them and writes a report
     cw.programme(study, ["table-1"])        what a run would do: its experiments and jobs, done and missing

@@ -18,13 +18,15 @@ from commonweight.paper import (
     Claims,
     Evidence,
     Made,
+    answer_so_far,
     artefacts,
+    chapter,
     claims_so_far,
     evidence,
     named,
     needed,
 )
-from commonweight.report import Run, about_study, write_report
+from commonweight.report import Run, Style, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.checkpoint import sweep_checkpoints
 from commonweight.study.durable import sweep
@@ -114,11 +116,12 @@ class Programme:
             raise ResultMissing(f"{name} cannot be made: {reason}")
         return [one for _, one in self._made(self._evidence())]
 
-    def report(self) -> tuple[list[Made], list[Path]]:
+    def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
         """Make every target and write the report; returns what was made and the files, the page first.
 
-        The report also has the verdict on the claims that the records happen to speak to. Targets that are `lacking` are left
-        out, and it says why. Raises `ReadOnly` when it cannot be written, and `make` gives the targets all the same.
+        The report also has what a super-net's rank is worth, and the claims that the records happen to speak to. Targets that
+        are `lacking` are left out, and it says why. Raises `ReadOnly` when it cannot be written, and `make` gives the targets
+        all the same.
         """
         lacking = self.lacking()
         records = self._evidence()
@@ -128,9 +131,12 @@ class Programme:
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
         every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
         command = self.command(*(() if every else [target.name for target in self.targets]))
-        run = Run(command, commands, self.facts(), lacking)
+        command += f" --style {style.value}" if style is not Style.CLEAR else ""
+        chapters = {one.name: chapter(target) for target, one in made}
+        run = Run(command, commands, self.facts(), lacking, chapters)
+        answer = answer_so_far(records)
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run, answer, style)
             listed.extend(files)
         return shown, files
 

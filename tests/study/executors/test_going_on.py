@@ -12,6 +12,7 @@ from study.test_executors import (  # noqa: F401
     jobs_of,
     no_process_is_left,
     processes,
+    ray,
     setting,
     tasks_of,
 )
