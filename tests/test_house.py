@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
     "ondemand",
     "errors",
+    "frames",
     "seeds",
     "values",
     "space",
@@ -36,6 +37,7 @@ THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "tr
 FORBIDDEN = {
     "ondemand": ("torch",),
     "errors": ("torch",),
+    "frames": ("torch",),
     "seeds": ("torch",),
     "values": ("torch",),
     "space": ("torch",),

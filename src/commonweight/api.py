@@ -37,6 +37,7 @@ from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 from commonweight.study.store import Store
+from commonweight.values import brief
 
 NOT_RECORDED = "not recorded"
 
@@ -53,6 +54,8 @@ class Programme:
     >>> work.command("figure-2")
     'commonweight run smoke figure-2 --out results/two'
     """
+
+    __repr__ = brief
 
     setting: Setting
     targets: tuple[Artefact, ...]

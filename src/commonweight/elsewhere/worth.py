@@ -22,6 +22,7 @@ from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mea
 from commonweight.paper.targets import Made
 from commonweight.ranking import gt_tau, ranks, readings, s_tau, top_n_rank
 from commonweight.seeds import Stream
+from commonweight.values import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class FromElsewhere:
     `trained` `[instance, moment, child]` (bool) says, where it is known, which child each moment's mini-batch trained.
     Raises `UsageError` when the parts do not fit each other.
     """
+
+    __repr__ = brief
 
     children: tuple[str, ...]
     accuracy: np.ndarray

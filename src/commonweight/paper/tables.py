@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from commonweight.paper.shown import Listed
 from commonweight.ranking import Interval
 from commonweight.study.setting import Setting
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,18 @@ class Column:
 class Row:
     """A row's name, on how many ranks its numbers stand, and a number (or none) for every column."""
 
+    __repr__ = brief
+
     name: str
     ranks: int
     numbers: tuple[Number | None, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Listed):
     """A table of the paper, made from this study's records, the paper's numbers in columns of their own."""
+
+    __repr__ = brief
 
     name: str
     title: str

@@ -11,6 +11,7 @@ from commonweight.paper.figures import Boxes, Curves
 from commonweight.paper.tables import Table, updates
 from commonweight.paper.views import View, all_of
 from commonweight.study.setting import Setting
+from commonweight.values import brief
 
 Made = Table | Curves | Boxes | Claims
 
@@ -22,6 +23,8 @@ class Artefact:
     Under a table of anything but children alone stands how often a child is trained. `section` is where the paper has the
     target; None of what is not in the paper.
     """
+
+    __repr__ = brief
 
     name: str
     section: str | None

@@ -17,6 +17,7 @@ from commonweight.report.preface import About
 from commonweight.report.static import FORMATS
 from commonweight.report.table_forms import cell
 from commonweight.report.wording import called, heading
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Run:
     `command` makes the whole report again; `commands` has for the name of each table or figure the command that makes this
     one. `facts` (machine, cost, time) are shown in their order.
     """
+
+    __repr__ = brief
 
     command: str
     commands: Mapping[str, str] = field(default_factory=dict)

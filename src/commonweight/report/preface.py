@@ -7,6 +7,7 @@ from commonweight.paper.tables import lengths
 from commonweight.study.load import dump_study
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
+from commonweight.values import brief
 
 FROZEN = (
     "Weights that a mini-batch does not use are left alone here (training.inactive: freeze). The paper's numbers were made "
@@ -17,6 +18,8 @@ FROZEN = (
 @dataclass(frozen=True)
 class About:
     """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up."""
+
+    __repr__ = brief
 
     name: str
     sentences: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Figures as PDF, SVG and PNG, in the paper's layout."""
 
 import io
+from importlib import import_module
 
 import numpy as np
 from matplotlib import rc_context
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
@@ -24,14 +26,28 @@ TICK_LETTERS, LEGEND_LETTERS = 20, 40  # longer names are shortened: they would 
 
 
 def draw(made: Curves | Boxes) -> Figure:
-    """The figure of these numbers."""
+    """The figure of these numbers, unknown to pyplot."""
+    figure = Figure(figsize=_size(made), layout="constrained")
+    FigureCanvasAgg(figure)
+    _draw(made, figure.add_subplot())
+    return figure
+
+
+def plot(made: Curves | Boxes, axes: Axes | None = None) -> Axes:
+    """The same into these axes, or into those of a new figure of pyplot, which shows it where it shows figures."""
+    given = axes or import_module("matplotlib.pyplot").figure(figsize=_size(made), layout="constrained").add_subplot()
+    _draw(made, given)
+    return given
+
+
+def _draw(made: Curves | Boxes, axes: Axes) -> None:
     match made:
         case Boxes():
-            return _draw_boxes(made)
+            _draw_boxes(made, axes)
         case Curves(children=0):
-            return _draw_lines(made)
+            _draw_lines(made, axes)
         case Curves():
-            return _draw_children(made)
+            _draw_children(made, axes)
 
 
 def render(figure: Figure, kind: str) -> bytes:
@@ -49,10 +65,9 @@ def rank_ticks(children: int) -> list[int]:
     return [1, *(int(tick) for tick in inner if 1 < tick < children * 0.95), children]
 
 
-def _draw_lines(curves: Curves) -> Figure:
+def _draw_lines(curves: Curves, axes: Axes) -> None:
     """One axis, one line per series, told apart by colour, dash and marker; points that are no curve are not joined."""
-    numbered = sum(len(series.names or ()) for series in curves.series if series.numbered)
-    figure, axes = _canvas(curves, (7.2, 4.4 + 0.3 * numbered))  # room for a legend in which each has a line
+    _label(curves, axes)
     named: dict[str, Line2D] = {}
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
         marker = MARKERS[place % len(MARKERS)]
@@ -80,8 +95,7 @@ def _draw_lines(curves: Curves) -> Figure:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     elif all(np.array_equal(series.at, np.round(series.at)) for series in curves.series):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
-    return figure
+    _legend(axes, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
 
 
 def _draw_points(axes: Axes, series: Series, look: Look, marker: str) -> dict[str, Line2D]:
@@ -101,9 +115,9 @@ def _draw_points(axes: Axes, series: Series, look: Look, marker: str) -> dict[st
     return named
 
 
-def _draw_children(curves: Curves) -> Figure:
+def _draw_children(curves: Curves, axes: Axes) -> None:
     """One line per child, coloured by its ground-truth rank, a diamond where it was just trained (paper Figure 5)."""
-    figure, axes = _canvas(curves)
+    _label(curves, axes)
     few = few_children(curves)
     named: dict[str, tuple[int, Line2D]] = {}
     for series, colour in zip(curves.series, child_colours(curves), strict=True):
@@ -119,16 +133,15 @@ def _draw_children(curves: Curves) -> Figure:
     if few:
         best_first = sorted(named.items(), key=lambda item: item[1][0])
         labels = [f"{short(name, LEGEND_LETTERS)} (ground-truth rank {rank})" for name, (rank, _) in best_first]
-        _legend(figure, [line for _, (_, line) in best_first], labels)
+        _legend(axes, [line for _, (_, line) in best_first], labels)
     else:
-        _rank_bar(figure, axes, curves.children)
-    return figure
+        _rank_bar(axes, curves.children)
 
 
-def _draw_boxes(boxes: Boxes) -> Figure:
+def _draw_boxes(boxes: Boxes, axes: Axes) -> None:
     """A box per child from the lower to the upper quartile, whiskers over the range, outliers as circles (Figure 3)."""
     many = len(boxes.boxes) > 30
-    figure, axes = _canvas(boxes, (max(7.2, 0.17 * len(boxes.boxes)), 4.8))
+    _label(boxes, axes)
     drawn = axes.boxplot(
         [box.values for box in boxes.boxes],
         widths=0.7,
@@ -147,34 +160,42 @@ def _draw_boxes(boxes: Boxes) -> Figure:
     axes.grid(visible=False, axis="x")
     axes.set_yticks(rank_ticks(len(boxes.boxes)))
     axes.invert_yaxis()  # the best rank on top
-    _rank_bar(figure, axes, len(boxes.boxes))
-    return figure
+    _rank_bar(axes, len(boxes.boxes))
 
 
-def _canvas(made: Curves | Boxes, size: tuple[float, float] = (7.2, 4.4)) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+def _size(made: Curves | Boxes) -> tuple[float, float]:
+    """Inches of a figure of its own."""
+    if isinstance(made, Boxes):
+        return max(7.2, 0.17 * len(made.boxes)), 4.8
+    numbered = sum(len(series.names or ()) for series in made.series if series.numbered)
+    return 7.2, 4.4 + 0.3 * numbered  # room for a legend in which each has a line
+
+
+def _label(made: Curves | Boxes, axes: Axes) -> None:
     axes.set_xlabel(made.x, parse_math=False)
     axes.set_ylabel(made.y, parse_math=False)
     axes.set_title(made.title, parse_math=False)
     axes.set_axisbelow(True)
     axes.grid(alpha=0.3)
-    return figure, axes
 
 
-def _rank_bar(figure: Figure, axes: Axes, children: int) -> None:
+def _rank_bar(axes: Axes, children: int) -> None:
     scale = ScalarMappable(Normalize(0.5, children + 0.5), ListedColormap(rank_colours(children)))
-    bar = figure.colorbar(scale, ax=axes, pad=0.01)
+    bar = axes.figure.colorbar(scale, ax=axes, pad=0.01)
     bar.set_label("ground-truth rank (1 = best)")
     bar.set_ticks(rank_ticks(children))
     bar.ax.invert_yaxis()
 
 
-def _legend(figure: Figure, lines: list[Line2D], labels: list[str]) -> None:
-    """Below the axes: a legend inside would hide some curve."""
+def _legend(axes: Axes, lines: list[Line2D], labels: list[str]) -> None:
+    """Below the axes: a legend inside would hide some curve. Only a figure with a layout of its own makes room for it."""
     columns = min(len(labels), max(1, 110 // (8 + max(map(len, labels), default=0))))
-    legend = figure.legend(lines, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
+    how = {"ncols": columns, "frameon": False, "fontsize": "small"}
+    figure = axes.figure
+    if figure.axes == [axes] and isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        legend = figure.legend(lines, labels, loc="outside lower center", **how)
+    else:
+        legend = axes.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, -0.15), **how)
     for text in legend.get_texts():
         text.set_parse_math(False)
 

@@ -9,6 +9,7 @@ from commonweight.errors import StoreError
 from commonweight.study.jobs import Job
 from commonweight.study.setting import Experiment
 from commonweight.study.store import Store
+from commonweight.values import brief
 
 VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins first, and no more (see `calibration.py`)
 
@@ -19,6 +20,8 @@ class Inventory:
 
     `damaged` gives the reason for each missing job whose folder is there but is not whole.
     """
+
+    __repr__ = brief
 
     done: tuple[Job, ...]
     missing: tuple[Job, ...]

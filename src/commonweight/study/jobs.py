@@ -15,7 +15,7 @@ from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 from commonweight.training import Augmentation, ChildOrder, Inactive, Moments, Recipe
-from commonweight.values import Count, Index
+from commonweight.values import Count, Index, brief
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
@@ -32,6 +32,8 @@ def identity(description: Any, numerics: int) -> str:
 
 class Spec(BaseModel):
     """Base of all parts of studies and jobs: frozen, and no unknown keys."""
+
+    __repr__ = brief
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

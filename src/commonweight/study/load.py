@@ -82,9 +82,7 @@ def shipped_studies() -> tuple[str, ...]:
     )
 
 
-def load_study(
-    source: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | Iterable[str] = ()
-) -> Study:
+def load_study(source: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | Iterable[str] = ()) -> Study:
     """The study of this shipped name, YAML file or mapping, with overrides such as `{"training.epochs": 3}`.
 
     The same are `["training.epochs=3"]` and `{"training": {"epochs": 3}}`: what an override does not name of a section

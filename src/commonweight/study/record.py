@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from commonweight.errors import StoreError
 from commonweight.space import Child
 from commonweight.study.jobs import FinalAccuracy, FoundSpec, Job
+from commonweight.values import brief
 
 RECORD = "accuracy.safetensors"
 
@@ -34,6 +35,8 @@ class Record:
     position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
     `children` `[child]` are the indices in the space of those that were found, None where the job names its children.
     """
+
+    __repr__ = brief
 
     accuracy: np.ndarray
     step: np.ndarray
@@ -99,6 +102,8 @@ class Record:
 @dataclass(frozen=True)
 class Result:
     """A record, the snapshots by name (arrays by name), and facts about how the job ran (JSON)."""
+
+    __repr__ = brief
 
     record: Record
     snapshots: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from commonweight.study.schema import Study
 from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder, Moments, Recipe
+from commonweight.values import brief
 
 Group = tuple[Child, ...] | FoundSpec
 """Children that are trained together: these, or those that another job's result shows."""
@@ -36,6 +37,8 @@ class Member:
 class Part:
     """Where an instance's accuracies of some children are: copy number `copy` of a job."""
 
+    __repr__ = brief
+
     job: Job
     copy: int
 
@@ -50,6 +53,8 @@ class Measured:
     `[instance, child]` at the end that all its jobs were asked for.
     """
 
+    __repr__ = brief
+
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
@@ -59,6 +64,8 @@ class Measured:
 @dataclass(frozen=True)
 class Experiment:
     """Named instances; each is made of parts whose children together are all children of the space, once each."""
+
+    __repr__ = brief
 
     name: str
     instances: tuple[tuple[Part, ...], ...]
@@ -121,6 +128,8 @@ class Experiment:
 class Conditions:
     """How an experiment trains and when it looks: the study's own sections, changed where the experiment says so."""
 
+    __repr__ = brief
+
     net: NetShape
     training: Recipe
     sharing: SharingSpec
@@ -138,6 +147,8 @@ class Conditions:
 @dataclass(frozen=True)
 class Setting:
     """A study whose images have been looked at: what a job needs to know of them."""
+
+    __repr__ = brief
 
     study: Study
     fingerprint: str
