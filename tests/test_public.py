@@ -63,11 +63,20 @@ def loaded(*words):
     return told.stdout, {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
 
 
-def test_the_version_is_told_without_anything_heavy():
-    stdout, modules = loaded("-m", "commonweight", "--version")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told_without_anything_heavy(option):
+    stdout, modules = loaded("-m", "commonweight", option)
     assert stdout == f"{version('commonweight')}\n"
     assert "commonweight.ondemand" in modules
     assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib", "plotly"})
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("run", "--help"), ("rank", "-h")], ids=" ".join)
+def test_help_is_shown_without_anything_heavy(words):
+    stdout, modules = loaded("-m", "commonweight", *words)
+    assert "Usage: " in stdout
+    assert "commonweight.cli.options" in modules
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "matplotlib", "plotly", "commonweight.values"})
 
 
 def test_names_come_when_they_are_asked_for():

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 def main() -> None:
     """Run the command line; the version is told without importing it, which takes two seconds."""
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] in (["--version"], ["-V"]):
         print(version("commonweight"))
         return
     from commonweight.cli import main as command_line  # noqa: PLC0415

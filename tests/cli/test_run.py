@@ -13,7 +13,7 @@ from cli.calling import JOBS, SETS, TARGETS, call
 from images import making
 from tiny import flip_accuracy, record_files, tiny_study
 
-from commonweight import cli
+from commonweight.cli import driving
 from commonweight.paper import ARTEFACTS
 from commonweight.report import progress
 from commonweight.study.lock import locked
@@ -204,12 +204,12 @@ def test_no_command_is_silent_while_it_measures(tmp_path, monkeypatch):
         assert said.wait(timeout=60)
         return measured(*words)
 
-    said, measured, quiet = threading.Event(), cli.estimate, progress.QUIET_SECONDS
-    console = cli.errors()
+    said, measured, quiet = threading.Event(), driving.estimate, progress.QUIET_SECONDS
+    console = driving.errors()
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.001)
     monkeypatch.setattr(console, "print", lambda text, **_: said.set() if str(text).startswith("measuring") else None)
-    monkeypatch.setattr(cli, "errors", lambda: console)
-    monkeypatch.setattr(cli, "estimate", estimate)
+    monkeypatch.setattr(driving, "errors", lambda: console)
+    monkeypatch.setattr(driving, "estimate", estimate)
     call("plan", "smoke", "figure-2", "--out", tmp_path, *SETS)
     said.clear()
     call("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)

@@ -7,6 +7,7 @@ import pytest
 from cli.calling import JOBS, SETS, TARGETS, call
 from tiny import flip_accuracy
 
+from commonweight.paper import ARTEFACTS
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.load import load_study
 from commonweight.study.store import Store
@@ -15,9 +16,11 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", str(out)]
+    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", "targets", str(out)]
+    assert lines[4] == f"targets: {', '.join(ARTEFACTS)}"
     assert lines[-1] == f"{out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
+    assert content["targets"] == list(ARTEFACTS)
     assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
     assert content["results"] == {str(out): JOBS}
     assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}

@@ -1,18 +1,21 @@
-"""Arguments and options that two commands or more share; what one command alone takes stands at that command."""
+"""Arguments and options that two commands or more share; what one command alone takes stands at that command.
+
+Nothing heavy is imported for their texts: they are what `--help` waits for.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commonweight.net import EngineChoice
-from commonweight.paper import ARTEFACTS
-
 StudyWord = Annotated[
     str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, small, paper) or a YAML file.")
 ]
 Targets = Annotated[
-    list[str] | None, typer.Argument(metavar="[TARGET]...", help=f"{', '.join(ARTEFACTS)}; default all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...", help="Tables, figures and more, as **commonweight ls** names them; default all."
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; by default results/<study's name>.")]
 Results = Annotated[Path, typer.Option("--out", help="Folder of the results.")]
@@ -29,7 +32,9 @@ ExecutorName = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]
-EngineName = Annotated[EngineChoice, typer.Option("--engine", help="auto: native on a CPU where it was built.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="auto, native or reference; auto: native on a CPU where it was built.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
 ]

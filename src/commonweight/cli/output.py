@@ -1,4 +1,4 @@
-"""What the command line prints: results on standard output, everything else on standard error."""
+"""Results, which the command line prints on standard output."""
 
 import json
 from typing import Any
@@ -37,16 +37,6 @@ def print_text(text: str) -> None:
 def print_json(content: Any) -> None:
     """A result for a program."""
     print(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def say(text: str) -> None:
-    """A line on standard error."""
-    errors().print(Text(text), soft_wrap=True)
-
-
-def errors() -> Console:
-    """Standard error."""
-    return Console(stderr=True)
 
 
 def show_job(store: Store, word: str, as_json: bool) -> None:

@@ -1,0 +1,165 @@
+"""`run` and `plan`: training what is missing, and saying what that will take."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from commonweight import api
+from commonweight.cli.output import print_all, print_json, print_text
+from commonweight.cli.stderr import errors, say
+from commonweight.errors import UsageError
+from commonweight.net import EngineChoice, find_library
+from commonweight.report import preface
+from commonweight.report.progress import clock, meanwhile, watch
+from commonweight.study.calibration import Estimate, estimate
+from commonweight.study.executors import Executor, make_executor
+from commonweight.study.inventory import Inventory, record_bytes
+from commonweight.study.load import load_study
+from commonweight.study.work import Runtime, Worker, require_native, resolve_device
+
+
+def run(
+    *,
+    study: str,
+    target: Sequence[str] | None,
+    out: Path | None,
+    workers: int | None,
+    executor_name: str | None,
+    device: str,
+    engine: str,
+    overrides: Sequence[str] | None,
+    replace_study: bool,
+    as_json: bool,
+) -> None:
+    """Train what is missing, then print and write the targets."""
+    runtime, executor = _executor(device, engine, executor_name, workers)
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
+    _say_refused(work)
+    with work.driven(replace_study=replace_study):
+        inventory = work.inventory()
+        for reason in inventory.damaged.values():
+            say(f"{reason}; training it again, and keeping what is there in {work.store.damaged}")
+        say(
+            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
+            f"in {work.store.out}"
+        )
+        with _resumable(work.store.out):
+            found = _estimate(work, inventory, runtime)
+            for line in _about(found, runtime):
+                say(line)
+            if inventory.missing:
+                say(
+                    f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} "
+                    "worker processes"
+                )
+            with watch(inventory, found, executor.workers, errors()) as observe:
+                api.train_missing(work, inventory, executor, observe)
+        if agreement := work.precision_agreement():
+            say(
+                f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
+                f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
+            )
+        made, files = work.report()
+    print_all(made, preface(work.setting), as_json)
+    say(f"report: {files[0]}")
+
+
+def plan(
+    *,
+    study: str,
+    target: Sequence[str] | None,
+    out: Path | None,
+    workers: int | None,
+    executor_name: str | None,
+    device: str,
+    engine: str,
+    overrides: Sequence[str] | None,
+    as_json: bool,
+) -> None:
+    """Say which jobs the targets need, which exist, and what the rest will cost."""
+    runtime, executor = _executor(device, engine, executor_name, workers)
+    work = api.programme(load_study(study, overrides or ()), target or (), out)
+    inventory = work.inventory()
+    found = _estimate(work, inventory, runtime)
+    seconds = found.seconds(inventory, executor.workers)
+    size = sum(map(record_bytes, inventory.missing))
+    needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
+    if as_json:
+        print_json(
+            {
+                "jobs": len(inventory.jobs),
+                "done": len(inventory.done),
+                "damaged": sorted(inventory.damaged),
+                "missing": [job.id for job in inventory.missing],
+                "seconds": round(seconds, 1),
+                "engine": found.engine,
+                "through_pytorch": found.through_pytorch,
+                "bytes": size,
+                "experiments": {name: [job.id for job in jobs] for name, jobs in needs.items()},
+                "targets": {artefact.name: artefact.experiments(work.setting) for artefact in work.targets},
+                "refused": work.refused,
+            }
+        )
+        return
+    _say_refused(work)
+    for artefact in work.targets:
+        print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
+    missing = {job.id for job in inventory.missing}
+    for name, jobs in needs.items():
+        print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
+    for line in _about(found, runtime):
+        print_text(line)
+    print_text(
+        f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
+        f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
+        f"about {size / 1e6:.1f} MB"
+    )
+
+
+def _executor(device: str, engine: str, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
+    """How and where these options say that jobs run; without a name, `inline` for no workers and `local` otherwise."""
+    require_native()
+    runtime = Runtime(device=resolve_device(device), engine=_choice(engine))
+    if name is None:
+        name = "inline" if workers == 0 else "local"
+    return runtime, make_executor(name, runtime, workers)
+
+
+def _choice(word: str) -> EngineChoice:
+    try:
+        return EngineChoice(word)
+    except ValueError:
+        raise UsageError(f"engine {word!r}; expected {', '.join(choice.value for choice in EngineChoice)}") from None
+
+
+def _estimate(work: api.Programme, inventory: Inventory, runtime: Runtime) -> Estimate:
+    with meanwhile("measuring how fast this machine is", errors()):
+        return estimate(inventory.missing, Worker(work.setting.study.data, runtime))
+
+
+def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:
+    """Which engine an estimate is for, and what it leaves to PyTorch; nothing when nothing was estimated."""
+    if found.engine is None:
+        return
+    library, reason = find_library()
+    missed = library is None and runtime.engine is EngineChoice.AUTO and runtime.device == "cpu"
+    yield f"engine: {found.engine}" + (f", as {reason}" if missed else "")
+    if found.through_pytorch:
+        yield (
+            f"through PyTorch, as the native part cannot run them: every child with {', '.join(found.through_pytorch)} "
+            "(slower; the results say it of each child)"
+        )
+
+
+def _say_refused(work: api.Programme) -> None:
+    for name, reason in work.refused.items():
+        say(f"not made: {name}: {reason}")
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; finished jobs are kept in {out}, the same command goes on from there")
+        raise

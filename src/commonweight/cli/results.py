@@ -1,0 +1,87 @@
+"""`ls`, `show`, `check` and `report`: what is there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from commonweight import api
+from commonweight.cli.exit_codes import DAMAGED
+from commonweight.cli.output import print_all, print_json, print_text, show_job
+from commonweight.cli.stderr import say
+from commonweight.errors import UsageError
+from commonweight.paper import ARTEFACTS, named
+from commonweight.report import preface
+from commonweight.study.load import dump_study, load_study, shipped_studies
+from commonweight.study.settled import STUDY_FILE, read_settled
+from commonweight.study.store import Store
+from commonweight.study.verification import verify_results
+
+
+def ls(*, out: Path, as_json: bool) -> None:
+    """List the shipped studies, the targets, and the studies that have results below a folder."""
+    shipped = {name: load_study(name).about for name in shipped_studies()}
+    studies = [out / STUDY_FILE, *sorted(out.glob(f"*/{STUDY_FILE}"))]
+    found = {str(path.parent): sum(1 for _ in Store(path.parent).ids()) for path in studies if path.is_file()}
+    if as_json:
+        print_json({"shipped": shipped, "targets": list(ARTEFACTS), "results": found})
+        return
+    for name, about in shipped.items():
+        print_text(f"{name}: {about}")
+    print_text(f"targets: {', '.join(ARTEFACTS)}")
+    for folder, jobs in found.items():
+        print_text(f"{folder}: {jobs} stored jobs")
+
+
+def show(*, thing: str, out: Path | None, as_json: bool) -> None:
+    """Show a study as it is resolved, or from the results in `out` a target or a job."""
+    if _is_target(thing):
+        work = _stored(out, [thing])
+        print_all(work.make(), preface(work.setting), as_json)
+        return
+    if out is not None:
+        show_job(Store(out), thing, as_json)
+        return
+    study = load_study(thing)
+    if as_json:
+        print_json(study.model_dump(mode="json"))
+    else:
+        print_text(dump_study(study).rstrip())
+
+
+def check(*, out: Path, as_json: bool) -> None:
+    """Verify every stored job, the study and the report, and name what no run wrote."""
+    found = verify_results(out)
+    if as_json:
+        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
+    else:
+        for reason in found.damaged.values():
+            print_text(reason)
+        for name, told in found.unknown.items():
+            print_text(f"{name}: {told}")
+        print_text(f"{found.whole} jobs whole, {len(found.damaged)} damaged")
+    if found.damaged:
+        say("give the run command once more: what is damaged is made again, and a damaged job is kept aside")
+        raise typer.Exit(DAMAGED)
+    read_settled(out)
+
+
+def report(*, out: Path, target: Sequence[str] | None, as_json: bool) -> None:
+    """Make tables, figures and the page again from stored records."""
+    work = _stored(out, target or ())
+    made, files = work.report()
+    print_all(made, preface(work.setting), as_json)
+    say(f"report: {files[0]}")
+
+
+def _is_target(word: str) -> bool:
+    try:
+        return bool(named([word]))
+    except UsageError:
+        return False
+
+
+def _stored(out: Path | None, targets: Sequence[str]) -> api.Programme:
+    if out is None:
+        raise UsageError("where are the results? name their folder with --out")
+    return api.stored(out, targets)
