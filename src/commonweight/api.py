@@ -5,18 +5,22 @@ from __future__ import annotations  # help shows `list[Made]`, and not all that 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from commonweight.errors import JobFailed
+from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError
+from commonweight.images import Sizes
 from commonweight.paper import (
-    ARTEFACTS,
     Artefact,
+    Boxes,
     Claims,
+    Curves,
     Evidence,
     Made,
+    Table,
     artefacts,
     claims_so_far,
     evidence,
@@ -26,8 +30,9 @@ from commonweight.paper import (
 from commonweight.report import Run, about_study, write_report
 from commonweight.report.progress import clock
 from commonweight.study.durable import sweep, write_whole
-from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
-from commonweight.study.inventory import Inventory, take_inventory
+from commonweight.study.executors import Advanced, Event, Executor, Failed, Finished, Inline, Task
+from commonweight.study.experiment_record import ExperimentRecord
+from commonweight.study.inventory import Inventory, image_passes, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
@@ -37,6 +42,7 @@ from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 from commonweight.study.store import Store
+from commonweight.study.unseen import settle_unseen
 from commonweight.values import brief
 
 NOT_RECORDED = "not recorded"
@@ -46,7 +52,8 @@ NOT_RECORDED = "not recorded"
 class Programme:
     """A study run toward some artefacts in one folder: what it needs, what is there, and what can be made of it.
 
-    `refused` are targets that this study cannot have, with the reason. Made by `programme`, or from a folder by `stored`.
+    `refused` are targets that this study cannot have, with the reason; `missing` those of which not all is stored, with the
+    error that making them would raise. Made by `programme`, or from a folder by `open`.
 
     >>> work = cw.programme(cw.load_study("smoke"), ["table-1", "figure-2"], out="results/two")
     >>> list(work.experiments)
@@ -62,6 +69,7 @@ class Programme:
     refused: dict[str, str]
     experiments: dict[str, Experiment]
     store: Store
+    missing: dict[str, StoreError] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -91,24 +99,61 @@ class Programme:
 
     def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
-        return [one for _, one in self._made(self._evidence())]
+        return [one for _, one in self._made]
+
+    @property
+    def tables(self) -> dict[str, Table | Claims]:
+        """Of what `make` gives, the tables and the list of claims by their names: `work.tables["table-1"].to_frame()`."""
+        return {one.name: one for one in self.make() if isinstance(one, Table | Claims)}
+
+    @property
+    def figures(self) -> dict[str, Curves | Boxes]:
+        """Of what `make` gives, the figures by their names: `work.figures["figure-2"].plot()`."""
+        return {one.name: one for one in self.make() if isinstance(one, Curves | Boxes)}
+
+    @cached_property
+    def records(self) -> dict[str, ExperimentRecord]:
+        """What the experiments measured, by their names: `work.records["seeds"].accuracy`; raises as `make` does."""
+        return {name: ExperimentRecord.of(one, self.store) for name, one in self.experiments.items()}
 
     def report(self) -> tuple[list[Made], list[Path]]:
-        """Make every target and write the report; returns what was made and the files, the page first.
+        """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.
 
-        The report also has the verdict on the claims that the records happen to speak to.
+        So the report has every other target that can be made too, the verdict on the claims that the records happen to speak
+        to, and what is missing. Raises as `make` does.
         """
-        records = self._evidence()
-        made = self._made(records)
-        commands = {one.name: self.command(target.name) for target, one in made}
-        shown = [one for _, one in made]
-        more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
-        every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
-        run = Run(self.command(*(() if every else [target.name for target in self.targets])), commands, self.facts())
+        whole = self.all_stored()
+        if lost := [whole.missing[target.name] for target in self.targets if target.name in whole.missing]:
+            raise lost[0]
+        shown = [one for _, one in whole._made]
+        more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(whole._evidence)
+        commands = {one.name: self.command(target.name) for target, one in whole._made}
+        command = self.command(*([target.name for target in whole.targets] if whole.missing else ()))
+        about = about_study(self.setting)
+        about = replace(about, sentences=(*about.sentences, *whole._lack()))
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run)
+            files = write_report(about, [*shown, *more], self.store.out, Run(command, commands, whole.facts()))
             listed.extend(files)
-        return shown, files
+        return [one for target, one in whole._made if target in self.targets], files
+
+    def all_stored(self) -> Programme:
+        """The same study toward all that can be made of what is stored, with every experiment that is whole there."""
+        targets, refused = artefacts((), self.setting)
+        experiments = needed(targets, self.setting)
+        inventory = take_inventory(experiments.values(), self.store)
+        lost = {job.id for job in inventory.missing}
+        missing: dict[str, StoreError] = {}
+        for target in targets:
+            jobs = {job.id for name in target.experiments(self.setting) for job in experiments[name].jobs}
+            if damaged := [inventory.damaged[job_id] for job_id in inventory.damaged if job_id in jobs]:
+                told = f"{target.name}: {damaged[0]}"
+                missing[target.name] = StoreError(f"{told}; {self.command(target.name)} trains it again")
+            elif jobs & lost:
+                told = f"{target.name}: {len(jobs & lost)} of its {len(jobs)} jobs are not stored"
+                missing[target.name] = ResultMissing(f"{told}; {self.command(target.name)} trains them")
+        there = {name: one for name, one in experiments.items() if not any(job.id in lost for job in one.jobs)}
+        made = tuple(target for target in targets if target.name not in missing)
+        return Programme(self.setting, made, refused, there, self.store, missing)
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
@@ -146,35 +191,95 @@ class Programme:
             **({"Children that the engine left to PyTorch": f"{len(left)}"} if left else {}),
         }
 
+    def _lack(self) -> list[str]:
+        """What a report says of targets that are missing; nothing when none is."""
+        if not self.missing:
+            return []
+        whole = len(self.missing) + len(self.targets)
+        return [
+            f"Part of the study: {len(self.targets)} of its {whole} targets are here, all that can be made of what is "
+            f"stored. Missing are {', '.join(self.missing)}; {self.command()} trains what they need."
+        ]
+
+    @cached_property  # a record never changes, and one that is missing raises
     def _evidence(self) -> Evidence:
         return evidence(self.experiments, self.setting, self.store)
 
-    def _made(self, records: Evidence) -> list[tuple[Artefact, Made]]:
-        return [(target, one) for target in self.targets for one in target(records)]
+    @cached_property
+    def _made(self) -> list[tuple[Artefact, Made]]:
+        return [(target, one) for target in self.targets for one in target(self._evidence)]
 
 
-def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:
+@dataclass(frozen=True)
+class Progress:
+    """What a callback of `run` is told: an event, how many of the jobs have ended, and the share of their work.
+
+    `label` says which job it is: `seeds, copies 1–5`. As text it is a line; `event` has more.
+    """
+
+    __repr__ = brief
+
+    event: Event
+    label: str
+    ended: int
+    jobs: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"[{self.ended}/{self.jobs}] {self.share:.0%} {self.label}: {type(self.event).__name__.lower()}"
+
+
+def programme(study: Study, targets: str | Iterable[str] = (), out: Path | str | None = None) -> Programme:
     """The study toward these targets (all that it can have, if none is named) in `out`, by default `results/<its name>`.
 
     Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
 
-    >>> [job.label for job in cw.programme(cw.load_study("smoke"), ["figure-5"]).inventory().missing][:2]
-    ['64 children, all, fixed order 0, 3 copies', '64 children, all, shuffled order 0, 1 copy']
+    >>> cw.programme(cw.load_study("smoke"), "figure-5").inventory().labels.values()
+    dict_values(['seeds, copies 1–3', 'orders-shuffled, instance 1', 'orders-shuffled, instance 2'])
     """
-    named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
-    return _toward(targets, settle(study), Path(out or Path("results") / study.name))
+    named(words := _words(targets))  # before the images are read: a wrong word is told at once
+    return _toward(words, settle(study), Path(out or Path("results") / study.name))
 
 
-def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
-    """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
+def open(out: Path | str, targets: str | Iterable[str] = ()) -> Programme:  # noqa: A001 - what `cw.open` does
+    """The study that was run in `out`, from what is stored there: its images may be gone.
 
-    Raises as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
+    Toward these targets; toward all that can be made of what is stored, if none is named: `missing` says what cannot. Raises
+    as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
 
-    >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
-    >>> [made.title for made in cw.stored("results/four-children", ["table-2"]).make()]
-    ['Comparison with ground truth with GT-Tau and TnR, after epoch 4']
+    >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), "table-2", out="results/four-children")
+    >>> found = cw.open("results/four-children")
+    >>> found.tables["table-2"].to_frame()["ranks"].tolist()
+    [3, 3, 3, 2, 2, 3]
+    >>> found.records["seeds"].accuracy.shape  # [instance, moment, child]
+    (3, 15, 4)
     """
-    return _toward(tuple(targets), read_settled(Path(out)), Path(out))
+    words = _words(targets)
+    work = _toward(words, read_settled(Path(out)), Path(out))
+    return work if words else work.all_stored()
+
+
+def programme_unseen(study: Study, sizes: Sizes, targets: str | Iterable[str], out: Path | str | None) -> Programme:
+    """As `programme`, of a study whose images of these sizes are not here: to be planned, and not to be run."""
+    named(words := _words(targets))
+    return _toward(words, settle_unseen(study, sizes), Path(out or Path("results") / study.name))
+
+
+def place_of(job: Job, store: Store) -> str:
+    """Which part of the folder's study a stored job is: `seeds, copies 1–5, of study quick`; else what it is alone."""
+    try:
+        setting = read_settled(store.out)
+    except CommonweightError:
+        return job.label
+    for experiment in needed(artefacts((), setting)[0], setting).values():
+        if label := experiment.labels().get(job.id):
+            return f"{label}, of study {setting.study.name}"
+    return job.label
+
+
+def _words(targets: str | Iterable[str]) -> tuple[str, ...]:
+    """A string is one target and not its letters."""
+    return (targets,) if isinstance(targets, str) else tuple(targets)
 
 
 def _toward(targets: tuple[str, ...], setting: Setting, out: Path) -> Programme:
@@ -184,29 +289,51 @@ def _toward(targets: tuple[str, ...], setting: Setting, out: Path) -> Programme:
 
 def run(
     study: Study,
-    targets: Iterable[str] = (),
+    targets: str | Iterable[str] = (),
     out: Path | str | None = None,
     executor: Executor | None = None,
-    observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
+    progress: Callable[[Progress], None] = lambda told: None,  # noqa: ARG005
     *,
     replace_study: bool = False,
 ) -> list[Made]:
-    """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
+    """Train what is missing, then make the targets and write all that is stored into `out`; returns the targets made.
 
-    Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
-    are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs are kept.
+    Jobs run in this process unless an `executor` says otherwise; `progress` is called at every event, `print` will do. When
+    jobs fail, all others are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs
+    are kept.
 
     Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
     to `replace_study` there: then what both need is trained once.
 
-    >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
+    >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), "table-2", out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
     ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
     with work.driven(replace_study=replace_study):
-        train_missing(work, work.inventory(), executor or Inline(), observe)
+        inventory = work.inventory()
+        train_missing(work, inventory, executor or Inline(), _telling(progress, inventory))
         return work.report()[0]
+
+
+def _telling(progress: Callable[[Progress], None], inventory: Inventory) -> Callable[[Event], None]:
+    """Events as `Progress`; a job's share of the work is that of its image passes."""
+    costs = {job.id: image_passes(job) for job in inventory.missing}
+    done: dict[str, float] = {}
+    ended: set[str] = set()
+
+    def tell(event: Event) -> None:
+        job_id = event.job.id
+        match event:
+            case Advanced():
+                done[job_id] = costs[job_id] * event.done / event.total
+            case Finished() | Failed():
+                done[job_id] = costs[job_id]
+                ended.add(job_id)
+        share = sum(done.values()) / sum(costs.values())
+        progress(Progress(event, inventory.label(event.job), len(ended), len(costs), share))
+
+    return tell
 
 
 def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
@@ -222,8 +349,8 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
         if isinstance(event, Finished):
             path.unlink(missing_ok=True)
         if isinstance(event, Failed):
-            write_whole(path, f"{event.job.label}\n{event.reason}\n\n{event.trace}".encode())
-            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; trace in {path}"
+            write_whole(path, f"{inventory.label(event.job)}\n{event.reason}\n\n{event.trace}".encode())
+            failed[event.job.id] = f"{event.job.id} ({inventory.label(event.job)}): {event.reason}; trace in {path}"
         observe(event)
     if failed:
         first = next(iter(failed.values()))

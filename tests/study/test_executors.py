@@ -35,7 +35,8 @@ def executor(request):
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory):
     folder = write_idx_folder(tmp_path_factory.mktemp("images"), validation=120)
-    sets = {"data": {"name": "idx", "path": str(folder)}, "space.primitives": PAIR}
+    whole = dict.fromkeys(("resize", "train_images", "sweep_images", "judge_images"))
+    sets = {"data": {"name": "idx", "path": str(folder), **whole}, "space.primitives": PAIR}
     return settle(load_study("smoke", sets | {"training.batch": 16, "net.cells": 1, "net.channels": 2}))
 
 

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from commonweight.errors import StoreError
@@ -18,7 +18,8 @@ VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins firs
 class Inventory:
     """Every needed job once; `done` are whole in the store, `missing` are to be trained, the costliest first.
 
-    `damaged` gives the reason for each missing job whose folder is there but is not whole.
+    `damaged` gives the reason for each missing job whose folder is there but is not whole. `labels` say what each job is, by
+    its id, in the first experiment that needs it.
     """
 
     __repr__ = brief
@@ -26,10 +27,15 @@ class Inventory:
     done: tuple[Job, ...]
     missing: tuple[Job, ...]
     damaged: dict[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
         return self.done + self.missing
+
+    def label(self, job: Job) -> str:
+        """What the job is, for a reader: in its experiment, where one is known."""
+        return self.labels.get(job.id, job.label)
 
     @property
     def after(self) -> dict[str, tuple[str, ...]]:
@@ -40,7 +46,9 @@ class Inventory:
 
 def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory:
     """The jobs of these experiments against what is stored. Reads every stored file that it relies on."""
-    needed = {job.id: job for experiment in experiments for job in experiment.jobs}
+    asked = tuple(experiments)
+    needed = {job.id: job for experiment in asked for job in experiment.jobs}
+    labels = {job_id: label for experiment in reversed(asked) for job_id, label in experiment.labels().items()}
     done, missing, damaged = [], [], {}
     for job in needed.values():
         try:
@@ -49,7 +57,7 @@ def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory
             missing.append(job)
             damaged[job.id] = str(error)
     missing.sort(key=image_passes, reverse=True)
-    return Inventory(tuple(done), tuple(missing), damaged)
+    return Inventory(tuple(done), tuple(missing), damaged, labels)
 
 
 def image_passes(job: Job) -> float:

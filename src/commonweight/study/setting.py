@@ -75,6 +75,19 @@ class Experiment:
         """Every job of the experiment once, in the order of the instances."""
         return tuple({part.job.id: part.job for instance in self.instances for part in instance}.values())
 
+    def labels(self) -> dict[str, str]:
+        """What each job is here, by its id: `seeds, copies 1–5`, `ground-truth, child 111, copies 1–4`.
+
+        A job of which only some copies are instances of this experiment says so: `orders, instance 1 (of 5 copies)`.
+        """
+        numbers: dict[str, list[int]] = {}
+        groups: dict[str, str] = {}
+        for number, parts in enumerate(self.instances, 1):
+            for place, part in enumerate(parts, 1):
+                numbers.setdefault(part.job.id, []).append(number)
+                groups[part.job.id] = f", group {place} of {len(parts)}" if len(parts) > 1 else ""
+        return {job.id: f"{self.name}{_who(job, groups[job.id])}{_which(job, numbers[job.id])}" for job in self.jobs}
+
     def read(self, store: Store) -> Measured:
         """All results from the store, at the moments of the job that looked least often, counted from the end of each run.
 
@@ -257,6 +270,21 @@ class Setting:
             calibration_batches=conditions.calibration_batches,
             **more,
         ).normalised()
+
+
+def _who(job: Job, group: str) -> str:
+    """Whom a job of an experiment trains, if not all children."""
+    if not isinstance(job.children, FoundSpec) and len(job.children) == 1:
+        return f", child {job.children[0]}"
+    return group
+
+
+def _which(job: Job, numbers: Sequence[int]) -> str:
+    """Which instances of an experiment, counted from 1, a job's copies are."""
+    told = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+    if len(numbers) == job.copies > 1:
+        return f", copies {told}"
+    return f", instance {told}" + (f" (of {job.copies} copies)" if job.copies > 1 else "")
 
 
 def settle(study: Study) -> Setting:
