@@ -20,6 +20,10 @@ class DataError(CommonweightError):
     """Images or labels cannot be read, or do not fit what the study asks for."""
 
 
+class TableError(UsageError, DataError):
+    """A table of accuracies, scores or ground truth cannot be understood, or does not fit the others."""
+
+
 class DivergedError(CommonweightError):
     """Weights, batch-norm statistics or momentum are no finite numbers any more."""
 

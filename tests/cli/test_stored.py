@@ -16,7 +16,14 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["paper", "quick", "small", "smoke", "targets", f"tiny in {out}"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "paper",
+        "quick",
+        "small",
+        "smoke",
+        "targets",
+        f"tiny in {out}",
+    ]
     assert lines[4] == f"targets: {', '.join(ARTEFACTS)}"
     assert lines[-1] == f"tiny in {out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)

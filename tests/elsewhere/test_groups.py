@@ -125,6 +125,16 @@ def test_rank_makes_them_when_asked():
     assert not [made for made in plain if made.name.startswith("groups")]
 
 
+def test_groups_of_each_method():
+    logs = {name: planted(instances=1, trained=False, seed=seed) for seed, name in enumerate("ab")}
+    given = {name: dict(zip(NAMES, found.accuracy[0].T, strict=True)) for name, found in logs.items()}
+    made = {one.name: one for one in rank(given, np.arange(6) / 10, groups=3)}
+    for number, (name, found) in enumerate(logs.items(), start=1):
+        (expected,) = groups_of(found, 3)
+        table = made[f"groups-by-correlation-{number}"]
+        assert (table.title, table.rows) == (f"{name}: {expected.title}", expected.rows)
+
+
 @pytest.fixture
 def log(tmp_path):
     found = planted(instances=1)

@@ -174,7 +174,7 @@ def truth(write):
 
 
 def test_one_file_of_moments(write, truth):
-    found, told = read_ranks([write("a.csv", log(100 * ROWS, start=5))], truth)
+    (found,), told = read_ranks([write("a.csv", log(100 * ROWS, start=5))], truth)
     assert found.children == NAMES
     np.testing.assert_allclose(found.accuracy, ROWS[None])
     assert found.ground_truth.tolist() == TRUTH.tolist()
@@ -191,18 +191,18 @@ def test_one_file_of_moments(write, truth):
 
 
 def test_one_file_of_instances(write, truth):
-    found, told = read_ranks([write("a.csv", log(ROWS, "seed"))], truth)
+    (found,), told = read_ranks([write("a.csv", log(ROWS, "seed"))], truth)
     np.testing.assert_allclose(found.accuracy, ROWS[:, None])
     assert told[-1] == "instances: 6, moments: 1, children: 5"
 
 
 def test_rows_that_say_nothing_are_moments_unless_told(write, truth):
     path = write("a.csv", log(ROWS, ""))
-    found, told = read_ranks([path], truth)
+    (found,), told = read_ranks([path], truth)
     assert found.accuracy.shape == (1, 6, 5)
     assert "rows are taken as moments of one instance; if they are instances, say --rows instances" in told
     for rows, shape in (("moments", (1, 6, 5)), ("instances", (6, 1, 5))):
-        found, told = read_ranks([path], truth, rows)
+        (found,), told = read_ranks([path], truth, rows)
         assert found.accuracy.shape == shape
         assert not any("--rows" in sentence for sentence in told)
 
@@ -210,7 +210,7 @@ def test_rows_that_say_nothing_are_moments_unless_told(write, truth):
 def test_several_files_are_instances(write, truth):
     paths = [write(f"{number}.csv", log(rows)) for number, rows in enumerate(INSTANCES)]
     paths.append(write("percent.csv", log(100 * ROWS).replace(",", ";")))
-    found, told = read_ranks(paths, truth)
+    (found,), told = read_ranks(paths, truth)
     np.testing.assert_allclose(found.accuracy, [*INSTANCES, ROWS])
     assert [sentence for sentence in told if "percent.csv" in sentence] == [
         f"{paths[-1]}: semicolons between columns",
@@ -224,10 +224,10 @@ def test_the_trained_column_of_files(write, truth):
         write(f"{number}.csv", table(("trained", *NAMES), *([t, *row] for t, row in zip(who, rows, strict=True))))
         for number, (who, rows) in enumerate(zip(trained, INSTANCES, strict=True))
     ]
-    found, _ = read_ranks(paths, truth)
+    (found,), _ = read_ranks(paths, truth)
     expected = [[[name == word for name in NAMES] for word in who] for who in trained]
     assert found.trained.tolist() == expected
-    alone, _ = read_ranks(paths[:1], truth, "instances")
+    (alone,), _ = read_ranks(paths[:1], truth, "instances")
     assert alone.trained.tolist() == [[row] for row in expected[0]]
     with pytest.raises(DataError, match="only some of the files name the child just trained; expected all"):
         read_ranks([*paths[:2], write("without.csv", table(NAMES, *INSTANCES[2]))], truth)
@@ -252,7 +252,7 @@ def test_files_of_instances_are_not_stacked(write, truth):
         UsageError, match="2 files, whose rows are instances; expected one such file, or rows of moments"
     ):
         read_ranks(paths, truth)
-    assert read_ranks(paths, truth, "moments")[0].accuracy.shape == (2, 6, 5)
+    assert read_ranks(paths, truth, "moments")[0][0].accuracy.shape == (2, 6, 5)
 
 
 # The command line
@@ -307,9 +307,9 @@ def test_the_command_takes_what_rows_are(write, truth, rows, name):
 @pytest.mark.parametrize(
     ("text", "rows", "code", "message"),
     [
-        (log(ROWS).replace("0.", "x.", 1), (), 1, "expected a number"),
-        (log(ROWS).replace("111", "999"), (), 1, "no ground truth for child '999'"),
-        ("", (), 1, "the file is empty"),
+        (log(ROWS).replace("0.", "x.", 1), (), 2, "expected a number"),
+        (log(ROWS).replace("111", "999"), (), 2, "no ground truth for child '999'"),
+        ("", (), 2, "the file is empty"),
         (log(ROWS), ("--rows", "epochs"), 2, "rows 'epochs'; expected moments or instances"),
         (log(ROWS), ("--rows", ""), 2, "rows ''; expected moments or instances"),
         (table(NAMES[:2], *ROWS[:, :2]), (), 2, "2 children; a rank worth asking about has at least 3"),

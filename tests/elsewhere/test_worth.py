@@ -11,7 +11,8 @@ from commonweight.errors import UsageError
 from commonweight.paper import Boxes, Claims, Curves, Table
 from commonweight.paper.claims.every import DEFINITIONS
 from commonweight.paper.claims.verdict import Verdict
-from commonweight.ranking import mean_of_last, readings, survival, trained_mask
+from commonweight.ranking import mean_of_last, readings, survival, top_n_rank, trained_mask
+from commonweight.ranking import ranks as ranks_of
 
 CHILDREN = 12
 
@@ -256,6 +257,68 @@ def test_the_same_table_gives_the_same_report():
     other = {item.name: item for item in worth_of(elsewhere(4, 16, trained=True), seed=2)}
     assert any(other[name] != first[name] for name in ("ranks", "readings"))
     assert values(other["ranks"].rows[0]) == values(first["ranks"].rows[0])
+
+
+# Many children
+
+
+def test_thousands_of_children_are_judged_and_few_are_shown():
+    found = elsewhere(3, 4, trained=True, children=1500)
+    made, true = made_of(found), ranks_of(found.ground_truth)
+    told = "64 of 1500 children, evenly spread over the ranks of ground truth."
+    accuracies = made["accuracies"]
+    shown = [series.identity.rank for series in accuracies.series]
+    assert (len(shown), shown[0], shown[-1], accuracies.children) == (64, 1500, 1, 1500)  # the best on top
+    assert set(np.diff(shown)) <= {-23, -24}
+    assert told in accuracies.notes
+    for series in accuracies.series:
+        place = found.children.index(series.name)
+        assert (true[place], series.values.tolist()) == (series.identity.rank, found.accuracy[0, :, place].tolist())
+    for name, given in (("ranks-over-instances", found.accuracy[:, -1]), ("ranks-over-moments", found.accuracy[0])):
+        assert [box.identity.rank for box in made[name].boxes] == shown[::-1]
+        assert made[name].children == 1500
+        assert told in made[name].notes
+        for box in made[name].boxes:
+            assert box.values.tolist() == ranks_of(given)[:, found.children.index(box.identity.child)].tolist()
+    assert not any("children, evenly" in note for item in made_of(elsewhere(3, 4)).values() for note in item.notes)
+
+
+def test_taus_between_moments_of_thousands_of_children_are_those_of_a_sample():
+    found = elsewhere(2, 3, children=1500)
+    table, truth = made_of(found)["ranks"], found.ground_truth
+    across, *inside = table.rows
+    assert across.numbers[1].value == pytest.approx(tau(*found.accuracy[:, -1]))  # instances are few, and all are taken
+    for row, one in zip(inside, found.accuracy, strict=True):
+        of_all = [mean(tau(rank, truth) for rank in one), *(top_n_rank(one, truth, n).mean() for n in (1, 3))]
+        assert [values(row)[place] for place in (0, 4, 5)] == pytest.approx(of_all)
+        assert values(row)[1:4] == pytest.approx(s_taus(one), abs=4 * 0.012)
+        assert values(row)[1] != pytest.approx(s_taus(one)[0])
+    (note,) = [note for note in table.notes if "sample" in note]
+    assert "a random sample of 1024 of 1500 children, of which a tau deviates by about 0.012." in note
+    assert any("Taus of claim 3: of a random sample of 1024" in note for note in made_of(found)["claims"].notes)
+    assert not any("sample" in note for note in made_of(elsewhere(2, 3))["ranks"].notes)
+
+
+def test_a_tau_of_a_sample_deviates_as_it_is_said_to():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 1500))
+    drawn = [tau(a[some], b[some]) for some in (rng.choice(1500, 1024, replace=False) for _ in range(150))]
+    assert std(drawn) == pytest.approx(0.012, rel=0.2)
+
+
+def test_pruning_of_thousands_of_children_is_read_at_some_numbers_of_them():
+    found = elsewhere(3, 4, children=1500)
+    made = made_of(found)
+    rows = {row.name: row for row in made["insight-1"].rows}
+    one = survival(found.accuracy, found.ground_truth, [1, 3, 5, 10], [1, 188, 750])
+    assert values(rows["keep 750 of 1500, moments of one instance"]) == pytest.approx(one[:, 2].mean(axis=0).tolist())
+    assert values(rows["keep 188 of 1500, moments of one instance"]) == pytest.approx(one[:, 1].mean(axis=0).tolist())
+    for name in ("insight-1-moments", "insight-1-instances"):
+        series = made[name].series[1]
+        assert 256 <= len(series.at) <= 260
+        assert (series.at[0], series.at[-1], series.values[-1]) == (1 - 1 / 1500, 0, 1)
+    assert made["insight-1-moments"].series[1].values[0] == pytest.approx(one[:, 0, 1].mean())
+    assert len(made_of(elsewhere(3, 4))["insight-1-moments"].series[0].at) == CHILDREN
 
 
 # Mistakes

@@ -30,6 +30,7 @@ PAPER = [  # in the paper's order; then what is not in the paper
         "sharing-kinds",
         "table-3a-found",
         "readings",
+        "landmarks",
         "recipe",
     ),
     "claims",
@@ -106,6 +107,7 @@ ONE = [
     "table-3b",
     "table-4",
     "sharing-kinds",
+    "landmarks",
 ]
 TWO = ["figure-5a", "figure-5b", "figure-7", "figure-8", "figure-9", "readings"]
 
@@ -154,9 +156,13 @@ def test_groups_of_four_need_eight_children():
     setting = three_children()
     chosen, refused = artefacts([], setting)
     in_groups = ["section-4.2.1", "figure-6a", "figure-6b", "table-3a-found"]
+    assert (
+        refused.pop("landmarks")
+        == "it needs 4 children, of which half are landmarks at most, and this space has only 3"
+    )
     assert list(refused) == in_groups
     assert set(refused.values()) == {"it needs groups of four children, and this space has only 3 children"}
-    assert names(chosen) == [name for name in PAPER if name not in in_groups]
+    assert names(chosen) == [name for name in PAPER if name not in (*in_groups, "landmarks")]
     with pytest.raises(StudyError, match="cannot make figure-6a: it needs groups of four children"):
         artefacts(["figure-6"], setting)
     assert len(SETTING.children) == 8

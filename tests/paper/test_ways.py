@@ -66,9 +66,9 @@ def expected(made):
     batches = (FinalAccuracy.UNDER_BATCH_STATISTICS, FinalAccuracy.RECALIBRATED)
     every, round_ = range(3), range(9, 17)
 
-    def add(family, name, cost, passes, of_instance):
+    def add(family, name, cost, passes, of_instance, *, without=0):
         assert name not in ways
-        ways[name] = (family, cost, passes, [of_instance(i) for i in every])
+        ways[name] = (family, cost, passes, without, [of_instance(i) for i in every])
 
     for (words, epochs, per_epoch), (shared, apart) in LENGTHS.items():
         one, other = measured[shared], measured[apart]
@@ -124,6 +124,11 @@ def expected(made):
         end = int(window.step[-1])
         add(LESS, f"{words}, mean of last 8", cost, 8, lambda i, m=window, e=end: moments(m, i, range(e - 7, e + 1)))
     every = range(2)
+    for how in ("help", "correlation"):  # for gradients too, 2 groups of 8 epochs cost too little
+        window, words = measured[f"found-{how}-2"], f"2 groups found by {how}"
+        cost = 8 + 2 * 4  # all children together for 8 epochs, then two groups for 4
+        add(LESS, f"{words}, last moment", cost, 1, lambda i, m=window: moments(m, i, (8,)), without=1)
+        add(LESS, f"{words}, mean of last 8", cost, 8, lambda i, m=window: moments(m, i, range(1, 9)), without=1)
     for n in (1, 2, 4):
         name = f"every child alone for {n} of 5 epochs"
         add(SHORT, name, 8 * n, 1, lambda i, n=n: after(measured["ground-truth"], i, n * PER_EPOCH))
@@ -141,7 +146,8 @@ def test_every_way_its_cost_and_its_ranks(seed):
     ways, known = EVERY_WAY.read(made), expected(made)
     assert sorted(way.name for way in ways) == sorted(known)
     for way in ways:
-        family, cost, passes, values = known[way.name]
+        family, cost, passes, without, values = known[way.name]
+        assert way.without == without, way.name
         assert (way.family, way.cost, way.passes) == (family, pytest.approx(cost), pytest.approx(passes)), way.name
         assert [order(one.round(9).tolist()) for one in way.accuracy] == [order(_rounded(one)) for one in values], (
             way.name

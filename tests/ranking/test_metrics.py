@@ -110,6 +110,28 @@ def test_tau_counts_more_pairs_than_float32_holds():
     b = a + rng.integers(0, 50, n)
     assert tau(a, b) == pytest.approx(kendalltau(a, b).statistic, abs=1e-13)
     assert tau(np.arange(n), np.arange(n)) == 1
+    a, b = a[None].astype(float), b[None].astype(float)
+    assert metrics._by_signs(a, b)[0] == metrics._by_sorting(a, b)[0] > 2**22
+
+
+@given(matrices(children=(2, 90)), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_sorting_counts_the_same_pairs_as_signs(a, rows, random):
+    b = np.array([random.sample(list(range(a.shape[1])), a.shape[1]) for _ in range(rows)]) // 3.0
+    for left, right in ((a, b), (b, a), (a, a)):
+        for sorting, signs in zip(metrics._by_sorting(left, right), metrics._by_signs(left, right), strict=True):
+            np.testing.assert_array_equal(sorting, signs)
+
+
+@pytest.mark.parametrize("distinct", [12, 10_000])
+def test_few_ranks_of_many_children_are_scipys(monkeypatch, distinct):
+    monkeypatch.setattr(metrics, "_signs", None)  # which would take the square of the children
+    rng = np.random.default_rng(6)
+    a, truth = rng.integers(0, distinct, (3, 1500)), rng.integers(0, distinct, 1500)
+    expected = [kendalltau(rank, truth).statistic for rank in a]
+    np.testing.assert_allclose(gt_tau(a, truth), expected, rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(np.diag(tau_matrix(a)), 1)
+    assert tau_matrix(a)[0, 2] == pytest.approx(kendalltau(a[0], a[2]).statistic, abs=1e-13)
+    assert np.isnan(gt_tau(np.ones((1, 1500)), truth)).all()
 
 
 # tau_matrix and tau_between

@@ -54,7 +54,9 @@ def boxes(name="figure-3a", count=64, ranks=10):
     chosen = sorted(identities(count), key=lambda one: one.rank)
     values = [np.clip(np.round(one.rank + rng.normal(0, count / 5, ranks)), 1, count) for one in chosen]
     made = tuple(Box(identity, given) for identity, given in zip(chosen, values, strict=True))
-    return Boxes(name, "Ranks of each child over instances", "child, best first", "rank", made, ("10 instances.",))
+    return Boxes(
+        name, "Ranks of each child over instances", "child, best first", "rank", made, ("10 instances.",), len(made)
+    )
 
 
 def survival_curves(name="insight-1-curves"):

@@ -129,7 +129,7 @@ def test_nothing_to_show():
     for empty in (
         Curves("f", "t", "x", "y", (), ()),
         Curves("f", "t", "x", "y", (), (), 8),
-        Boxes("f", "t", "x", "y", (), ()),
+        Boxes("f", "t", "x", "y", (), (), 0),
     ):
         assert all(trace["x"] == [] for trace in interactive(empty)["data"])
 

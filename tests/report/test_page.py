@@ -246,7 +246,7 @@ def test_hostile_names_are_shown_as_they_are(clean, tmp_path):
     made = [
         Curves("figure-5a", EVIL, EVIL, EVIL, child, (EVIL,), 2),
         Curves("figure-8", EVIL, EVIL, EVIL, (Series(EVIL, at, at / 4, low=at / 5, high=at / 3),), (EVIL,)),
-        Boxes("figure-3a", EVIL, EVIL, EVIL, (Box(identity, at), Box(other, at)), (EVIL,)),
+        Boxes("figure-3a", EVIL, EVIL, EVIL, (Box(identity, at), Box(other, at)), (EVIL,), 2),
         table(title=EVIL),
     ]
     run = Run(EVIL, {"figure-8": EVIL, EVIL: EVIL}, {EVIL: EVIL})

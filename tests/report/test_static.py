@@ -167,6 +167,15 @@ def test_boxes_have_the_best_rank_on_top_and_every_name(count):
     assert render(draw(made), "svg")
 
 
+def test_boxes_of_some_children_have_the_colours_and_ticks_of_all():
+    every = boxes(count=64)
+    some = replace(every, boxes=every.boxes[::9])
+    assert box_colours(some) == box_colours(every)[::9]
+    axes, bar = draw(some).axes
+    assert axes.get_yticks().tolist() == draw(every).axes[0].get_yticks().tolist()
+    assert bar.get_yticks()[-1] == 64
+
+
 def test_the_legend_is_below_and_hides_nothing():
     for made in (survival_curves(), reading_curves(), children_curves(shown=8), crowd(), points()):
         figure = draw(made)

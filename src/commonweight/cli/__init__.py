@@ -165,9 +165,15 @@ def report(
 @done_in("from_elsewhere")
 def rank(
     file: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Accuracy tables: one of all, or one for each instance.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Accuracies as CSV, JSON or Parquet, - for standard input: one of all, or one for each instance.",
+        ),
     ],
-    ground_truth: Annotated[Path, typer.Option("--ground-truth", help="One number per line, or child,number.")],
+    ground_truth: Annotated[
+        Path, typer.Option("--ground-truth", help="A number for each child, or several seeds; the same kinds of file.")
+    ],
     rows: Annotated[
         str | None, typer.Option("--rows", help="moments or instances, where the file does not say.")
     ] = None,
@@ -177,12 +183,21 @@ def rank(
             "--groups", metavar="M", help="Also find M groups of equal size of children that go well together."
         ),
     ] = None,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Numbers are scores on any scale, and no accuracies; higher is better.")
+    ] = False,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Numbers are losses, or other scores of which less is better.")
+    ] = False,
+    truth_lower_is_better: Annotated[
+        bool, typer.Option("--truth-lower-is-better", help="The same of ground truth.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what ranks from elsewhere are worth: rows are moments or instances, columns are children."""
+    """Say what ranks from elsewhere are worth: a number for each child, and for each moment or instance there is."""
 
 
 def main() -> None:

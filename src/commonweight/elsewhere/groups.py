@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from commonweight.elsewhere.worth import FromElsewhere
+from commonweight.elsewhere.made_elsewhere import FromElsewhere
 from commonweight.errors import UsageError
 from commonweight.paper.tables import Column, Number, Row, Table, mean_std
 from commonweight.ranking import curve_correlation, mutual_help

@@ -11,6 +11,7 @@ from commonweight.paper import (
     found,
     hidden,
     instability,
+    landmark_equivalents,
     lastbatches,
     reading_costs,
     recipes,
@@ -35,6 +36,7 @@ _MODULES = (
     found,
     lastbatches,
     reading_costs,
+    landmark_equivalents,
     recipes,
     every,
 )

@@ -18,6 +18,7 @@ from commonweight.study.setting import Setting
 
 TOPS = (1, 3, 5, 10)
 KEPT = (0.75, 0.5, 0.25, 0.125)
+POINTS = 256  # of a curve of pruning; with more children it is not read at each number of them
 
 
 @artefact("figure-3a", "3.3", ORDERS_SHUFFLED.last(), IDENTITIES)
@@ -49,7 +50,7 @@ def rank_boxes(
     given = ranks(accuracies)
     boxes = [Box(identity, given[:, index]) for index, identity in enumerate(identities)]
     boxes.sort(key=lambda box: box.identity.rank)
-    return Boxes(name, title, "child, the best of ground truth first", "rank", tuple(boxes), notes)
+    return Boxes(name, title, "child, the best of ground truth first", "rank", tuple(boxes), notes, len(boxes))
 
 
 def pruning(
@@ -61,22 +62,26 @@ def pruning(
     """
     instances, looks, children = accuracies.shape
     tops = [top for top in TOPS if top <= children]
+    shown = {max(1, round(share * children)) for share in KEPT}
+    kept = sorted({*shown, *np.linspace(1, children, min(children, POINTS)).round().astype(int).tolist()})
     verdicts = []
     if looks > 1:
-        survives = survival(accuracies, truth, tops)  # [instance, kept, top]
+        survives = survival(accuracies, truth, tops, kept)  # [instance, kept, top]
         words = (f"{moments} of one instance", f"the last {looks} {moments} of one instance")
-        verdicts.append(_Verdict(moments, *words, survives, _mean_intervals(survives, randomness)))
+        verdicts.append(_Verdict(moments, *words, kept, survives, _mean_intervals(survives, randomness)))
     if instances > 1:
         last = accuracies[:, -1]
-        known = survival_intervals(last, truth, randomness("survival"), tops)
-        intervals = known or [[None] * len(tops)] * children
+        known = survival_intervals(last, truth, randomness("survival"), tops, kept)
+        intervals = known or [[None] * len(tops)] * len(kept)
         words = ("all instances", f"the last moments of {instances} instances")
-        verdicts.append(_Verdict("instances", *words, survival(last, truth, tops)[None], intervals))
+        verdicts.append(_Verdict("instances", *words, kept, survival(last, truth, tops, kept)[None], intervals))
     rows = []
-    for kept in sorted({max(1, round(share * children)) for share in KEPT}, reverse=True):
-        keep = f"keep {kept} of {children}"
-        rows += [Row(f"{keep}, {verdict.title}", len(verdict.survives), verdict.numbers(kept)) for verdict in verdicts]
-        rows.append(Row(f"{keep}, by chance", 0, (Number(kept / children),) * len(tops)))
+    for number in sorted(shown, reverse=True):
+        keep = f"keep {number} of {children}"
+        rows += [
+            Row(f"{keep}, {verdict.title}", len(verdict.survives), verdict.numbers(number)) for verdict in verdicts
+        ]
+        rows.append(Row(f"{keep}, by chance", 0, (Number(number / children),) * len(tops)))
     notes = (
         "Share of the true top n among the children that are kept: those of the best mean rank over "
         f"{' or over '.join(verdict.over for verdict in verdicts)}. ± is between instances.",
@@ -89,23 +94,27 @@ def pruning(
 
 @dataclass(frozen=True, eq=False)
 class _Verdict:
-    """Who is kept by the mean rank over some ranks: `survives` `[verdict, kept, top]`, intervals `[kept][top]`."""
+    """Who is among the `kept` by the mean rank over some ranks: `survives` `[verdict, kept, top]`, intervals `[kept][top]`.
+
+    The last of `kept` is all children.
+    """
 
     key: str
     title: str
     over: str
+    kept: Sequence[int]
     survives: np.ndarray
     intervals: Sequence[Sequence[Interval | None]]
 
-    def numbers(self, kept: int) -> tuple[Number, ...]:
+    def numbers(self, number: int) -> tuple[Number, ...]:
         """For each top, when so many are kept."""
-        pairs = zip(self.survives[:, kept - 1].T, self.intervals[kept - 1], strict=True)
+        place = self.kept.index(number)
+        pairs = zip(self.survives[:, place].T, self.intervals[place], strict=True)
         return tuple(mean_std(shares, interval) for shares, interval in pairs)
 
     def curves(self, name: str, tops: Sequence[int]) -> Curves:
         """Survival against the share dropped, with bands."""
-        children = self.survives.shape[1]
-        dropped = 1 - np.arange(1, children + 1) / children
+        dropped = 1 - np.array(self.kept) / self.kept[-1]
         series = []
         for place, top in enumerate(tops):
             low, high = band_of([row[place] for row in self.intervals])

@@ -150,6 +150,12 @@ def alone(setting: Setting) -> Conditions:
     return training(epochs=setting.alone_epochs)(setting)
 
 
+def briefly(setting: Setting) -> Conditions:
+    """So many mini-batches as train a child in a super-net of all children, at the learning rates of so many epochs."""
+    updates = max(1, setting.updates(len(setting.children)))
+    return replace(training(epochs=-(-updates // setting.batches_per_epoch))(setting), stop_after=updates)
+
+
 def other_inactive(setting: Setting) -> Conditions:
     """The other choice of what happens to weights that a mini-batch does not use."""
     own = setting.study.training.inactive
@@ -177,6 +183,9 @@ ORDERS = FromScratch("orders", "Different orders", child_orders, first=SEEDS)
 ORDERS_SHUFFLED = FromScratch("orders-shuffled", "Diff. orders (shuffle)", child_orders, conditions=shuffled)
 TRUTH = FromScratch(
     "ground-truth", "Ground truth", of_ground_truth, lambda setting: singletons(setting.children), alone
+)
+BRIEFLY_ALONE = FromScratch(  # each instance costs what a super-net of all children does
+    "briefly-alone", "Every child briefly alone", initialisations, lambda setting: singletons(setting.children), briefly
 )
 FINETUNED_HALF = FineTuned("finetuned-half", "Fine-tuned from half-way", SEEDS, HALF)
 FINETUNED_END = FineTuned("finetuned-end", "Fine-tuned from the end", SEEDS, END)

@@ -82,7 +82,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Boxes(Drawn):
-    """A figure with a box for each child, the best of ground truth first."""
+    """A figure with a box for each child, the best of ground truth first, or for some of so many `children`."""
 
     __repr__ = brief
 
@@ -92,3 +92,4 @@ class Boxes(Drawn):
     y: str
     boxes: tuple[Box, ...]
     notes: tuple[str, ...]
+    children: int

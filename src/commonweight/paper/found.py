@@ -13,6 +13,7 @@ from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, gt_tau_window
 from commonweight.paper.views import all_of
+from commonweight.paper.ways import training_cost
 from commonweight.study.setting import Measured, Setting
 
 FAMILIES = (RANDOM, SIMILAR, *FOUND.values())
@@ -26,7 +27,7 @@ def table_3a_found(truth: np.ndarray, read: tuple[Mapping[int, Measured], ...], 
         random = _on_the_others(RANDOM[m], read[0][m], truth)[0]
         for family, by_m in zip(FAMILIES, read, strict=True):
             mean, std = _on_the_others(family[m], by_m[m], truth)
-            cost = Number(_child_epochs(family[m], m, setting))
+            cost = Number(training_cost(family[m], setting))
             beyond = None if family is RANDOM else paired(stream, mean, random)
             numbers = (cost, estimated_mean(mean, stream), estimated_mean(std, stream), beyond)
             rows.append(Row(family[m].title, len(mean), numbers))
@@ -58,10 +59,3 @@ def _on_the_others(planned: FromScratch, window: Measured, truth: np.ndarray) ->
     curve = gt_tau_window(window, truth)
     first = 0 if planned.found else 1
     return np.asarray(curve.mean)[first:], np.asarray(curve.std)[first:]
-
-
-def _child_epochs(planned: FromScratch, m: int, setting: Setting) -> float:
-    """Of one instance, with what it takes to find its groups."""
-    if planned.found is None:
-        return float(m * setting.study.training.epochs)
-    return m * planned.found.epochs(setting) + planned.found.child_epochs(setting)

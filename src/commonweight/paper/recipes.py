@@ -86,7 +86,8 @@ def _tried(way: Way, truths: np.ndarray) -> Tried:
     taus = tau_between(way.accuracy, truths)  # [instance, initialisation]
     instances = np.arange(len(taus))
     gt_taus = taus[instances, instances % len(truths)] if way.alone else taus.mean(axis=1)
-    return Tried(way, gt_taus[: len(taus) // 2], gt_taus[len(taus) // 2 :])
+    half = (way.without + len(taus)) // 2 - way.without
+    return Tried(way, gt_taus[:half], gt_taus[half:])
 
 
 def _front(tried: Sequence[Tried], ceiling: Ceiling) -> list[Tried]:
@@ -95,7 +96,8 @@ def _front(tried: Sequence[Tried], ceiling: Ceiling) -> list[Tried]:
     Each is better by so much than all that is cheaper in this list. Of those that cost the same the best is there, then the
     one with fewer passes. Example: of 0.40, 0.405 and 0.42 at rising costs the first and the last.
     """
-    known = [one for one in tried if one.way.cost < ceiling.cost and not np.isnan(one.first.mean())]
+    cheaper = [one for one in tried if one.way.cost < ceiling.cost and len(one.first)]
+    known = [one for one in cheaper if not np.isnan(one.first.mean())]
     front: list[Tried] = []
     for one in sorted(known, key=lambda one: (one.way.cost, -one.first.mean(), one.way.passes)):
         if not front or one.first.mean() >= front[-1].first.mean() + WORTH:
@@ -187,7 +189,8 @@ def _notes(setting: Setting, ceiling: Ceiling, ways: int) -> tuple[str, ...]:
         "Statistics: as in hidden-choices and instability. Best 8 alone: those that the super-net ranks best under the "
         "validation batch's statistics are trained alone, from new weights, for the first of ground truth's epochs. Best 8 "
         "fine-tuned: those best by the mean of the last round. All others stay behind them in the super-net's order.",
-        "Not among the ways: survivors of pruning trained on together, in a super-net of their own; groups found from data.",
+        "Groups found from data are found in the first instance, by which they are then not chosen; their cost holds that of "
+        "finding them. Not among the ways: survivors of pruning trained on together, in a super-net of their own.",
         PLUS_MINUS,
         INTERVALS,
     )

@@ -10,6 +10,7 @@ from commonweight.net import DataShape, SuperNet
 from commonweight.paper.experiments import (
     FINETUNED_END,
     FINETUNED_HALF,
+    FOUND,
     OTHER_BATCH,
     PREFIX,
     RANDOM,
@@ -24,7 +25,7 @@ from commonweight.paper.finetuning import STEPS
 from commonweight.paper.hidden import AS_TRAINED, OF_THE_BATCH, under_statistics
 from commonweight.paper.instability import KEPT
 from commonweight.paper.planned import Family, FineTuned, FromScratch
-from commonweight.paper.views import View, all_of
+from commonweight.paper.views import View, all_of, of_study
 from commonweight.ranking import just_trained, mean_of_last, ranks
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
@@ -56,13 +57,19 @@ class Way:
     passes: float
     accuracy: np.ndarray
     alone: bool = False
+    without: int = 0
 
 
 Ways = View[list[Way]]
 
 
 def training_cost(planned: FromScratch, setting: Setting) -> float:
-    """Child-epochs of one instance: each group is trained for all epochs, and a child in no group as children alone are."""
+    """Child-epochs of one instance: each group is trained for all epochs, and a child in no group as children alone are.
+
+    What it takes to find groups is a part of it.
+    """
+    if planned.found is not None:
+        return planned.found.m * planned.found.epochs(setting) + planned.found.child_epochs(setting)
     own = planned.conditions(setting).training.epochs
     single = own if planned.alone is None else planned.alone.conditions(setting).training.epochs
     return float(sum(single if len(group) == 1 else own for group in planned.groups(setting)))
@@ -190,9 +197,11 @@ def _sharing_less(planned: FromScratch) -> Ways:
 
     def ways(window: Measured, setting: Setting) -> list[Way]:
         words, cost, moments = planned.title.lower(), training_cost(planned, setting), len(window.step)
+        without = 0 if planned.found is None else 1
+        mean = mean_of_last(window.accuracy, moments)
         return [
-            Way(LESS, f"{words}, last moment", cost, 1, window.accuracy[:, -1]),
-            Way(LESS, f"{words}, mean of last {moments}", cost, moments, mean_of_last(window.accuracy, moments)),
+            Way(LESS, f"{words}, last moment", cost, 1, window.accuracy[:, -1], without=without),
+            Way(LESS, f"{words}, mean of last {moments}", cost, moments, mean, without=without),
         ]
 
     return planned.window().then(ways)
@@ -208,6 +217,11 @@ def _cut_short(after: np.ndarray, setting: Setting) -> list[Way]:
 
 def _of_each(family: Family[int], ways: Callable[[FromScratch], Ways]) -> Ways:
     return family.each(ways).then(lambda each, _: list(chain.from_iterable(each.values())))
+
+
+def _where_possible(ways: Ways) -> Ways:
+    """None in a study that cannot have these."""
+    return of_study(lambda setting: View(lambda _: {}, lambda _: []) if ways.refused(setting) else ways)
 
 
 def _both(planned: FromScratch) -> Ways:
@@ -226,6 +240,7 @@ EVERY_WAY: Ways = all_of(
     _of_each(PREFIX, _sharing_less),
     _of_each(RANDOM, _sharing_less),
     _of_each(SIMILAR, _sharing_less),
+    *(_where_possible(_of_each(family, _sharing_less)) for family in FOUND.values()),
     TRUTH.after_epochs().then(_cut_short),
 ).then(lambda several, _: list(chain.from_iterable(several)))
 """Every way that a study's records allow, each under a name of its own."""

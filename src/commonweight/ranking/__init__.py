@@ -44,6 +44,13 @@ from commonweight.ranking.metrics import (
 )
 from commonweight.ranking.null import STauNull, s_tau_null
 from commonweight.ranking.periodicity import autocorrelation, autocorrelations, trained_is_best, trained_rank
+from commonweight.ranking.populations import (
+    gt_tau_of_best,
+    mean_of_others,
+    own_gt_tau,
+    sampling_deviation,
+    truly_best,
+)
 from commonweight.ranking.pruning import keep, mean_rank, survival, survival_intervals
 from commonweight.ranking.readings import (
     Reading,
@@ -67,6 +74,7 @@ __all__ = [
     "curve_correlation",
     "difference_interval",
     "gt_tau",
+    "gt_tau_of_best",
     "help_and_harm",
     "interference",
     "jackknife_interval",
@@ -78,9 +86,11 @@ __all__ = [
     "mean_after",
     "mean_interval",
     "mean_of_last",
+    "mean_of_others",
     "mean_rank",
     "median_of_last",
     "mutual_help",
+    "own_gt_tau",
     "paired_difference_interval",
     "random_ranks",
     "ranks",
@@ -91,6 +101,7 @@ __all__ = [
     "s_tau_null",
     "s_tau_paired_difference_interval",
     "s_tau_share_interval",
+    "sampling_deviation",
     "share_interval",
     "since_trained",
     "survival",
@@ -102,5 +113,6 @@ __all__ = [
     "trained_is_best",
     "trained_mask",
     "trained_rank",
+    "truly_best",
     "within_between_interval",
 ]

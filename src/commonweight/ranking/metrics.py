@@ -4,14 +4,16 @@ A rank is given by the accuracies of its children, a vector [child]; higher is b
 `numpy.asarray` turns into a float64 array, and raise `UsageError` when it has the wrong dimensions, holds nan or
 infinity, or (where pairs of children are compared) has fewer than two children.
 
-All taus are computed at once: write the sign of (accuracy of x − accuracy of y) for every pair of children as a row of
+Taus are computed at once: write the sign of (accuracy of x − accuracy of y) for every pair of children as a row of
 −1, 0, 1 per rank. The product of two rows counts concordant minus discordant pairs; a row's number of nonzeros counts
-the pairs that are not tied. All of these are integers, so nothing is rounded before the last division.
+the pairs that are not tied. Against few ranks of many children it is less work to sort the children by one rank and to count
+the pairs that stand in the wrong order in the other (Knight, 1966). All of these are integers, so nothing is rounded before
+the last division, and both ways give the same bits.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import comb
+from math import comb, log2
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -180,7 +182,18 @@ def _expected_best(n: int, before: Counts, size: Counts, sure: Counts, tied: Cou
 
 def _tau_b(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """tau-b of a [rank, child] with b [rank', child] → [rank, rank']; nan where one is constant."""
-    agreement = np.zeros((len(a), len(b)))  # C − D
+    sorts = (
+        16 * min(len(a), len(b)) * log2(a.shape[1])
+    )  # a sign takes an eighth of the time that a step of sorting does
+    agreement, untied_a, untied_b = _by_sorting(a, b) if sorts < a.shape[1] else _by_signs(a, b)
+    # One root of the exact product: sqrt(x * x) is x in floating point, so equal orders give exactly ±1.
+    scale = np.sqrt(np.outer(untied_a, untied_b))
+    return np.divide(agreement, scale, out=np.full_like(agreement, np.nan), where=scale > 0)
+
+
+def _by_signs(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """C − D of every two ranks [rank, rank'], and the pairs that are not tied in each, [rank] and [rank']."""
+    agreement = np.zeros((len(a), len(b)))
     untied_a, untied_b = np.zeros(len(a)), np.zeros(len(b))
     for lags in _chunks(a.shape[1], max(len(a), len(b))):
         signs_a = _signs(a, lags)
@@ -188,9 +201,62 @@ def _tau_b(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
         agreement += signs_a @ signs_b.T
         untied_a += np.count_nonzero(signs_a, axis=1)
         untied_b += np.count_nonzero(signs_b, axis=1)
-    # One root of the exact product: sqrt(x * x) is x in floating point, so equal orders give exactly ±1.
-    scale = np.sqrt(np.outer(untied_a, untied_b))
-    return np.divide(agreement, scale, out=np.full_like(agreement, np.nan), where=scale > 0)
+    return agreement, untied_a, untied_b
+
+
+def _by_sorting(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """The same: with the children sorted by a rank of b, and then of a, D is the inversions of the rank of a.
+
+    C + D is all pairs less those tied in a and those tied in b, plus those tied in both.
+    """
+    if len(a) < len(b):
+        turned, untied_b, untied_a = _by_sorting(b, a)
+        return turned.T, untied_a, untied_b
+    pairs = comb(a.shape[1], 2)
+    by_a = np.argsort(a, axis=1, kind="stable")
+    ordered = np.take_along_axis(a, by_a, axis=1)
+    tied_a = _tied(ordered[:, 1:] == ordered[:, :-1])
+    agreement, tied_b = np.empty((len(a), len(b))), np.empty(len(b))
+    for place, rank in enumerate(b):
+        of_b = rank[by_a]  # [rank, child], children by a
+        by_b = np.argsort(of_b, axis=1, kind="stable")
+        of_a, of_b = np.take_along_axis(ordered, by_b, axis=1), np.take_along_axis(of_b, by_b, axis=1)
+        same_b = of_b[:, 1:] == of_b[:, :-1]
+        tied_b[place] = _tied(same_b[:1])[0]
+        both = _tied(same_b & (of_a[:, 1:] == of_a[:, :-1]))
+        agreement[:, place] = pairs - tied_a - tied_b[place] + both - 2 * _inversions(of_a)
+    return agreement, (pairs - tied_a).astype(np.float64), pairs - tied_b
+
+
+def _tied(same: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Pairs of equal children in sorted ranks: whether each is the same as the one before [rank, child − 1] → [rank]."""
+    places = np.arange(1, same.shape[1] + 1)
+    starts = np.maximum.accumulate(np.where(same, 0, places), axis=1)  # of the run that each child is in
+    return (places - starts).sum(axis=1)
+
+
+def _inversions(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pairs of which the greater stands first: [rank, child] → [rank].
+
+    Pairs inside of short blocks are compared; then halves of blocks are merged, each twice as long. A value of a right half
+    has as many of the left half before it in the merged block as its place is ahead of its place in the right half; the
+    others of the left half are greater.
+    """
+    rows, length = values.shape
+    width = 32
+    size = max(width, 1 << (length - 1).bit_length())
+    blocks = np.pad(values, ((0, 0), (0, size - length)), constant_values=np.inf).reshape(rows, -1, width)
+    lags = range(1, width)
+    found = sum(np.count_nonzero(blocks[..., :-lag] > blocks[..., lag:], axis=(1, 2)) for lag in lags)
+    blocks = np.sort(blocks, axis=2)
+    while width < size:
+        blocks = blocks.reshape(rows, -1, 2 * width)
+        order = np.argsort(blocks, axis=2, kind="stable")
+        ahead = ((order >= width) * np.arange(2 * width)).sum(axis=(1, 2)) - blocks.shape[1] * comb(width, 2)
+        found += blocks.shape[1] * width**2 - ahead
+        blocks = np.take_along_axis(blocks, order, axis=2)
+        width *= 2
+    return np.asarray(found)
 
 
 def _chunks(children: int, rows: int) -> Iterator[range]:

@@ -15,6 +15,8 @@ from commonweight.ranking.arrays import finite, with_ground_truth
 from commonweight.ranking.intervals import Interval
 from commonweight.ranking.metrics import ranks
 
+RANKS_AT_ONCE = 2**24  # of bootstrap draws held at a time: 128 MiB
+
 
 def mean_rank(accuracies: ArrayLike) -> NDArray[np.float64]:
     """Mean over several ranks of each child's rank, 1 = best: accuracies [..., rank, child] → [..., child].
@@ -50,17 +52,7 @@ def survival(
     is not in 1 … children, and for ranks and ground truth that do not fit each other.
     """
     rows, truth = with_ground_truth(accuracies, ground_truth, "...", "rank", "child", rank=1, child=1)
-    children = len(truth)
-    kept = range(1, children + 1) if kept is None else kept
-    for name, counts in (("tops", tops), ("kept", kept)):
-        if not all(1 <= count <= children for count in counts):
-            raise UsageError(
-                f"{name} is {list(counts)}; expected numbers of children from 1 to {children}: leave out the others"
-            )
-    best = np.argsort(ranks(truth))[: max(tops, default=0)]  # the truly best child first
-    survives = _places(rows)[..., None, best] <= np.asarray(kept, dtype=np.int64)[:, None]  # [..., kept, best]
-    among_best = np.cumsum(survives, axis=-1) / np.arange(1, len(best) + 1)
-    return among_best[..., np.asarray(tops, dtype=np.int64) - 1]
+    return _survival(mean_rank(rows), truth, tops, kept)
 
 
 def survival_intervals(
@@ -78,13 +70,32 @@ def survival_intervals(
     Instances are drawn with replacement, and each draw gives its own mean ranks. None with fewer than 3 instances.
     Raises `UsageError` as `survival` does.
     """
-    rows = finite(accuracies, "accuracies", "instance", "child", instance=1, child=1)
+    rows, truth = with_ground_truth(accuracies, ground_truth, "instance", "child", instance=1, child=1)
     if len(rows) < 3:
         return None
-    drawn = rows[rng.integers(0, len(rows), size=(resamples, len(rows)))]
-    survives = survival(drawn, ground_truth, tops, kept)
+    given = ranks(rows)
+    drawn = rng.integers(0, len(rows), size=(resamples, len(rows)))
+    parts = np.array_split(drawn, ceil(drawn.size * len(truth) / RANKS_AT_ONCE))
+    survives = np.concatenate([_survival(given[part].mean(axis=1), truth, tops, kept) for part in parts])
     pairs = np.moveaxis(np.quantile(survives, [(1 - level) / 2, (1 + level) / 2], axis=0), 0, -1).tolist()
     return [[Interval(low, high, level) for low, high in row] for row in pairs]
+
+
+def _survival(
+    mean_ranks: NDArray[np.float64], truth: NDArray[np.float64], tops: Sequence[int], kept: Sequence[int] | None
+) -> NDArray[np.float64]:
+    """`survival` by these mean ranks: [..., child], [child] → [..., kept, top]."""
+    children = len(truth)
+    kept = range(1, children + 1) if kept is None else kept
+    for name, counts in (("tops", tops), ("kept", kept)):
+        if not all(1 <= count <= children for count in counts):
+            raise UsageError(
+                f"{name} is {list(counts)}; expected numbers of children from 1 to {children}: leave out the others"
+            )
+    best = np.argsort(ranks(truth))[: max(tops, default=0)]  # the truly best child first
+    survives = ranks(-mean_ranks)[..., None, best] <= np.asarray(kept, dtype=np.int64)[:, None]  # [..., kept, best]
+    among_best = np.cumsum(survives, axis=-1) / np.arange(1, len(best) + 1)
+    return among_best[..., np.asarray(tops, dtype=np.int64) - 1]
 
 
 def _places(accuracies: ArrayLike) -> NDArray[np.int64]:

@@ -170,8 +170,8 @@ def _boxes(boxes: Boxes) -> Spec:
     layout: Spec = {**_layout(boxes), "hovermode": "x", "hoverdistance": -1, "boxmode": "overlay"}
     names = [shown(short(child, TICK_LETTERS)) for child in children]
     layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -90, "showgrid": False}
-    layout["yaxis"] |= {"autorange": "reversed", "tickvals": rank_ticks(len(names))}  # the best rank on top
-    ranks = rank_colours(len(boxes.boxes))
+    layout["yaxis"] |= {"autorange": "reversed", "tickvals": rank_ticks(boxes.children)}  # the best rank on top
+    ranks = rank_colours(boxes.children)
     choices = [_choice(f"{one.child} (rank {one.rank})", one.child) for one in (box.identity for box in boxes.boxes)]
     return {
         "data": [*data, dots],

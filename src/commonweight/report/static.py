@@ -158,9 +158,9 @@ def _draw_boxes(boxes: Boxes, axes: Axes) -> None:
     names = [short(box.identity.child, TICK_LETTERS) for box in boxes.boxes]
     axes.set_xticks(range(1, len(names) + 1), names, rotation=90, fontsize=7 if many else 9, parse_math=False)
     axes.grid(visible=False, axis="x")
-    axes.set_yticks(rank_ticks(len(boxes.boxes)))
+    axes.set_yticks(rank_ticks(boxes.children))
     axes.invert_yaxis()  # the best rank on top
-    _rank_bar(axes, len(boxes.boxes))
+    _rank_bar(axes, boxes.children)
 
 
 def _size(made: Curves | Boxes) -> tuple[float, float]:

@@ -151,6 +151,7 @@ class Conditions:
     snapshots: tuple[int, ...] = ()
     judged: bool = False
     calibration_batches: int | None = None
+    stop_after: int | None = None
 
     def looking(self, **moments: object) -> "Conditions":
         """The same with these fields of `Moments` changed."""
@@ -227,14 +228,12 @@ class Setting:
         batches = self.study.experiments.finetune_batches
         training = replace(self.study.training, lr=lr, lr_min=lr, epochs=-(-batches // self.batches_per_epoch))
         looks = self.conditions.looking(every_epoch=False, last_batches=batches)
-        conditions = replace(looks, training=training)
+        conditions = replace(looks, training=training, stop_after=batches)
         alone: dict[str, list[Job]] = {}
         for parent in source.jobs:
             seeds = parent.seeds.model_copy(update={"data": FINETUNING_STREAM, "augment": FINETUNING_STREAM})
             start = StartSpec(job=parent.id, epoch=epoch)
-            alone[parent.id] = [
-                self._job((child,), seeds, conditions, start=start, stop_after=batches) for child in self.children
-            ]
+            alone[parent.id] = [self._job((child,), seeds, conditions, start=start) for child in self.children]
         return Experiment(
             name,
             tuple(
@@ -268,6 +267,7 @@ class Setting:
             moments=conditions.moments,
             snapshots=conditions.snapshots,
             calibration_batches=conditions.calibration_batches,
+            stop_after=conditions.stop_after,
             **more,
         ).normalised()
 
