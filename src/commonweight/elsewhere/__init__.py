@@ -47,6 +47,7 @@ def rank(
     scores: bool = False,
     lower_is_better: bool = False,
     truth_lower_is_better: bool = False,
+    out: Path | str | None = None,
 ) -> list[Made]:
     """What ranks from elsewhere are worth: every metric, figure and claim that they allow.
 
@@ -57,14 +58,35 @@ def rank(
     are losses, on any scale. `ground_truth` `[child]`, on any scale, higher is better unless `truth_lower_is_better`; or a
     mapping, Series or DataFrame from names to numbers, or to several seeds, of which the mean is taken. `trained`: the
     name of the child that each moment's mini-batch has just trained, `[moment]` or `[instance, moment]`. `groups`:
-    also into how many groups of equal size to divide the children, so that those that go well together are in one. Raises
-    `UsageError` when they do not fit.
+    also into how many groups of equal size to divide the children, so that those that go well together are in one. `out`:
+    a folder for a report of it all. Raises `UsageError` when they do not fit.
 
     >>> table = cw.rank([[0.50, 0.61, 0.72], [0.63, 0.62, 0.74]], ground_truth=[0.7, 0.8, 0.9])[0]
     >>> [(row.name, round(row.numbers[0].value, 2)) for row in table.rows]  # GT-Tau
     [('instance 0, 2 moments', 0.67)]
     """
-    scale, kind = scale_of(scores, lower_is_better), None if rows is None else _rows(rows)
+    kind = None if rows is None else _rows(rows)
+    more = {"children": children, "trained": trained, "truth_lower_is_better": truth_lower_is_better}
+    made = worth_of_all(_given(accuracies, ground_truth, kind, scale_of(scores, lower_is_better), **more), groups)
+    if out is not None:
+        options = {"rows": rows, "groups": groups, "scores": scores, "lower_is_better": lower_is_better}
+        options |= {"truth_lower_is_better": truth_lower_is_better, "out": str(out)}
+        said = [f"{name}={value!r}" for name, value in options.items() if value is not None and value is not False]
+        report_ranks(made, (), f"cw.rank({', '.join(['accuracies', 'ground_truth', *said])})", Path(out))
+    return made
+
+
+def _given(
+    accuracies: Any,
+    ground_truth: Any,
+    kind: Rows | None,
+    scale: Scale,
+    *,
+    children: Sequence[str] | None,
+    trained: Any,
+    truth_lower_is_better: bool,
+) -> list[FromElsewhere]:
+    """What the arguments of `rank` are, for each method."""
     grids = given_grids(accuracies, by_method=kind is None) if children is None else None
     found = []
     if grids is not None:
@@ -74,7 +96,7 @@ def rank(
             truth, _ = given_truth(ground_truth, names, lower_is_better=truth_lower_is_better)
             mask = mask if trained is None else _just_trained(trained, names, accuracy.shape)
             found.append(FromElsewhere(names, accuracy, truth, step, mask, scale, method))
-        return worth_of_all(found, groups)
+        return found
     names = tuple(str(name) for name in (getattr(accuracies, "columns", ()) if children is None else children))
     values = finite(accuracies, "accuracies", "...", "row", "child", row=1, child=3)
     if values.ndim > 3 or not values.size:
@@ -91,7 +113,7 @@ def rank(
     truth, _ = given_truth(ground_truth, names, lower_is_better=truth_lower_is_better)
     step = np.arange(1, values.shape[1] + 1)
     found = FromElsewhere(names, values, truth, step, _just_trained(trained, names, values.shape), scale)
-    return worth_of_all([found], groups)
+    return [found]
 
 
 def scale_of(scores: bool, lower_is_better: bool) -> Scale:
@@ -146,7 +168,7 @@ def rank_command(files: Sequence[Path], ground_truth: Path, out: Path, **options
 
 
 def report_ranks(made: Sequence[Made], told: Sequence[str], command: str, out: Path) -> list[Path]:
-    """Write the report of ranks that were read from files; returns the paths, the page first."""
+    """Write the report of ranks, and how they were read; returns the paths, the page first."""
     about = About("Ranks from elsewhere", tuple(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in told))
     return write_report(about, made, out, Run(command))
 

@@ -11,6 +11,7 @@ from commonweight.images.embedded import fashion14
 from commonweight.images.folders import read_image_folders
 from commonweight.images.hub import read_hub
 from commonweight.images.idx import read_idx, read_idx_directory
+from commonweight.images.npz import read_npz, write_npz
 from commonweight.images.parquet import read_parquet
 from commonweight.images.raw import RawImages, balanced, reduce, subset
 
@@ -29,9 +30,11 @@ __all__ = [
     "read_idx",
     "read_idx_directory",
     "read_image_folders",
+    "read_npz",
     "read_parquet",
     "reduce",
     "subset",
+    "write_npz",
 ]
 
 
@@ -77,6 +80,7 @@ SOURCES: dict[str, Shipped | AtPath] = {
         Sizes(3, 32, 100, 50_000, 10_000),
     ),
     "images": AtPath(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
+    "npz": AtPath(read_npz, "the .npz file with train_images, train_labels, validation_images and validation_labels"),
     "parquet": AtPath(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
     "hub": AtPath(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
 }

@@ -2,6 +2,7 @@
 
 from commonweight.net.choice import EngineChoice, choose_engine
 from commonweight.net.engine import Engine, Move
+from commonweight.net.imported import checksum_of, is_import_path
 from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
@@ -32,9 +33,11 @@ __all__ = [
     "Statistics",
     "SuperNet",
     "UnitShape",
+    "checksum_of",
     "choose_engine",
     "find_library",
     "gradient_similarity",
+    "is_import_path",
     "primitive",
     "primitive_names",
     "register_primitive",

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from commonweight.net import NetShape
 from commonweight.seeds import Stream
@@ -40,6 +40,10 @@ class Spec(BaseModel):
 
 OrderName = Annotated[ChildOrder, Field(strict=False)]
 KindName = Annotated[Kind, Field(strict=False)]
+
+
+OwnPrimitives = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
+"""Import paths of primitives, each with the checksum of its module's text."""
 
 
 class ImagesSpec(Spec):
@@ -177,7 +181,8 @@ class Job(Spec):
 
     Which children, its names say, or where they are found: then its record says it. With a `start` its children go on from
     their weights in that snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other
-    batch-norm statistics, recalibrated on so many batches.
+    batch-norm statistics, recalibrated on so many batches. `own` has the import path and the checksum of each primitive of
+    one's own.
     """
 
     images: ImagesSpec
@@ -193,6 +198,15 @@ class Job(Spec):
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
     start: StartSpec | None = None
     calibration_batches: Count | None = None
+    own: OwnPrimitives = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `own` where there are none: jobs that were trained before there could be keep their ids."""
+        content = serialise(self)
+        if not self.own:
+            content.pop("own", None)
+        return content
 
     def normalised(self) -> "Job":
         """The same work under one name: a child alone has no order, no sharing and no inactive weights."""

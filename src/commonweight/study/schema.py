@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from commonweight.errors import nearest
 from commonweight.images import data_names
-from commonweight.net import NetShape, Precision, primitive_names
+from commonweight.net import NetShape, Precision, is_import_path, primitive_names
 from commonweight.space import SearchSpace
 from commonweight.study.jobs import SharingSpec, Spec
 from commonweight.training import MOST_EPOCHS, Augmentation, Recipe
@@ -117,11 +117,12 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        unknown = [name for name in self.space.primitives if name not in primitive_names()]
+        known = primitive_names()
+        unknown = [name for name in self.space.primitives if name not in known and not is_import_path(name)]
         if unknown:
-            known = ", ".join(primitive_names())
             raise ValueError(
-                f"space.primitives: {unknown[0]!r}; known are {known}{nearest(unknown[0], primitive_names())}"
+                f"space.primitives: {unknown[0]!r}; known are {', '.join(known)}{nearest(unknown[0], known)}; one of your "
+                "own is named by its import path, module:function"
             )
         edges = self.space.nodes * (self.space.nodes + 1) // 2
         children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import StoreError
-from commonweight.net import NetShape
+from commonweight.net import NetShape, checksum_of, is_import_path
 from commonweight.space import Child
-from commonweight.study.jobs import FinalAccuracy, FoundSpec, ImagesSpec, Job, SeedSpec, SharingSpec, StartSpec
+from commonweight.study.jobs import (
+    FinalAccuracy,
+    FoundSpec,
+    ImagesSpec,
+    Job,
+    OwnPrimitives,
+    SeedSpec,
+    SharingSpec,
+    StartSpec,
+)
 from commonweight.study.record import Record
 from commonweight.study.schema import Study
 from commonweight.study.store import Store
@@ -160,7 +169,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Setting:
-    """A study whose images have been looked at: what a job needs to know of them."""
+    """A study whose images, and primitives of one's own, have been looked at: what a job needs to know of them."""
 
     __repr__ = brief
 
@@ -170,6 +179,7 @@ class Setting:
     train_images: int
     sweep_images: int
     judge_images: int
+    own: OwnPrimitives = ()
 
     @cached_property
     def children(self) -> tuple[Child, ...]:
@@ -288,7 +298,10 @@ def _which(job: Job, numbers: Sequence[int]) -> str:
 
 
 def settle(study: Study) -> Setting:
-    """Read the study's images and settle what `None` means. Raises `DataError` when they cannot be read or do not fit."""
+    """Read the study's images and settle what `None` means.
+
+    Raises `DataError` when they cannot be read or do not fit, `UsageError` when a primitive's module cannot be found.
+    """
     raw = study_images(study.data)
     have = len(raw.validation_images)
     return Setting(
@@ -298,4 +311,10 @@ def settle(study: Study) -> Setting:
         len(raw.train_images),
         study.data.sweep_images or have,
         study.data.judge_images or have,
+        own_primitives(study),
     )
+
+
+def own_primitives(study: Study) -> OwnPrimitives:
+    """Those that the study names by import path, each with its checksum now."""
+    return tuple((name, checksum_of(name)) for name in study.space.primitives if is_import_path(name))

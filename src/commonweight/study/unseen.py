@@ -5,7 +5,7 @@ import numpy as np
 from commonweight.images import RawImages, Sizes, known_sizes
 from commonweight.seeds import Stream
 from commonweight.study.schema import DataSpec, Study
-from commonweight.study.setting import Setting
+from commonweight.study.setting import Setting, own_primitives
 from commonweight.study.work import require_available
 
 FEW = 256  # made-up images of each part: more than any measurement looks at
@@ -31,6 +31,7 @@ def settle_unseen(study: Study, sizes: Sizes) -> Setting:
         data.train_images or sizes.train_images,
         data.sweep_images or sizes.validation_images,
         data.judge_images or sizes.validation_images,
+        own_primitives(study),
     )
 
 

@@ -106,7 +106,11 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "OMP_NUM_THREADS": threads},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": threads,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },  # what we can import
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
         )
