@@ -10,6 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "commonweight"
 LAYERS = (
     "ondemand",
+    "interrupts",
     "errors",
     "frames",
     "seeds",
@@ -36,6 +37,7 @@ THE_LOOP = tuple(f"commonweight.training.{name}" for name in ("loop", "sgd", "tr
 
 FORBIDDEN = {
     "ondemand": ("torch",),
+    "interrupts": ("torch",),
     "errors": ("torch",),
     "frames": ("torch",),
     "seeds": ("torch",),
@@ -59,6 +61,7 @@ EXCEPT = {
     ("net.reference", "torch.optim"),  # whose rule its update is; schedules stay in training
 }
 LOADER = "net.native.library"
+KERNEL = "study.lifeline"  # which loads nothing: it asks the C library of this process for one call that Python lacks
 
 GLOBAL_SEEDS = ("torch.manual_seed", "torch.seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all")
 GLOBAL_SEEDS += ("random.seed", "numpy.random.seed", "np.random.seed", "numpy.random.set_state", "torch.set_rng_state")
@@ -239,9 +242,9 @@ def loading(package: dict[str, ast.Module]) -> set[str]:
 
 def test_compiled_code_comes_in_by_one_door():
     """Raw pointers are the native engine's own business."""
-    assert loading(PACKAGE) == {LOADER}
+    assert loading(PACKAGE) == {LOADER, KERNEL}
     with_ctypes = {name for name, tree in PACKAGE.items() if "ctypes" in imports(name, tree, packages_of(PACKAGE))}
-    assert all(name.startswith("net.native.") for name in with_ctypes)
+    assert all(name.startswith("net.native.") for name in with_ctypes - {KERNEL})
     assert not any(
         "cffi" in imported for name, tree in PACKAGE.items() for imported in imports(name, tree, frozenset())
     )

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from tiny import tiny_study, write_idx_folder
+from tiny import all_images, tiny_study, write_idx_folder
 from typer.testing import CliRunner
 
 import commonweight
@@ -33,8 +33,7 @@ def gone(tmp_path_factory):
     """A study, the folder of its run, and what the run made; its images were moved away afterwards."""
     folder = tmp_path_factory.mktemp("gone")
     images = write_idx_folder(folder / "images")
-    whole = {"resize": None, "train_images": None, "judge_images": None}
-    study = tiny_study(data={"name": "idx", "path": str(images), "sweep_images": 20, **whole})
+    study = tiny_study(data=all_images("idx", images) | {"sweep_images": 20})
     made = commonweight.run(study, TARGETS, folder / "out")
     images.rename(folder / "moved")
     return study, folder / "out", made

@@ -4,14 +4,14 @@ from __future__ import annotations  # help shows `list[Made]`, and not all that 
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from commonweight.errors import CommonweightError, JobFailed, ResultMissing, StoreError
+from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing, StoreError
 from commonweight.images import Sizes
 from commonweight.paper import (
     Artefact,
@@ -81,12 +81,20 @@ class Programme:
         """Inside, this process alone trains and reports in the folder; what killed ones left unfinished there is removed.
 
         Raises `UsageError` when another process drives the folder, and, unless `replace_study`, when it holds another study.
+        A folder that cannot be written needs no lock when it has all jobs; else that raises `ReadOnly`.
         """
-        with locked(self.store.out):
+        out = self.store.out
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(out))
+                swept = [out, self.store.jobs, out / "failed", *(out / "report").glob("**")]
+            except ReadOnly:
+                if self.inventory().missing:
+                    raise
+                swept = []
             if not replace_study:
-                require_same_study(self.setting, self.store.out)
-            out = self.store.out
-            sweep([out, self.store.jobs, out / "failed", *(out / "report").glob("**")])
+                require_same_study(self.setting, out)
+            sweep(swept)
             yield
 
     def inventory(self) -> Inventory:
@@ -120,7 +128,8 @@ class Programme:
         """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.
 
         So the report has every other target that can be made too, the verdict on the claims that the records happen to speak
-        to, and what is missing. Raises as `make` does.
+        to, and what is missing. Raises as `make` does, and `ReadOnly` when it cannot be written, and `make` gives the targets
+        all the same.
         """
         whole = self.all_stored()
         if lost := [whole.missing[target.name] for target in self.targets if target.name in whole.missing]:
@@ -341,20 +350,34 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
 
     Raises `JobFailed` at the end when some failed, their traces below `failed/`.
     """
-    write_settled(work.setting, work.store.out)
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
+    try:
+        write_settled(work.setting, work.store.out)
+    except ReadOnly:
+        if jobs:
+            raise
     for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
         path = work.store.out / "failed" / f"{event.job.id}.txt"
         if isinstance(event, Finished):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # there is none, or it cannot be removed, which is no failure of this job
+                path.unlink()
         if isinstance(event, Failed):
-            write_whole(path, f"{inventory.label(event.job)}\n{event.reason}\n\n{event.trace}".encode())
-            failed[event.job.id] = f"{event.job.id} ({inventory.label(event.job)}): {event.reason}; trace in {path}"
+            label = inventory.label(event.job)
+            failed[event.job.id] = f"{event.job.id} ({label}): {event.reason}; {_note(event, label, path)}"
         observe(event)
     if failed:
         first = next(iter(failed.values()))
         raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+
+
+def _note(failure: Failed, label: str, path: Path) -> str:
+    """Write the trace of a failure, and say where it is, or why it could not be written: that must not hide the failure."""
+    try:
+        write_whole(path, f"{label}\n{failure.reason}\n\n{failure.trace}".encode())
+    except (NotWritten, OSError) as error:
+        return f"its trace is lost, as {error}"
+    return f"trace in {path}"
 
 
 def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:

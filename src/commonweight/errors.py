@@ -36,6 +36,14 @@ class ResultMissing(StoreError):
     """A result that was asked for has not been made yet."""
 
 
+class NotWritten(CommonweightError):
+    """A file or a folder cannot be written: which, why, and what to do."""
+
+
+class ReadOnly(NotWritten):
+    """It cannot for want of permission, or because its file system is read-only."""
+
+
 class JobFailed(CommonweightError):
     """One or more jobs ended with an error; the others are stored."""
 

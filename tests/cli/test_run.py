@@ -173,6 +173,24 @@ def test_failed_jobs_exit_with_3_and_say_where_the_trace_is(tmp_path, monkeypatc
     )
 
 
+def test_a_failure_that_cannot_be_noted_is_told_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "failed").touch()
+    words = ("run", "smoke", "figure-2", "--out", tmp_path, "--workers", 0, *SETS)
+    fill, write = [None], Store.write
+
+    def first_fails(*words):
+        if fill:
+            fill.pop()
+            raise RuntimeError("out of luck")
+        write(*words)
+
+    monkeypatch.setattr(Store, "write", first_fails)
+    last = call(*words, code=3).stderr.splitlines()[-1]
+    assert last.startswith("error: 1 of 11 jobs failed; the first: ")
+    assert f": RuntimeError: out of luck; its trace is lost, as [Errno 17] File exists: '{tmp_path}/failed'" in last
+    assert "10 there, 1 to train" in call(*words).stderr
+
+
 @pytest.mark.parametrize("engine", ["auto", "reference"])
 def test_training_that_diverges_is_told_and_nothing_of_it_is_stored(tmp_path, engine):
     wild = (*SETS, "--set", "training.epochs=16", "--set", "training.lr=1e6")

@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+import time
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from commonweight.cli import app
+from commonweight.cli import app, from_elsewhere
 from commonweight.elsewhere import read_ranks, scale_of
 from commonweight.errors import UsageError
 from commonweight.ranking import gt_tau
+from commonweight.report import progress
 
 NAMES = ("111", "112", "121", "122", "211")
 TRUTH = np.array([0.5, 0.7, 0.6, 0.9, 0.8])
@@ -171,6 +173,68 @@ def test_the_same_file_twice_is_refused(write, truth, tmp_path):
         result = call(*words, "--ground-truth", truth, code=2, given="")
         assert f"error: {words[1]} is given twice; expected another file for each instance" in result.stderr
     assert "truth.json is given twice" in call(truth, "--ground-truth", truth, code=2).stderr
+
+
+def test_a_copy_of_a_file_is_refused_too(write, truth):
+    rows = csv_of([row for row in LONG if row["seed"] == 0])
+    result = call(write("a.csv", rows), write("b.csv", rows), "--ground-truth", truth, code=2)
+    assert result.stderr.splitlines() == [
+        f"error: {truth.parent}/b.csv: the same numbers as {truth.parent}/a.csv; expected another instance in each"
+    ]
+
+
+def test_baselines_and_population(write, truth, tmp_path):
+    counts = [{"child": name, "params": place, "flops": 1 - TRUTH[place]} for place, name in enumerate(NAMES)]
+    log, counts, out = write("log.json", LONG), write("counts.csv", csv_of(counts)), tmp_path / "out"
+    words = ["--baseline", f"params={counts}", "--baseline", f"flops={counts}", "--population", "all of a small space"]
+    result = call(log, "--ground-truth", truth, *words, "--json", "--out", out)
+    table = json.loads(result.stdout)["ranks"]
+    assert [row["name"] for row in table["rows"][:2]] == ["baseline params", "baseline flops"]
+    assert table["rows"][0]["gt_tau"]["value"] == pytest.approx(gt_tau(np.arange(5), TRUTH))
+    assert table["rows"][1]["gt_tau"]["value"] == -1
+    assert "Population of every tau: 5 children: all of a small space." in table["notes"]
+    assert "baseline 'flops', more is better: child and number on each line" in result.stderr
+    document = (out / "report/report.md").read_text(encoding="utf-8")
+    given = f"--baseline params={counts} --baseline flops={counts} --population 'all of a small space' --out {out}"
+    assert given in document
+    assert call(log, "--ground-truth", truth, "--baseline", "params", code=2).stderr.count("\n") == 1
+
+
+def test_seeds_of_ground_truth_are_the_ceiling(write):
+    seeds = {name: [value, value + 0.01 * (place % 2)] for place, (name, value) in enumerate(BY_NAME.items())}
+    result = call(write("log.json", LONG), "--ground-truth", write("seeds.json", seeds), "--json")
+    row = json.loads(result.stdout)["ranks"]["rows"][-1]
+    assert (row["name"], row["ranks"]) == ("ceiling: each seed of ground truth against the others", 2)
+    first, second = np.array(list(seeds.values())).T
+    assert row["gt_tau"]["value"] == row["s_tau"]["value"] == pytest.approx(gt_tau(first, second))
+
+
+def test_children_of_a_larger_ground_truth(write):
+    more = {f"x{number}": number / 100 for number in range(95)}
+    result = call(write("log.json", LONG), "--ground-truth", write("truth.json", BY_NAME | more), "--json")
+    told = "5 of the 100 children of ground truth, and how they were chosen is not known. Of a random sample of so many a tau"
+    assert any(told in note for note in json.loads(result.stdout)["ranks"]["notes"])
+
+
+def test_long_work_says_what_it_does(write, truth, monkeypatch):
+    def slowly(function):
+        def slow(*arguments, **options):
+            time.sleep(0.2)
+            return function(*arguments, **options)
+
+        return slow
+
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    for name in ("read_ranks", "worth_of_all", "report_ranks"):
+        monkeypatch.setattr(from_elsewhere, name, slowly(getattr(from_elsewhere, name)))
+    log = write("log.json", LONG)
+    lines = call(log, "--ground-truth", truth, "--out", truth.parent / "out").stderr.splitlines()
+    said = [line for line in dict.fromkeys(lines) if line.startswith(("reading", "judging", "writing"))]
+    assert said == [
+        f"reading {log}, {truth}",
+        "judging the ranks of 5 children at 4 moments",
+        "writing the report",
+    ]
 
 
 @pytest.mark.parametrize(

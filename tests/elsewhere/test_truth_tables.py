@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from commonweight.elsewhere.truth_tables import read_truth_grid, truth_of
-from commonweight.errors import DataError, TableError
+from commonweight.elsewhere.truth_tables import baseline_of, read_baselines, read_truth_grid, truth_of
+from commonweight.errors import CommonweightError, DataError, TableError, UsageError
 
 CHILDREN = ("111", "112", "121", "122")
 SEEDS = np.array([[0.5, 0.7, 0.6, 0.9], [0.52, 0.68, 0.64, 0.86], [0.54, 0.72, 0.62, 0.88]])  # [seed, child]
@@ -26,7 +26,8 @@ def write(tmp_path):
 
 
 def read_ground_truth(path, children, **how):
-    return truth_of(read_truth_grid(path), children, **how)
+    truth = truth_of(read_truth_grid(path), children, **how)
+    return truth.mean, truth.how
 
 
 def table(*rows):
@@ -87,7 +88,10 @@ def test_ground_truth_with_decimal_commas(write):
         ("truth\n", ": no numbers below the first row; expected one for each child"),
         ("truth\n0.5\n0.6\n0.7\nno\n", ", row 5, column 'number': 'no'; expected a number"),
         ("nan\n0.5\n0.6\n0.7\n", ", row 1, column 'number': 'nan'; expected a number"),
-        ("111,0.5\n112,nan\n121,0.6\n122,0.4\n", ", row 2, column 'number': 'nan'; expected a number"),
+        (
+            "111,0.5\n112,nan\n121,\n122,0.4\n",
+            ", row 2, column 'number': 'nan'; expected a number: 2 of 4 are missing, of '112', '121'; fill them or",
+        ),
         ("111,nan\n112,0.5\n121,0.6\n122,0.4\n", ", row 1, column 'number': 'nan'; expected a number"),
         ("111,0.5\n112,0.5\n121,0.6\n", ": no ground truth for child '122'; did you mean '121'?; expected all"),
         ("c,v\n111,0.5\n112,0.5\n111,0.6\n122,1\n", ", row 4: child '111' stands twice; expected one line for each c"),
@@ -154,6 +158,30 @@ def test_the_mean_of_several_seeds(write, text):
     assert "the mean of 3 seeds" in how
 
 
+def test_a_seed_is_the_same_one_for_all_children(write):
+    """Rows of a long table stand in any order, and another one for each child."""
+    rows = [LONG[place] for place in np.random.default_rng(0).permutation(len(LONG))]
+    for text in (table(("child", "seed", "accuracy"), *rows), table(CHILDREN, *SEEDS), json.dumps(BY_CHILD)):
+        truth = truth_of(read_truth_grid(write(text)), CHILDREN)
+        np.testing.assert_array_equal(truth.seeds, SEEDS)
+        np.testing.assert_array_equal(truth.several, SEEDS)
+        np.testing.assert_array_equal(truth.mean, MEAN)
+    assert truth_of(read_truth_grid(write("1\n2\n3\n4\n")), CHILDREN).several is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table(("child", "accuracy"), *((f"x{n}", n) for n in range(6)), *zip(CHILDREN, MEAN, strict=True)),
+        table((*CHILDREN, *(f"x{n}" for n in range(6))), [*MEAN, *range(6)]),
+        table(("child", "seed", "accuracy"), *LONG, *((f"x{n}", 0, n) for n in range(6))),
+    ],
+)
+def test_of_how_many_children_there_is_ground_truth(write, text):
+    assert truth_of(read_truth_grid(write(text)), CHILDREN).known == 10
+    assert truth_of(read_truth_grid(write("1\n2\n3\n4\n")), CHILDREN).known == 4
+
+
 @pytest.mark.parametrize("name", ["ground truth", "Accuracy", "mean", "test_accuracy"])
 def test_a_third_column_is_left_out_where_one_says_that_it_is_ground_truth(write, name):
     rows = [(child, 10 - place, value) for place, (child, value) in enumerate(zip(CHILDREN, MEAN, strict=True))]
@@ -202,3 +230,69 @@ def test_a_series_of_pandas(tmp_path):
 def test_several_tables_are_no_ground_truth(write):
     with pytest.raises(TableError, match="2 tables; expected one, with numbers for each child"):
         read_truth_grid(write(json.dumps([SEEDS.tolist(), SEEDS.tolist()])))
+
+
+# baselines
+
+COUNTS = table(
+    ("child", "params", "flops", "accuracy"), *((child, 10 - n, n * n, n) for n, child in enumerate(CHILDREN))
+)
+
+
+def baselines(words, write, files=()):
+    grids = read_baselines(words, files, write(table(*zip(CHILDREN, MEAN, strict=True)), "truth.csv"))
+    return {name: baseline_of(grid, CHILDREN, name) for name, grid in grids.items()}
+
+
+def test_baselines_are_columns_of_their_names(write):
+    counts, alone = write(COUNTS, "a=b.csv"), write("122,4\n121,3\n112,2\n111,1\n", "alone.csv")
+    found = baselines([f"params={counts}", f"flops={counts}", f"depth={alone}"], write)
+    assert {name: values.tolist() for name, (values, _) in found.items()} == {
+        "params": [10, 9, 8, 7],
+        "flops": [0, 1, 4, 9],
+        "depth": [1, 2, 3, 4],
+    }
+    assert found["params"][1] == (
+        "baseline 'params', more is better: child and number on each line; column 'params', others are left out: 'flops', "
+        "'accuracy'"
+    )
+
+
+def test_the_file_of_ground_truth_may_hold_baselines(write):
+    counts = write(COUNTS)
+    assert list(read_baselines([f"flops={counts}", f"params={counts}"], [], counts)) == ["flops", "params"]
+    for words in ([f"depth={counts}"], [f"params={counts}", f"depth={counts}"]):
+        truth = counts if len(words) == 1 else write("1\n", "t.csv")
+        with pytest.raises(
+            UsageError, match=r"log\.csv is given twice, and has no column 'depth'; expected one, or anoth"
+        ):
+            read_baselines(words, [], truth)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["params"], "baseline 'params'; expected NAME=FILE, for example parameters=parameters.csv"),
+        (["=counts.csv"], "baseline '=counts.csv'; expected NAME=FILE"),
+        (["params="], "baseline 'params='; expected NAME=FILE"),
+        (["a={counts}", "a={counts}"], "baseline 'a' is given twice; expected another name for each"),
+        (["a={ranks}"], r"ranks\.csv is given twice; expected another file for baseline 'a'"),
+        (["a={counts}"], "columns 'params', 'flops', 'accuracy' beside .* or one column that is called 'a'"),
+        (["params={few}"], "few.csv: no baseline 'params' for child '122'; did you mean '121'[?]; expected all"),
+        (
+            ["params={missing}"],
+            "missing.csv, row 3, column 'number': ''; expected a number: 1 of 4 are missing, of '121'",
+        ),
+        (["params=no.csv"], "no.csv: cannot be read"),
+    ],
+)
+def test_mistakes_of_baselines_are_told_in_one_line(write, words, message):
+    files = {
+        "counts": write(COUNTS, "counts.csv"),
+        "ranks": write(table(CHILDREN, *SEEDS), "ranks.csv"),
+        "few": write("111,1\n112,2\n121,3\n", "few.csv"),
+        "missing": write("111,1\n112,2\n121,\n122,3\n", "missing.csv"),
+    }
+    with pytest.raises(CommonweightError, match=message) as caught:
+        baselines([word.format(**files) for word in words], write, [files["ranks"]])
+    assert "\n" not in str(caught.value)

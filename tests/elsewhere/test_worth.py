@@ -1,5 +1,6 @@
 """What a table of another program is worth: every number against the ranking functions and SciPy, and what appears when."""
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -45,11 +46,17 @@ def s_taus(ranks):
 def expected_row(ranks, truth):
     gt = [tau(rank, truth) for rank in ranks]
     t1, t3 = ([tnr(rank, truth, n) for rank in ranks] for n in (1, 3))
-    return [mean(gt), *(s_taus(ranks) if len(ranks) > 1 else [None] * 3), mean(t1), mean(t3)], [
-        std(gt),
-        std(t1),
-        std(t3),
-    ]
+    best = [tau_of_best(ranks, truth, share) for share in (0.25, 0.05)]
+    numbers = [mean(gt), *best, *(s_taus(ranks) if len(ranks) > 1 else [None] * 3), mean(t1), mean(t3), len(truth)]
+    return numbers, [std(gt), std(t1), std(t3)]
+
+
+def tau_of_best(ranks, truth, share):
+    """Mean tau among the truly best, of which here are as many as there are children better than the cut."""
+    best = sorted(range(len(truth)), key=lambda child: -truth[child])[: math.ceil(share * len(truth))]
+    if len(best) < 3:
+        return None
+    return mean(tau([rank[child] for child in best], [truth[child] for child in best]) for rank in ranks)
 
 
 # What appears when
@@ -105,13 +112,14 @@ def test_ranks_against_scipy(seed):
     for row, several in zip(table.rows, ranks, strict=True):
         numbers, spreads = expected_row(several, truth)
         assert values(row) == pytest.approx(numbers)
-        assert [row.numbers[place].std for place in (0, 4, 5)] == pytest.approx(spreads)
+        assert [row.numbers[place].std for place in (0, 6, 7)] == pytest.approx(spreads)
         assert row.ranks == len(several)
-    assert [column.key for column in table.columns] == ["gt_tau", "s_tau", "max_tau", "min_tau", "t1r", "t3r"]
+    keys = ["gt_tau", "gt_tau_best_25", "gt_tau_best_5", "s_tau", "max_tau", "min_tau", "t1r", "t3r", "children"]
+    assert [column.key for column in table.columns] == keys
     across, *inside = table.rows
-    for place in (0, 1, 4, 5):
+    for place in (0, 3, 6, 7):
         interval = across.numbers[place].interval
-        assert interval.low <= across.numbers[place].value <= interval.high or place == 1
+        assert interval.low <= across.numbers[place].value <= interval.high or place == 3
         assert all(row.numbers[place].interval is None for row in inside)  # moments are no independent draws
 
 
@@ -287,12 +295,12 @@ def test_taus_between_moments_of_thousands_of_children_are_those_of_a_sample():
     found = elsewhere(2, 3, children=1500)
     table, truth = made_of(found)["ranks"], found.ground_truth
     across, *inside = table.rows
-    assert across.numbers[1].value == pytest.approx(tau(*found.accuracy[:, -1]))  # instances are few, and all are taken
+    assert across.numbers[3].value == pytest.approx(tau(*found.accuracy[:, -1]))  # instances are few, and all are taken
     for row, one in zip(inside, found.accuracy, strict=True):
         of_all = [mean(tau(rank, truth) for rank in one), *(top_n_rank(one, truth, n).mean() for n in (1, 3))]
-        assert [values(row)[place] for place in (0, 4, 5)] == pytest.approx(of_all)
-        assert values(row)[1:4] == pytest.approx(s_taus(one), abs=4 * 0.012)
-        assert values(row)[1] != pytest.approx(s_taus(one)[0])
+        assert [values(row)[place] for place in (0, 6, 7)] == pytest.approx(of_all)
+        assert values(row)[3:6] == pytest.approx(s_taus(one), abs=4 * 0.012)
+        assert values(row)[3] != pytest.approx(s_taus(one)[0])
     (note,) = [note for note in table.notes if "sample" in note]
     assert "a random sample of 1024 of 1500 children, of which a tau deviates by about 0.012." in note
     assert any("Taus of claim 3: of a random sample of 1024" in note for note in made_of(found)["claims"].notes)

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tiny import all_images
 
 import commonweight as cw
 from commonweight.errors import DataError
@@ -70,8 +71,7 @@ def test_what_is_written_is_read_and_a_study_runs_on_it(tmp_path):
     section = write_npz(tmp_path / "mine.npz", *whole().values())
     assert section == {"name": "npz", "path": str(tmp_path / "mine.npz")}
     assert read_npz(tmp_path / "mine.npz").fingerprint == load_raw(**section).fingerprint
-    whole_data = dict.fromkeys(("resize", "train_images", "sweep_images", "judge_images"))
-    study = cw.load_study("smoke", {"data": section | whole_data})
+    study = cw.load_study("smoke", {"data": all_images(**section)})
     used = subset(read_npz(tmp_path / "mine.npz"), 12, 12)  # in the order in which every study has its images
     assert cw.programme(study, "table-1", tmp_path).setting.fingerprint == used.fingerprint
 

@@ -30,6 +30,7 @@ PAPER = [  # in the paper's order; then what is not in the paper
         "sharing-kinds",
         "table-3a-found",
         "readings",
+        "baselines",
         "landmarks",
         "recipe",
     ),
@@ -107,6 +108,7 @@ ONE = [
     "table-3b",
     "table-4",
     "sharing-kinds",
+    "baselines",
     "landmarks",
 ]
 TWO = ["figure-5a", "figure-5b", "figure-7", "figure-8", "figure-9", "readings"]

@@ -1,5 +1,6 @@
 """What is written stays, and what is not written to its end leaves nothing."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from tiny import make_job, make_record
 
+from commonweight.errors import NotWritten, ReadOnly
 from commonweight.study import durable
 from commonweight.study.durable import make_folder, sweep, unfinished, write_whole
 from commonweight.study.record import Result
@@ -51,6 +53,50 @@ def test_write_whole(tmp_path, monkeypatch):
         write_whole(path, b"three")
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def failing(monkeypatch, number):
+    """Nothing can be flushed any more, for this reason."""
+
+    def fsync(descriptor):  # noqa: ARG001
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT"])
+def test_want_of_space_names_the_path_and_the_remedy_and_leaves_nothing(tmp_path, monkeypatch, name):
+    failing(monkeypatch, getattr(errno, name))
+    told = (
+        f"cannot be written: {os.strerror(getattr(errno, name))}; make room there and give the same command again, which "
+        "goes on from what is finished"
+    )
+    with pytest.raises(NotWritten) as caught:
+        write_whole(tmp_path / "file.txt", b"one")
+    assert str(caught.value) == f"{tmp_path}/file.txt {told}"
+    store, job = Store(tmp_path / "out"), make_job()
+    with pytest.raises(NotWritten) as caught:
+        store.write(job, Result(make_record(job)))
+    assert str(caught.value) == f"{store.folder(job.id)} {told}"
+    assert not isinstance(caught.value, ReadOnly)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["EROFS", "EACCES", "EPERM"])
+def test_want_of_permission_is_told_apart(tmp_path, monkeypatch, name):
+    failing(monkeypatch, getattr(errno, name))
+    with pytest.raises(ReadOnly) as caught:
+        write_whole(tmp_path / "file.txt", b"one")
+    assert str(caught.value) == (
+        f"{tmp_path}/file.txt cannot be written: {os.strerror(getattr(errno, name))}; give an --out where you may write, or "
+        "copy the results to such a place"
+    )
+
+
+def test_another_error_of_the_system_is_as_the_system_tells_it(tmp_path, monkeypatch):
+    failing(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        write_whole(tmp_path / "file.txt", b"one")
 
 
 def test_folders_are_flushed_after_they_are_made_and_after_renames(tmp_path, told):

@@ -45,7 +45,8 @@ def test_the_page_names_it_as_a_study_does():
     assert f"commonweight run quick table-2 --set 'space.primitives=[max_pool_3x3, {NAME}]'" in SECTION
 
 
-def test_workers_have_it_and_give_the_same_bits(module, tmp_path):
+@pytest.mark.usefixtures("module")
+def test_workers_have_it_and_give_the_same_bits(tmp_path):
     made = [
         cw.run(own(), "figure-2", tmp_path / name, executor) for name, executor in (("a", Inline()), ("b", Local(1)))
     ]
@@ -98,7 +99,7 @@ def test_results_are_read_without_it(module, tmp_path):
 def test_a_folder_holds_the_study_of_one_text(module, tmp_path):
     cw.run(own(), "figure-2", tmp_path)
     module.write_text(MODULE + "\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="holds another study: settled.own"):
+    with pytest.raises(UsageError, match=r"holds another study: settled\.own"):
         cw.run(own(), "figure-2", tmp_path)
 
 
@@ -126,7 +127,7 @@ def test_a_module_that_is_not_there_is_one_line(tmp_path, name, message):
 
 
 def test_a_module_that_fails_or_has_no_such_function(module):
-    with pytest.raises(UsageError, match="my_ops.py has no such function; expected one of a UnitShape"):
+    with pytest.raises(UsageError, match=r"my_ops\.py has no such function; expected one of a UnitShape"):
         primitive("my_ops:narrow")
     module.write_text("1 / 0")
     with pytest.raises(UsageError, match=r"module 'my_ops' \(.*my_ops.py\) fails when it is run: ZeroDivisionError"):
@@ -135,5 +136,5 @@ def test_a_module_that_fails_or_has_no_such_function(module):
 
 @pytest.mark.parametrize("name", ["my ops:wide", "my_ops:", ":wide", "my_ops:wide:r", "../my_ops:wide", "my_ops:a.b"])
 def test_what_is_no_import_path_is_an_unknown_primitive(name):
-    with pytest.raises(StudyError, match="known are max_pool_3x3, .*one of your own is named by its import path"):
+    with pytest.raises(StudyError, match=r"known are max_pool_3x3, .*one of your own is named by its import path"):
         tiny_study(space__primitives=["max_pool_3x3", name])

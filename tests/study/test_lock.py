@@ -1,6 +1,8 @@
 """One driver for each folder: the second is refused and told who the first is, and nothing is left when one is killed."""
 
+import errno
 import fcntl
+import io
 import json
 import os
 import socket
@@ -10,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from commonweight.errors import UsageError
+from commonweight.errors import ReadOnly, UsageError
 from commonweight.study.lock import LOCK, locked
 
 HOLD = """
@@ -93,3 +95,22 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
         locked(tmp_path),
     ):
         raise AssertionError("a driver without a lock")
+
+
+@pytest.mark.parametrize("name", ["EROFS", "EACCES"])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, name):
+    def opened(*_, **__):
+        raise OSError(getattr(errno, name), "so it is", f"{tmp_path / LOCK}")
+
+    monkeypatch.setattr(io, "open", opened)
+    with (
+        pytest.raises(ReadOnly, match=rf"^{tmp_path}/lock cannot be written: so it is; give an --out"),
+        locked(tmp_path),
+    ):
+        raise AssertionError("a driver without a lock")
+
+
+def test_an_error_inside_is_not_one_of_the_lock(tmp_path):
+    with pytest.raises(OSError, match="No space") as caught, locked(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert type(caught.value) is OSError

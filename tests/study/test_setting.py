@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import PAIR, tiny_study, write_idx_folder
+from tiny import PAIR, all_images, tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
@@ -219,8 +219,7 @@ def test_missing_and_disagreeing_jobs(tmp_path):
 
 
 def test_settle_settles_what_none_means(tmp_path):
-    path = str(write_idx_folder(tmp_path, train=60, validation=24))
-    data = {"name": "idx", "path": path, "train_images": 50}
+    data = all_images("idx", write_idx_folder(tmp_path, train=60, validation=24)) | {"train_images": 50}
     found = settle(tiny_study(data=data))
     assert (found.train_images, found.sweep_images, found.judge_images) == (50, 24, 24)
     assert found.image_size == (7, 7)

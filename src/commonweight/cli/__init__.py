@@ -29,6 +29,7 @@ from commonweight.cli.options import (
 )
 from commonweight.cli.stderr import say
 from commonweight.errors import CommonweightError
+from commonweight.interrupts import Interrupted, Interrupts
 
 
 class Guarded(TyperGroup):
@@ -38,7 +39,10 @@ class Guarded(TyperGroup):
         try:
             deed = super().invoke(ctx)
             if deed is not None:
-                deed()
+                with (ctx.obj or Interrupts()).unwinding():
+                    deed()
+        except Interrupted as signal:
+            raise typer.Exit(signal.code) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except CommonweightError as error:
@@ -56,7 +60,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Can a weight-sharing ranking of architectures be trusted, and what makes it better?",
@@ -161,7 +164,10 @@ def report(
     """Make tables, figures and the page again from stored records; nothing is trained."""
 
 
-@app.command(epilog="Example: **commonweight rank log.csv --ground-truth truth.csv**")
+@app.command(
+    epilog="Examples: **commonweight rank log.csv --ground-truth truth.csv**, **commonweight rank losses.json "
+    "--lower-is-better --ground-truth truth.parquet --baseline parameters=counts.csv**"
+)
 @done_in("from_elsewhere")
 def rank(
     file: Annotated[
@@ -192,6 +198,16 @@ def rank(
     truth_lower_is_better: Annotated[
         bool, typer.Option("--truth-lower-is-better", help="The same of ground truth.")
     ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline", metavar="NAME=FILE", help="What a rank has to beat, such as parameter counts; more is better."
+        ),
+    ] = None,
+    population: Annotated[
+        str | None,
+        typer.Option("--population", metavar="TEXT", help="How the children were chosen, to stand beside every tau."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a report; without it tables are printed.")
     ] = None,
@@ -200,6 +216,6 @@ def rank(
     """Say what ranks from elsewhere are worth: a number for each child, and for each moment or instance there is."""
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main(interrupts: Interrupts) -> None:
+    """Run the command line, which these signals end."""
+    app(obj=interrupts, prog_name="commonweight")

@@ -7,7 +7,7 @@ from pathlib import Path
 from commonweight import api
 from commonweight.cli.output import print_all, print_json, print_text
 from commonweight.cli.stderr import errors, say
-from commonweight.errors import UsageError
+from commonweight.errors import ReadOnly, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.report import preface
 from commonweight.report.progress import clock, meanwhile, watch
@@ -60,9 +60,13 @@ def run(
                 f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
                 f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
             )
-        made, files = work.report()
+        try:
+            made, files = work.report()
+            told = f"report: {files[0]}"
+        except ReadOnly as error:
+            made, told = work.make(), f"no report: {error}"
     print_all(made, preface(work.setting), as_json)
-    say(f"report: {files[0]}")
+    say(told)
 
 
 def plan(

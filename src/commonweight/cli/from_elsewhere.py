@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commonweight.cli.output import print_all
-from commonweight.cli.stderr import say
+from commonweight.cli.stderr import errors, say
 from commonweight.elsewhere import rank_command, read_ranks, report_ranks, scale_of, worth_of_all
+from commonweight.report.progress import meanwhile
 
 
 def rank(
@@ -17,17 +18,41 @@ def rank(
     scores: bool,
     lower_is_better: bool,
     truth_lower_is_better: bool,
+    baseline: Sequence[str] | None,
+    population: str | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
     """Read what other programs wrote, and print and write what it allows to say."""
-    scale = scale_of(scores, lower_is_better)
-    found, told = read_ranks(file, ground_truth, rows, scale=scale, truth_lower_is_better=truth_lower_is_better)
+    with meanwhile(f"reading {', '.join(map(str, [*file, ground_truth]))}", errors()):
+        found, told = read_ranks(
+            file,
+            ground_truth,
+            rows,
+            scale=scale_of(scores, lower_is_better),
+            truth_lower_is_better=truth_lower_is_better,
+            baselines=baseline or (),
+            population=population or "",
+        )
     for sentence in told:
         say(sentence)
-    made = worth_of_all(found, groups)
+    _, moments, children = found[0].accuracy.shape
+    with meanwhile(f"judging the ranks of {children} children at {moments} moments", errors()):
+        made = worth_of_all(found, groups)
     if out is not None:
-        options = {"scores": scores, "lower_is_better": lower_is_better, "truth_lower_is_better": truth_lower_is_better}
-        command = rank_command(file, ground_truth, out, rows=rows, groups=groups, **options)
-        say(f"report: {report_ranks(made, told, command, out)[0]}")
+        command = rank_command(
+            file,
+            ground_truth,
+            out,
+            rows=rows,
+            groups=groups,
+            scores=scores,
+            lower_is_better=lower_is_better,
+            truth_lower_is_better=truth_lower_is_better,
+            baseline=baseline,
+            population=population,
+        )
+        with meanwhile("writing the report", errors()):
+            page, *_ = report_ranks(made, told, command, out)
+        say(f"report: {page}")
     print_all(made, [], as_json)

@@ -1,19 +1,38 @@
 """Results, which the command line prints on standard output."""
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from commonweight.api import place_of
-from commonweight.errors import UsageError
+from commonweight.errors import NotWritten, UsageError
 from commonweight.paper import Made
 from commonweight.report import to_data, to_terminal, to_text
+from commonweight.study.durable import writing
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Store
 
 
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Results are printed inside; raises `NotWritten` when what standard output leads to has no space for them."""
+    try:
+        with writing(Path("standard output")):
+            yield
+            print(end="", flush=True)
+    except NotWritten:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest once more when it ends
+        raise
+
+
+@_printing()
 def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
     """Sentences, then tables and claims; or everything as JSON."""
     if as_json:
@@ -30,11 +49,13 @@ def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
             console.print(shown)
 
 
+@_printing()
 def print_text(text: str) -> None:
     """A result, on standard output."""
     print(text)
 
 
+@_printing()
 def print_json(content: Any) -> None:
     """A result for a program."""
     print(json.dumps(content, indent=1, ensure_ascii=False))

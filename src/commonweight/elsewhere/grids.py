@@ -139,8 +139,11 @@ def parquet_grid(where: str, content: bytes) -> Grid:
     return Grid(where, tuple("" if name == INDEX else name for name in names), rows, ("Parquet",))
 
 
-def numbers(grid: Grid, places: Sequence[int]) -> np.ndarray:
-    """`[row, column]` of these columns, all finite; raises `TableError` with the first cell that is no number."""
+def numbers(grid: Grid, places: Sequence[int], children: Sequence[str] = ()) -> np.ndarray:
+    """`[row, column]` of these columns, all finite; raises `TableError` with the first cell that is no number.
+
+    It names the columns of missing cells, or the children, where each row is that of a child.
+    """
     pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
     rows = [pick(row) for row in grid.rows]
     try:
@@ -157,10 +160,9 @@ def numbers(grid: Grid, places: Sequence[int]) -> np.ndarray:
     )
     missing = [(r, c) for r, c in bad if word(rows[r][c]).lower() in NO_NUMBERS]
     if (row, column) in missing:
-        where = listed(dict.fromkeys(grid.title(places[c]) for _, c in missing))
-        message += (
-            f": {len(missing)} of {len(rows) * len(places)} are missing, in {where}; fill them or leave these out"
-        )
+        where = listed(dict.fromkeys(children[r] if children else grid.title(places[c]) for r, c in missing))
+        message += f": {len(missing)} of {len(rows) * len(places)} are missing, {'of' if children else 'in'} {where}"
+        message += "; fill them or leave these out"
     raise TableError(message)
 
 

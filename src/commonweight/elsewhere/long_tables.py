@@ -41,7 +41,8 @@ def long_tables(grid: Grid, scale: Scale) -> dict[str, list[AccuracyTable]] | No
         return None
     if not grid.rows:
         raise TableError(f"{grid.where}: no rows below the first; expected one for each child")
-    values, unit = scaled(grid, numbers(grid, rest), [grid.title(rest[0])], scale)
+    found = numbers(grid, rest, grid.column(places[CHILD][0]))
+    values, unit = scaled(grid, found, [grid.title(rest[0])], scale)
     axes = [_numbered(grid, places[kind], kind) for kind in (METHOD, INSTANCE, MOMENT, CHILD)]
     keys, where = [entries for entries, _ in axes], [which for _, which in axes]
     whole = _whole(grid, keys, where, values[:, 0])

@@ -1,7 +1,8 @@
 """Ranks that another program made, with ground truth: what everything in this folder judges."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +19,10 @@ class FromElsewhere:
 
     `trained` `[instance, moment, child]` (bool) says, where it is known, which child each moment's mini-batch trained.
     `scale` says what the numbers are, which may be scores on any scale, of which higher is better; `method` names them where
-    there are those of several methods. Raises `UsageError` when the parts do not fit each other.
+    there are those of several methods. `seeds` `[seed, child]` are those whose mean ground truth is, where it has several,
+    and `known` the number of children that its source has; `chosen` says in words how these were chosen. `baselines` are
+    numbers `[child]` that a rank has to beat, more is better, by name. Raises `UsageError` when the parts do not fit each
+    other.
     """
 
     __repr__ = brief
@@ -30,6 +34,10 @@ class FromElsewhere:
     trained: np.ndarray | None = None
     scale: Scale = Scale.ACCURACY
     method: str = ""
+    seeds: np.ndarray | None = None
+    known: int | None = None
+    chosen: str = ""
+    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.accuracy.shape
@@ -47,6 +55,19 @@ class FromElsewhere:
             raise UsageError(f"ground truth is {self.ground_truth[0]:g} for every child; expected one that orders them")
         if len(self.step) != shape[1] or (self.trained is not None and self.trained.shape != shape):
             raise UsageError(f"moments {self.step.shape} or just trained children do not fit accuracies {shape}")
+        if self.seeds is not None and (
+            len(self.seeds) < 2 or not np.array_equal(self.seeds.mean(0), self.ground_truth)
+        ):
+            raise UsageError(
+                f"seeds of shape {self.seeds.shape}; expected two or more, and ground truth to be their mean"
+            )
+        for name, numbers in self.baselines.items():
+            if numbers.shape != self.ground_truth.shape:
+                raise UsageError(
+                    f"baseline {name!r} has shape {numbers.shape}; expected one number for each of {shape[2]}"
+                )
+        if self.known is not None and self.known < shape[2]:
+            raise UsageError(f"ground truth of {self.known} children for {shape[2]}; expected all of these, or more")
 
     @property
     def identities(self) -> tuple[Identity, ...]:

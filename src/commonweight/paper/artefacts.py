@@ -5,6 +5,7 @@ from functools import cache, partial
 
 from commonweight.errors import StudyError, UsageError, nearest
 from commonweight.paper import (
+    baselines,
     degrees,
     distributions,
     finetuning,
@@ -36,6 +37,7 @@ _MODULES = (
     found,
     lastbatches,
     reading_costs,
+    baselines,
     landmark_equivalents,
     recipes,
     every,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from commonweight.paper.claims.comparisons import others
 from commonweight.paper.evidence import Randomness, report_stream
 from commonweight.paper.experiments import SEEDS, TRUTH
 from commonweight.paper.figures import Curves, Series
@@ -13,7 +12,7 @@ from commonweight.paper.tables import Column, Number, Row, Table, mean_std
 from commonweight.paper.targets import artefact
 from commonweight.paper.views import View
 from commonweight.paper.ways import parameter_counts, training_cost
-from commonweight.ranking import gt_tau, mean_of_last
+from commonweight.ranking import gt_tau, mean_of_last, mean_of_others
 from commonweight.ranking.landmarks import FEWEST, drawn, equivalent, held_out_tau
 from commonweight.space.encoding import Block, features
 from commonweight.study.setting import Measured, Setting
@@ -87,7 +86,9 @@ def landmarks(last: np.ndarray, window: Measured, judged: np.ndarray, setting: S
         f"mean of last {moments}": mean_of_last(window.accuracy, moments),
         COUNTED: parameter_counts(setting)[None],
     }
-    tried = tried_landmarks(features(setting.children), judged, others(judged), readings, report_stream(setting))
+    tried = tried_landmarks(
+        features(setting.children), judged, mean_of_others(judged), readings, report_stream(setting)
+    )
     return (
         _table(tried, readings, setting),
         _equivalents(tried, readings, setting),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonweight.paper.claims.comparisons import difference, others
+from commonweight.paper.claims.comparisons import difference
 from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import Randomness, report_stream
 from commonweight.paper.experiments import TRUTH
@@ -16,7 +16,7 @@ from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
 from commonweight.paper.targets import artefact
 from commonweight.paper.ways import EVERY_WAY, Way, parameter_counts, training_cost
-from commonweight.ranking import tau_between
+from commonweight.ranking import mean_of_others, tau_between
 from commonweight.study.setting import Setting
 
 OF_ITS_OWN, AT_MOST = 0.9, 0.05  # the goal: so much of ground truth's own GT-Tau at so much of its cost
@@ -62,7 +62,7 @@ class Ceiling:
 @artefact("recipe", None, EVERY_WAY, TRUTH.judged(), TRUTH.last())
 def recipe(every: Sequence[Way], judged: np.ndarray, alone: np.ndarray, setting: Setting) -> tuple[Table, Curves]:
     """GT-Tau of every way against its cost: the best for each cost, the best of each family, and the chosen one."""
-    truths, stream = others(judged), report_stream(setting)
+    truths, stream = mean_of_others(judged), report_stream(setting)
     ceiling = Ceiling(np.diagonal(tau_between(alone, truths)), training_cost(TRUTH, setting))
     counted = float(tau_between(parameter_counts(setting)[None], truths).mean())
     tried = [_tried(way, truths) for way in every]

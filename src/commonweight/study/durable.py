@@ -3,6 +3,7 @@
 What is not yet whole stands beside its place, under a name with the number of the process that writes it.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -10,16 +11,37 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commonweight.errors import NotWritten, ReadOnly
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+NO_PERMISSION = {errno.EROFS, errno.EACCES, errno.EPERM}
 UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<process>`; a hyphen in jobs of earlier versions
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file at once: whoever reads it sees the old content or the new, never a part. Durable when it returns."""
-    make_folder(path.parent)
-    with unfinished(path) as temporary:
-        write_durably(temporary, content)
-        temporary.replace(path)
-    flush(path.parent)
+    with writing(path):
+        make_folder(path.parent)
+        with unfinished(path) as temporary:
+            write_durably(temporary, content)
+            temporary.replace(path)
+        flush(path.parent)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What finds no space or no permission inside raises `NotWritten` or `ReadOnly`, which name this path and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{path} cannot be written: {error.strerror}"
+        if error.errno in NO_SPACE:
+            raise NotWritten(
+                f"{told}; make room there and give the same command again, which goes on from what is finished"
+            ) from error
+        if error.errno in NO_PERMISSION:
+            raise ReadOnly(f"{told}; give an --out where you may write, or copy the results to such a place") from error
+        raise
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from commonweight.errors import StoreError
 from commonweight.study.checksums import Checksum, read_list, write_list
-from commonweight.study.durable import write_whole
+from commonweight.study.durable import write_whole, writing
 
 LIST = "checksums.json"
 LISTED = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")  # nothing above the folder
@@ -46,7 +46,8 @@ def rewriting(folder: Path) -> Iterator[list[Path]]:
     damaged = damaged_files(folder)
     kept = listed(folder) if (folder / LIST).exists() and LIST not in damaged else {}
     files = [folder / name for name in kept if name not in damaged]
-    (folder / LIST).unlink(missing_ok=True)
+    with writing(folder):
+        (folder / LIST).unlink(missing_ok=True)
     yield files
     sums = {path.relative_to(folder).as_posix(): Checksum.of(path.read_bytes()) for path in sorted({*files})}
     write_whole(folder / LIST, write_list(sums))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from commonweight.errors import UsageError
+from commonweight.study.durable import writing
 
 LOCK = "lock"
 """The locked file of a folder of results, which stays there. Who reads results needs no lock."""
@@ -20,10 +21,13 @@ LOCK = "lock"
 def locked(out: Path) -> Iterator[None]:
     """This process alone drives the folder inside; the kernel releases the lock when the process dies, however it dies.
 
-    Raises `UsageError` when another has the lock, with its process, host and beginning, and on a file system without locks.
+    Raises `UsageError` when another has the lock, with its process, host and beginning, and on a file system without locks;
+    `ReadOnly` where the file cannot be made.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("a+", encoding="utf-8") as file:  # not "w+": what the holder wrote must stay
+    with writing(out / LOCK):
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK).open("a+", encoding="utf-8")  # not "w+": what the holder wrote must stay
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,10 +36,11 @@ def locked(out: Path) -> Iterator[None]:
             raise UsageError(
                 f"{out / LOCK} cannot be locked: {error.strerror}; give an --out on a file system that has locks"
             ) from None
-        file.truncate(0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
-        file.flush()
+        told = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+        with writing(out / LOCK):
+            file.truncate(0)
+            os.write(file.fileno(), told.encode())
         yield
 
 

@@ -277,6 +277,7 @@ class Setting:
             moments=conditions.moments,
             snapshots=conditions.snapshots,
             calibration_batches=conditions.calibration_batches,
+            own=self.own,
             stop_after=conditions.stop_after,
             **more,
         ).normalised()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.durable import flush, make_folder, unfinished, write_durably
+from commonweight.study.durable import flush, make_folder, unfinished, write_durably, writing
 from commonweight.study.job_folder import JobFolder, files_of
 from commonweight.study.jobs import ID, Job
 from commonweight.study.record import Record, Result
@@ -28,6 +28,9 @@ class Store:
     def __init__(self, out: Path | str) -> None:
         self.out = Path(out)
         self.jobs, self.damaged = self.out / "jobs", self.out / "damaged"
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.out)!r})"
 
     def folder(self, job_id: str) -> Path:
         return self.jobs / job_id
@@ -80,25 +83,27 @@ class Store:
         """Store the job's result. Durable when it returns.
 
         A whole result stays, and this one is dropped. Anything else in the job's place is moved to `<out>/damaged`.
+        Raises `NotWritten` for want of space or permission.
         """
         try:
             result.record.require_fit(job)
         except StoreError as error:
             raise StoreError(f"job {job.id}: {error}") from None
-        make_folder(self.jobs)
-        with unfinished(self.folder(job.id)) as folder:
-            folder.mkdir()
-            for name, content in files_of(job, result).items():
-                write_durably(folder / name, content)
-            flush(folder)
-            try:
-                folder.rename(self.folder(job.id))
-            except OSError:  # it is taken: only an empty folder is replaced
-                if self._whole(job):
-                    return
-                self._set_aside(job.id)
-                folder.rename(self.folder(job.id))
-        flush(self.jobs)
+        with writing(self.folder(job.id)):
+            make_folder(self.jobs)
+            with unfinished(self.folder(job.id)) as folder:
+                folder.mkdir()
+                for name, content in files_of(job, result).items():
+                    write_durably(folder / name, content)
+                flush(folder)
+                try:
+                    folder.rename(self.folder(job.id))
+                except OSError:  # it is taken: only an empty folder is replaced
+                    if self._whole(job):
+                        return
+                    self._set_aside(job.id)
+                    folder.rename(self.folder(job.id))
+            flush(self.jobs)
 
     def _whole(self, job: Job) -> bool:
         try:

@@ -45,11 +45,6 @@ def trend(randomness: Randomness, values: np.ndarray) -> Number:
     return mean(randomness, trends(values))
 
 
-def others(accuracies: np.ndarray) -> np.ndarray:
-    """For each instance the mean over the others, so that none is compared with itself: both `[instance, child]`."""
-    return np.stack([np.delete(accuracies, one, axis=0).mean(axis=0) for one in range(len(accuracies))])
-
-
 def trends(values: np.ndarray) -> np.ndarray:
     """Kendall's tau `[instance]` between the steps 0, 1, 2 … and values `[step, instance]`.
 

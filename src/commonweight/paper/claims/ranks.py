@@ -4,7 +4,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from commonweight.paper.claims.comparisons import difference, mean, others
+from commonweight.paper.claims.comparisons import difference, mean
 from commonweight.paper.claims.definition import claim
 from commonweight.paper.claims.power import LEVEL, LIKELY, SURE, enough_for, excluded
 from commonweight.paper.claims.verdict import ALIKE, WELL, Check, Verdict, above, within, without_interval
@@ -14,6 +14,7 @@ from commonweight.paper.tables import Number
 from commonweight.ranking import (
     gt_tau,
     jackknife_interval,
+    mean_of_others,
     mean_rank,
     ranks,
     s_tau,
@@ -100,7 +101,7 @@ def far_from_the_truth(  # noqa: PLR0917
 
     Each initialisation is compared with the mean over the others, so that it is not compared with itself.
     """
-    stream, truth, truths = report_stream(setting), judged.mean(axis=0), others(judged)
+    stream, truth, truths = report_stream(setting), judged.mean(axis=0), mean_of_others(judged)
     alone = {
         "GT-Tau": np.array([gt_tau(one, rest) for one, rest in zip(single, truths, strict=True)]),
         **{
@@ -190,7 +191,7 @@ def less_told_apart(accuracies: np.ndarray, single: np.ndarray, judged: np.ndarr
 
 def _less_told_apart(accuracies: np.ndarray, single: np.ndarray, judged: np.ndarray) -> tuple[float, np.ndarray]:
     """How much less on average, and the order `[instance]` that each super-net gives."""
-    truths = others(judged)
+    truths = mean_of_others(judged)
     alone = [_told_apart(one[None, None], truth) for one, truth in zip(single, truths, strict=True)]
     nets = np.mean([_told_apart(accuracies, truth) for truth in truths], axis=0)
     return float(np.mean(alone) - nets.mean()), nets

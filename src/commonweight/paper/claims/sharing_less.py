@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from commonweight.paper.claims.comparisons import difference, others, paired, trend, trends
+from commonweight.paper.claims.comparisons import difference, paired, trend, trends
 from commonweight.paper.claims.definition import claim
 from commonweight.paper.claims.power import LEVEL, enough_to_name, exceeded
 from commonweight.paper.claims.verdict import ALIKE, Check, Verdict, above, below, not_below, without_interval
@@ -26,7 +26,7 @@ from commonweight.paper.experiments import (
 from commonweight.paper.planned import FromScratch
 from commonweight.paper.tables import Number
 from commonweight.paper.truth import GROUND_TRUTH, groups_in_fours, gt_tau_window
-from commonweight.ranking import HelpAndHarm, gt_tau, help_and_harm, share_interval
+from commonweight.ranking import HelpAndHarm, gt_tau, help_and_harm, mean_of_others, share_interval
 from commonweight.study.setting import Measured, Setting
 
 
@@ -55,7 +55,7 @@ def groups_matter(  # noqa: PLR0917
     """
     k, counts, stream, truth = len(setting.children), [*random_groups], report_stream(setting), judged.mean(axis=0)
     together = gt_tau_window(seeds, truth)
-    pairs = zip(single.accuracy, others(judged), strict=True)
+    pairs = zip(single.accuracy, mean_of_others(judged), strict=True)
     alone = np.array([gt_tau(one, rest).mean() for one, rest in pairs])  # [initialisation]
     random = np.array([gt_tau_window(window, truth).mean for window in random_groups.values()])  # [m, instance]
     similar = [together, *(gt_tau_window(window, truth) for window in similar_groups.values())]

@@ -1,0 +1,198 @@
+"""How far ranks from elsewhere agree with ground truth and with each other, beside baselines and a ceiling."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from commonweight.elsewhere.made_elsewhere import FromElsewhere
+from commonweight.paper.estimates import estimated_mean, estimated_s_tau
+from commonweight.paper.evidence import Randomness
+from commonweight.paper.tables import INTERVALS, Column, Number, Row, Table, mean_std
+from commonweight.ranking import (
+    gt_tau,
+    gt_tau_of_best,
+    mean_of_others,
+    own_gt_tau,
+    s_tau,
+    sampling_deviation,
+    top_n_rank,
+    truly_best,
+)
+
+SAMPLED = 1024  # children between whose orders taus of many moments are taken; their pairs grow with the square
+BEST = (0.25, 0.05)  # shares of the children, the truly best, that have taus of their own
+TOPS = (1, 3)
+
+COLUMNS = (
+    Column("gt_tau", "GT-Tau", 4),
+    *(Column(f"gt_tau_best_{share * 100:g}", f"of best {share * 100:g} %", 4) for share in BEST),
+    Column("s_tau", "S-Tau", 4),
+    Column("max_tau", "Max Tau", 4),
+    Column("min_tau", "Min Tau", 4),
+    *(Column(f"t{n}r", f"T{n}R", 1) for n in TOPS),
+    Column("children", "children", 0),
+)
+CEILING = "ceiling: each seed of ground truth against the others"
+
+
+def agreement(found: Sequence[FromElsewhere], randomness: Randomness) -> Table:
+    """The metrics of the ranks of each method; baselines stand before them, and the ceiling of each column below.
+
+    Methods that rank the same children share baselines and ceiling.
+    """
+    alike = len({one.children for one in found}) == 1
+    rows, notes = [], []
+    for several in [found] if alike else [[one] for one in found]:
+        first, before, between = several[0], "" if alike else f"{several[0].method}: ", []
+        for one in several:
+            between += _named(f"{one.method}: " if len(found) > 1 else "", _ranks(one, randomness))
+        baselines = _named(before, _baselines(first))
+        rows += [*baselines, *between, *_named(before, _own(first, randomness))]
+        notes += [*_verdicts(baselines, between), *population(first), _of_best(first)]
+    moments, children = max(one.accuracy.shape[1] for one in found), max(len(one.children) for one in found)
+    notes = (
+        *dict.fromkeys(notes),
+        "GT-Tau: Kendall's tau-b of a rank with ground truth; over the moments of one instance its mean ± std are "
+        "GT-Tau-Mean-k and GT-Tau-Std-k. S-Tau, Max Tau, Min Tau: tau between the ranks of the row. T1R, T3R: the best "
+        "true rank among the 1, 3 children ranked first; 1 is perfect.",
+        "Moments of one instance are no independent draws, so their rows have no intervals.",
+        *(of_sample("Tau between moments of one instance", children) if moments > 1 else ()),
+        INTERVALS,
+    )
+    return Table("ranks", "What these ranks are worth", COLUMNS, tuple(rows), notes)
+
+
+def population(found: FromElsewhere) -> tuple[str, ...]:
+    """Of which children taus are, how these were chosen, and the ceiling of GT-Tau: notes of all that shows taus."""
+    children, known = len(found.children), found.known or len(found.children)
+    if found.chosen:
+        who = f"{children} children: {found.chosen}."
+    elif known == children:
+        who = f"{children} children, all that ground truth has."
+    else:
+        who = f"{children} of the {known} children of ground truth, and how they were chosen is not known."
+    if known > children:
+        deviation = sampling_deviation(children, known)
+        who += f" Of a random sample of so many a tau deviates by about {deviation:.3f} from that of all."
+    if found.seeds is None:
+        ceiling = "not given, as ground truth has one number for each child; give several seeds of it."
+    else:
+        own = float(own_gt_tau(found.seeds).mean())
+        ceiling = (
+            f"ground truth's own GT-Tau, {own:.4f}: each of its {len(found.seeds)} seeds against the mean of the others. It "
+            "is what one training of every child alone reaches; a rank with less noise than one seed may pass it."
+        )
+    return f"Population of every tau: {who}", f"Ceiling: {ceiling}"
+
+
+def sample(found: FromElsewhere, randomness: Randomness) -> np.ndarray:
+    """Accuracies `[instance, moment, child]` of all children, or of a random sample of so many."""
+    children = len(found.children)
+    if children <= SAMPLED:
+        return found.accuracy
+    return found.accuracy[..., np.sort(randomness("sample").choice(children, SAMPLED, replace=False))]
+
+
+def of_sample(what: str, children: int) -> tuple[str, ...]:
+    """That a tau is that of a sample, and how far it may lie from that of all children; nothing where it is not."""
+    if children <= SAMPLED:
+        return ()
+    deviation = sampling_deviation(SAMPLED, children)
+    return (
+        f"{what}: of a random sample of {SAMPLED} of {children} children, of which a tau deviates by about {deviation:.3f}.",
+    )
+
+
+def _named(before: str, rows: Sequence[Row]) -> list[Row]:
+    return [replace(row, name=f"{before}{row.name}") for row in rows]
+
+
+def _verdicts(baselines: Sequence[Row], ranks: Sequence[Row]) -> list[str]:
+    """Whether each baseline ranks the children better than the best of the ranks: what a reader has to see first."""
+    known = {row.name: row.numbers[0].value for row in ranks if row.numbers[0] and not np.isnan(row.numbers[0].value)}
+    best, most = max(known.items(), key=lambda one: one[1], default=("", -np.inf))
+    verdicts = []
+    for row in baselines:
+        value = row.numbers[0].value if row.numbers[0] else np.nan
+        if np.isnan(value):
+            verdicts.append(f"The {row.name} is the same for all children, so it ranks none.")
+        elif value > most:
+            beaten = f"more than the best of the ranks, “{best}”, with {most:.4f}" if known else "and no rank has any"
+            verdicts.append(f"The {row.name} has GT-Tau {value:.4f}, {beaten}.")
+        else:
+            verdicts.append(f"The {row.name} has GT-Tau {value:.4f}; the best of the ranks, “{best}”, has {most:.4f}.")
+    return verdicts
+
+
+def _of_best(found: FromElsewhere) -> str:
+    """How many children the truly best are."""
+    many = " and ".join(str(np.count_nonzero(truly_best(found.ground_truth, share))) for share in BEST)
+    shares = " and ".join(f"{share * 100:g} %" for share in BEST)
+    return (
+        f"Of best {shares}: GT-Tau among the truly best, {many} of {len(found.children)} children, with all that tie with "
+        "the last of them in ground truth; fewer than 3 have no rank. The ceiling's are the best by the other seeds' mean."
+    )
+
+
+def _baselines(found: FromElsewhere) -> list[Row]:
+    truth = found.ground_truth
+    return [_row(f"baseline {name}", numbers[None], truth, None) for name, numbers in found.baselines.items()]
+
+
+def _ranks(found: FromElsewhere, randomness: Randomness) -> list[Row]:
+    instances, moments, _ = found.accuracy.shape
+    between, rows = sample(found, randomness), []
+    if instances > 1 or moments == 1:
+        who = f"{instances} instances" if instances > 1 else "one rank"
+        rows.append(_row(f"{who}, last moment", found.accuracy[:, -1], found.ground_truth, randomness))
+    if moments > 1:
+        rows += [
+            _row(f"instance {number}, {moments} moments", of_one, found.ground_truth, None, sampled)
+            for number, (of_one, sampled) in enumerate(zip(found.accuracy, between, strict=True))
+        ]
+    return rows
+
+
+def _row(
+    name: str,
+    accuracies: np.ndarray,
+    truth: np.ndarray,
+    randomness: Randomness | None,
+    sampled: np.ndarray | None = None,
+) -> Row:
+    """One row for ranks `[rank, child]`; intervals where the ranks are independent. S-Tau is of `sampled`, if given."""
+    taus = [gt_tau(accuracies, truth), *(gt_tau_of_best(accuracies, truth, share) for share in BEST)]
+    tops = [top_n_rank(accuracies, truth, n) for n in TOPS]
+    return _filled(name, accuracies, taus, tops, randomness, sampled)
+
+
+def _own(found: FromElsewhere, randomness: Randomness) -> list[Row]:
+    """The ceiling of each column: ground truth's seeds, each against the mean of the others; none where it has one."""
+    if found.seeds is None:
+        return []
+    taus = [own_gt_tau(found.seeds, share) for share in (1, *BEST)]
+    pairs = list(zip(found.seeds, mean_of_others(found.seeds), strict=True))
+    tops = [np.array([top_n_rank(seed, rest, n) for seed, rest in pairs]) for n in TOPS]
+    return [_filled(CEILING, found.seeds, taus, tops, randomness, None)]
+
+
+def _filled(  # noqa: PLR0917
+    name: str,
+    accuracies: np.ndarray,
+    taus: Sequence[np.ndarray],
+    tops: Sequence[np.ndarray],
+    randomness: Randomness | None,
+    sampled: np.ndarray | None,
+) -> Row:
+    """The row of these GT-Taus and TnRs, each `[rank]`, of ranks `[rank, child]`."""
+    of_all, *of_best, t1r, t3r = (
+        estimated_mean(values, randomness) if randomness else mean_std(values, None) for values in (*taus, *tops)
+    )
+    of_best = [None if np.isnan(values).any() else number for values, number in zip(taus[1:], of_best, strict=True)]
+    between: tuple[Number | None, ...] = (None, None, None)
+    if len(accuracies) > 1:
+        several = s_tau(accuracies if sampled is None else sampled)
+        stable = estimated_s_tau(accuracies, randomness) if randomness else Number(several.mean)
+        between = (stable, Number(several.max), Number(several.min))
+    return Row(name, len(accuracies), (of_all, *of_best, *between, t1r, t3r, Number(accuracies.shape[1])))
