@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonweight.paper.shown import Drawn
+from commonweight.paper.shown import Plotted
 from commonweight.ranking import Interval
 from commonweight.values import brief
 
@@ -55,7 +55,7 @@ def band_of(intervals: Sequence[Interval | None]) -> tuple[np.ndarray | None, np
 
 
 @dataclass(frozen=True)
-class Curves(Drawn):
+class Curves(Plotted):
     """A figure of curves over one axis. Where they belong to children, colour is their ground-truth rank of `children`."""
 
     __repr__ = brief
@@ -81,7 +81,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Boxes(Drawn):
+class Boxes(Plotted):
     """A figure with a box for each child, the best of ground truth first, or for some of so many `children`."""
 
     __repr__ = brief

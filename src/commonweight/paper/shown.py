@@ -26,7 +26,7 @@ class Listed:
         return self.to_markdown()
 
 
-class Drawn:
+class Plotted:
     """A figure of curves or boxes."""
 
     def plot(self, ax: Any = None) -> Any:
