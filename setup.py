@@ -6,7 +6,20 @@ import sys
 from setuptools import Extension, setup
 
 SOURCE = "src/commonweight/net/native/engine.cpp"
-NAMES = ("lanes", "tiles", "depthwise", "mixing", "norm", "activate", "pool", "program", "units", "head", "eval")
+NAMES = (
+    "lanes",
+    "tiles",
+    "depthwise",
+    "mixing",
+    "norm",
+    "activate",
+    "pool",
+    "program",
+    "units",
+    "frame",
+    "head",
+    "eval",
+)
 HEADERS = [f"src/commonweight/net/native/{name}.h" for name in NAMES]
 COMMON = ["-std=c++17", "-O3", "-fno-math-errno", "-g0", "-Wno-psabi", "-Wno-ignored-attributes"]
 FLAVOURS = {"portable": []}

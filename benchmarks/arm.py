@@ -22,7 +22,7 @@ import torch
 from replay import Replay, ReplayError, replaying
 from torch import Tensor
 
-from commonweight.net import Combine, DataShape, Engine, Head, Native, NetShape, Norm, Reference, SuperNet
+from commonweight.net import Combine, DataShape, Engine, Frame, Head, Native, NetShape, Norm, Reference, SuperNet
 from commonweight.net.native.library import StepKind
 from commonweight.seeds import Stream
 from commonweight.sharing import share_none
@@ -51,16 +51,19 @@ class Case:
     image_channels: int = 3
     combine: Combine = Combine.CONCAT
     children: tuple[Child, ...] = CHILDREN
+    frame: Frame = Frame.PAPER  # the other with a stack for each cell
 
     def __str__(self) -> str:
         (height, width), first, last = self.size, self.batches[0], self.batches[-1]
         images = f"{first if first == last else f'{first} to {last}'} of {self.image_channels}×{height}×{width}"
-        return f"C = {self.channels}, copies {self.copies}, {self.combine.value}, images {images}"
+        return f"{self.frame.value}, C = {self.channels}, copies {self.copies}, {self.combine.value}, images {images}"
 
     def net(self) -> SuperNet:
         """In float32, affine parameters and statistics random; every call makes the same."""
-        shape, data = NetShape(2, self.channels, 2, self.combine), DataShape(self.image_channels, CLASSES)
-        net = SuperNet(share_none(self.children, 2), shape, data, [Stream(seed) for seed in range(self.copies)])
+        stacks = 1 if self.frame is Frame.PAPER else 2
+        shape = NetShape(2, self.channels, 3 - stacks, self.combine, frame=self.frame, stacks=stacks)
+        plan, data = share_none(self.children, 2, tail=shape.has_tail), DataShape(self.image_channels, CLASSES)
+        net = SuperNet(plan, shape, data, [Stream(seed) for seed in range(self.copies)])
         random = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for norm in (module for module in net.modules() if isinstance(module, Norm)):
@@ -83,6 +86,8 @@ def cases(lanes: int) -> Iterator[Case]:
     yield Case(13, (3, 5), (21,), copies=3)
     yield Case(13, (7, 6), (17,), image_channels=1, combine=Combine.SUM)
     yield Case(16, (9, 9), (20,))
+    yield Case(5, (3, 5), (21,), copies=2, combine=Combine.LAST, frame=Frame.NAS_BENCH_201)
+    yield Case(3, (6, 8), (17,), combine=Combine.SUM, frame=Frame.NAS_BENCH_201)
     yield Case(5, (3, 5), range(lanes + 1, 2 * lanes + 1), copies=2, children=CHILDREN[::3])
 
 

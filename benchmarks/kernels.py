@@ -139,7 +139,7 @@ def sweeping(library: Library, sizes: Shape, passes: int) -> dict[str, Sums]:
 
 def _memory(library: Library, images: int, sizes: Shape) -> Memory:
     """Buffers for so many images."""
-    return Memory(-(-images // library.lanes), sizes.size**2, library.lanes)
+    return Memory(-(-images // library.lanes), (sizes.size, sizes.size), library.lanes)
 
 
 def rows(name: str, program: str, found: dict[str, Sums], limit: peak.Peak) -> list[list[object]]:

@@ -120,6 +120,27 @@ def copied(gradients: Iterable[tuple[nn.Parameter, Tensor]]) -> dict[nn.Paramete
     return kept
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Gradients of what was reached and statistics after one mini-batch, in double, by name."""
+
+    gradients: dict[str, Tensor]
+    statistics: dict[str, Tensor]
+
+
+def outcome(engine: Engine, images: Tensor, labels: Tensor, child: Child) -> Outcome:
+    names = {parameter: name for name, parameter in engine.net.named_parameters()}
+    found = {names[p]: gradient.double().clone() for p, gradient in engine.gradients(images, labels, child)}
+    return Outcome(found, {name: value.double().clone() for name, value in engine.net.named_buffers()})
+
+
+def distance(ours: Outcome, truth: Outcome) -> float:
+    """The largest distance of a gradient, relative to its length or a thousandth of that of all together."""
+    assert ours.gradients.keys() == truth.gradients.keys()
+    floor = 1e-3 * torch.cat([gradient.flatten() for gradient in truth.gradients.values()]).norm()
+    return max(float((ours.gradients[k] - g).norm() / (g.norm() + floor)) for k, g in truth.gradients.items())
+
+
 def children_with_every_primitive(nodes: int) -> tuple[Child, ...]:
     """As many children as primitives; each primitive stands once on each edge, and one child is `none` throughout."""
     space, count = SearchSpace(nodes, EVERY_PRIMITIVE), len(EVERY_PRIMITIVE)
@@ -223,8 +244,8 @@ def global_generators_left_alone() -> Iterator[None]:
 class DoubleImages(ImageSet):
     """An image set in double precision: where float32 would hide an error behind its rounding."""
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in super().epoch(batch, order, augment):
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in super().epoch(batch, order, augment, seen=seen):
             yield images.double(), labels
 
     def validation(self, count: int | None = None) -> tuple[Tensor, Tensor]:
@@ -258,9 +279,10 @@ def run(  # noqa: PLR0917
     backend: Backend = REFERENCE,
     images: ImageSet | None = None,
     start: Snapshot | None = None,
+    due: Callable[[], bool] = lambda: False,
 ) -> list[Trained | Swept | Snapshot]:
     """All events of a run."""
-    return list(train(backend.engine(net), images or backend.images(), recipe, course, streams(), start))
+    return list(train(backend.engine(net), images or backend.images(), recipe, course, streams(), start, due))
 
 
 def trained(events: Iterable[Trained | Swept | Snapshot]) -> list[Child]:

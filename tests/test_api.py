@@ -224,16 +224,22 @@ def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, mon
     watcher = Watcher()
     with pytest.raises(JobFailed, match=rf"1 of {JOBS} jobs failed; the first: {bad.id} \(.*No space left") as caught:
         commonweight.run(STUDY, TARGETS, tmp_path, progress=watcher)
-    trace = tmp_path / "failed" / f"{bad.id}.txt"
+    trace = tmp_path / "failed" / f"{bad.id}.json"
     assert str(trace) in str(caught.value)
-    assert trace.read_text().startswith("orders, instance 2\nOSError: ")
-    assert "Traceback" in trace.read_text()
+    note = json.loads(trace.read_text(encoding="utf-8"))
+    assert (note["label"], note["cause"], note["reason"]) == (
+        bad.label,
+        "error",
+        "OSError: [Errno 28] No space left on device",
+    )
+    assert note["trace"][0].startswith("Traceback")
     assert len(watcher.finished) == JOBS - 1
     assert [event.job.id for event in watcher.events if isinstance(event, Failed)] == [bad.id]
     monkeypatch.undo()
     again = Watcher()
     commonweight.run(STUDY, TARGETS, tmp_path, progress=again)
     assert again.finished == [bad.id]
+    assert list((tmp_path / "failed").iterdir()) == []
 
 
 def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done(tmp_path, monkeypatch):
@@ -261,7 +267,7 @@ def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done
     for job_id in lost:
         kinds = [type(event) for event in watcher.events if event.job.id == job_id]
         assert kinds == [Started, Failed]  # as every job, and nothing was tried
-        assert f"job {bad.id}, from which it starts, failed" in (tmp_path / "failed" / f"{job_id}.txt").read_text()
+        assert f"job {bad.id}, from which it starts, failed" in (tmp_path / "failed" / f"{job_id}.json").read_text()
     assert (
         set(watcher.finished)
         == {job.id for job in work.inventory().done}
@@ -273,7 +279,7 @@ def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done
     api.train_missing(work, work.inventory(), Inline(), again.note)
     assert set(again.finished) == set(failed)
     assert again.finished[0] == bad.id
-    assert list((tmp_path / "failed").glob("*.txt")) == []
+    assert list((tmp_path / "failed").iterdir()) == []
 
 
 def test_a_bare_run_of_a_short_study_makes_what_it_can(tmp_path):

@@ -7,10 +7,13 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.programme(study, "table-1")          what a run would do: its experiments and jobs, done and missing
     cw.open("results/quick")                what is stored in a folder: its tables, figures and records
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
+    cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
+    cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
+    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
 
-Tables have `to_frame()` and `to_markdown()`, figures `plot(ax)`, records arrays and `to_frame()`. What all raise is a
-`CommonweightError` of `commonweight.errors`. Metrics on plain arrays are in `commonweight.ranking`, primitives and super-nets
-in `commonweight.net`, readers of images in `commonweight.images`.
+Tables have `to_frame()` and `to_markdown()`, figures `plot(ax)`, records arrays and `to_frame()`. All raise a
+`CommonweightError` (in `.errors`). Metrics on arrays are in `.ranking`, our primitives and super-nets in `.net`, readers of
+images in `.images`.
 """
 
 import typing
@@ -23,6 +26,10 @@ if typing.TYPE_CHECKING:
     from commonweight.api import programme as programme
     from commonweight.api import run as run
     from commonweight.elsewhere import rank as rank
+    from commonweight.judging import judge as judge
+    from commonweight.own import Recorder as Recorder
+    from commonweight.own import Supernet as Supernet
+    from commonweight.space import Choices as Choices
     from commonweight.study.load import load_study as load_study
 
 __getattr__, __dir__ = commonweight.ondemand.on_demand(
@@ -31,6 +38,9 @@ __getattr__, __dir__ = commonweight.ondemand.on_demand(
         **dict.fromkeys(("open", "programme", "run"), "commonweight.api"),
         "rank": "commonweight.elsewhere",
         "load_study": "commonweight.study.load",
+        "Choices": "commonweight.space",
+        **dict.fromkeys(("Recorder", "Supernet"), "commonweight.own"),
+        "judge": "commonweight.judging",
     },
 )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations  # help shows `list[Made]`, and not all that `Made` may be
 
+import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing, StoreError
 from commonweight.images import Sizes
@@ -28,24 +27,25 @@ from commonweight.paper import (
     needed,
 )
 from commonweight.report import Run, about_study, write_report
-from commonweight.report.progress import clock
-from commonweight.study.durable import sweep, write_whole
-from commonweight.study.executors import Advanced, Event, Executor, Failed, Finished, Inline, Task
+from commonweight.report.callback import Progress, telling
+from commonweight.report.cost import cost_of
+from commonweight.study.checkpoint import sweep_checkpoints
+from commonweight.study.durable import sweep
+from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
 from commonweight.study.experiment_record import ExperimentRecord
-from commonweight.study.inventory import Inventory, image_passes, take_inventory
+from commonweight.study.failures import forget_failure, note_failure, read_failures
+from commonweight.study.inventory import Inventory, fates, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.lock import locked
-from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH
+from commonweight.study.record import AGREEMENT
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 from commonweight.study.store import Store
 from commonweight.study.unseen import settle_unseen
 from commonweight.values import brief
-
-NOT_RECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class Programme:
         with ExitStack() as stack:
             try:
                 stack.enter_context(locked(out))
+                sweep_checkpoints(self.store)
                 swept = [out, self.store.jobs, out / "failed", *(out / "report").glob("**")]
             except ReadOnly:
                 if self.inventory().missing:
@@ -97,9 +98,19 @@ class Programme:
             sweep(swept)
             yield
 
-    def inventory(self) -> Inventory:
-        """The jobs, done and missing, as the store is now."""
-        return take_inventory(self.experiments.values(), self.store)
+    def inventory(self, *, retry_failed: bool = False) -> Inventory:
+        """The jobs, done and missing, as the store is now; one that diverged is given up unless it is to `retry_failed`."""
+        return take_inventory(self.experiments.values(), self.store, retry_failed=retry_failed)
+
+    def lacking(self) -> dict[str, str]:
+        """The targets that a failed job leaves unmade, each with the first such job and its reason."""
+        failed = self._failed()
+        found = {}
+        for target in self.targets:
+            jobs = (job for name in target.experiments(self.setting) for job in self.experiments[name].jobs)
+            if bad := next((job for job in jobs if job.id in failed), None):
+                found[target.name] = f"job {bad.id} ({bad.label}) failed: {failed[bad.id]}"
+        return found
 
     def precision_agreement(self) -> list[float]:
         """Kendall's tau of sweeps that were not in float32 with the same in float32, one for each stored instance."""
@@ -107,6 +118,8 @@ class Programme:
 
     def make(self) -> list[Made]:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
+        for name, reason in self.lacking().items():
+            raise ResultMissing(f"{name} cannot be made: {reason}")
         return [one for _, one in self._made]
 
     @property
@@ -128,41 +141,49 @@ class Programme:
         """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.
 
         So the report has every other target that can be made too, the verdict on the claims that the records happen to speak
-        to, and what is missing. Raises as `make` does, and `ReadOnly` when it cannot be written, and `make` gives the targets
-        all the same.
+        to, what is missing, and of targets that are `lacking` why. These are left out; another whose records are not there
+        raises as `make` does. Raises `ReadOnly` when the report cannot be written, and `make` gives the targets all the same.
         """
-        whole = self.all_stored()
-        if lost := [whole.missing[target.name] for target in self.targets if target.name in whole.missing]:
-            raise lost[0]
+        whole, lacking = self.all_stored(), self.lacking()
+        for target in self.targets:
+            if target.name in whole.missing and target.name not in lacking:
+                raise whole.missing[target.name]
+        everything = _toward((), self.setting, self.store.out)
+        facts = cost_of(whole.jobs, self.store, len(everything._failed()))
         shown = [one for _, one in whole._made]
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(whole._evidence)
         commands = {one.name: self.command(target.name) for target, one in whole._made}
         command = self.command(*([target.name for target in whole.targets] if whole.missing else ()))
+        run = Run(command, commands, facts, everything.lacking())
         about = about_study(self.setting)
         about = replace(about, sentences=(*about.sentences, *whole._lack()))
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about, [*shown, *more], self.store.out, Run(command, commands, whole.facts()))
+            files = write_report(about, [*shown, *more], self.store.out, run)
             listed.extend(files)
         return [one for target, one in whole._made if target in self.targets], files
 
     def all_stored(self) -> Programme:
         """The same study toward all that can be made of what is stored, with every experiment that is whole there."""
-        targets, refused = artefacts((), self.setting)
-        experiments = needed(targets, self.setting)
-        inventory = take_inventory(experiments.values(), self.store)
-        lost = {job.id for job in inventory.missing}
+        everything = _toward((), self.setting, self.store.out)
+        inventory = everything.inventory(retry_failed=True)
+        lost, lacking = {job.id for job in inventory.missing}, everything.lacking()
         missing: dict[str, StoreError] = {}
-        for target in targets:
-            jobs = {job.id for name in target.experiments(self.setting) for job in experiments[name].jobs}
+        for target in everything.targets:
+            names = target.experiments(self.setting)
+            jobs = {job.id for name in names for job in everything.experiments[name].jobs}
+            again = self.command(target.name)
             if damaged := [inventory.damaged[job_id] for job_id in inventory.damaged if job_id in jobs]:
-                told = f"{target.name}: {damaged[0]}"
-                missing[target.name] = StoreError(f"{told}; {self.command(target.name)} trains it again")
+                missing[target.name] = StoreError(f"{target.name}: {damaged[0]}; {again} trains it again")
+            elif target.name in lacking:
+                missing[target.name] = ResultMissing(f"{target.name} cannot be made: {lacking[target.name]}")
             elif jobs & lost:
-                told = f"{target.name}: {len(jobs & lost)} of its {len(jobs)} jobs are not stored"
-                missing[target.name] = ResultMissing(f"{told}; {self.command(target.name)} trains them")
-        there = {name: one for name, one in experiments.items() if not any(job.id in lost for job in one.jobs)}
-        made = tuple(target for target in targets if target.name not in missing)
-        return Programme(self.setting, made, refused, there, self.store, missing)
+                told = f"{len(jobs & lost)} of its {len(jobs)} jobs are not stored; {again} trains them"
+                missing[target.name] = ResultMissing(f"{target.name}: {told}")
+        whole = {
+            name: one for name, one in everything.experiments.items() if not any(job.id in lost for job in one.jobs)
+        }
+        made = tuple(target for target in everything.targets if target.name not in missing)
+        return replace(everything, targets=made, experiments=whole, missing=missing)
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
@@ -172,33 +193,14 @@ class Programme:
         return shlex.join(map(str, ["commonweight", "run", source, *targets, "--out", self.store.out]))
 
     def facts(self) -> dict[str, str]:
-        """What the jobs, all of them stored, cost and where they ran, for a reader."""
-        jobs = self.jobs
-        hows = [self.store.how(job.id) for job in jobs]
-        spent, wall = _times(hows)
-        epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
-        passes = sum(job.copies * job.validations for job in jobs)
-        left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
-        return {
-            "Jobs": f"{len(jobs)}",
-            "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
-            "Validation": f"{passes / 1e6:,.1f} million images through a child",
-            "Time of all jobs": spent,
-            "From the first start to the last end": wall,
-            **{
-                title: ", ".join(sorted({str(how.get(key, NOT_RECORDED)) for how in hows}))
-                for title, key in (
-                    ("Machine", "machine"),
-                    ("Processor", "processor"),
-                    ("Device", "device"),
-                    ("Engine", "engine"),
-                    ("Threads of a job", "threads"),
-                    ("PyTorch", "torch"),
-                    ("Python", "python"),
-                )
-            },
-            **({"Children that the engine left to PyTorch": f"{len(left)}"} if left else {}),
-        }
+        """What the jobs, all of them stored but those that failed, cost and where they ran, for a reader."""
+        failed = self._failed()
+        return cost_of([job for job in self.jobs if job.id not in failed], self.store, len(failed))
+
+    def _failed(self) -> dict[str, str]:
+        """Why jobs failed that are not stored, by their ids."""
+        undone = [job for job in self.jobs if not os.path.lexists(self.store.folder(job.id))]
+        return {job_id: failure.reason for job_id, failure in fates(undone, read_failures(self.store.out))[0].items()}
 
     def _lack(self) -> list[str]:
         """What a report says of targets that are missing; nothing when none is."""
@@ -217,25 +219,6 @@ class Programme:
     @cached_property
     def _made(self) -> list[tuple[Artefact, Made]]:
         return [(target, one) for target in self.targets for one in target(self._evidence)]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback of `run` is told: an event, how many of the jobs have ended, and the share of their work.
-
-    `label` says which job it is: `seeds, copies 1–5`. As text it is a line; `event` has more.
-    """
-
-    __repr__ = brief
-
-    event: Event
-    label: str
-    ended: int
-    jobs: int
-    share: float
-
-    def __str__(self) -> str:
-        return f"[{self.ended}/{self.jobs}] {self.share:.0%} {self.label}: {type(self.event).__name__.lower()}"
 
 
 def programme(study: Study, targets: str | Iterable[str] = (), out: Path | str | None = None) -> Programme:
@@ -305,15 +288,18 @@ def run(
     progress: Callable[[Progress], None] = lambda told: None,  # noqa: ARG005
     *,
     replace_study: bool = False,
+    retry_failed: bool = False,
 ) -> list[Made]:
     """Train what is missing, then make the targets and write all that is stored into `out`; returns the targets made.
 
     Jobs run in this process unless an `executor` says otherwise; `progress` is called at every event, `print` will do. When
-    jobs fail, all others are done first; then it raises `JobFailed`. After an interrupt the same call goes on: finished jobs
-    are kept.
+    jobs fail, all others are done first, and the report made of what there is; then it raises `JobFailed`. The next call
+    tries a failed job again, but one that diverged, as it would again, only if it is to `retry_failed`. After an interrupt
+    the same call goes on: finished jobs are kept, and of a long one what it had at its last checkpoint.
+
 
     Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
-    to `replace_study` there: then what both need is trained once.
+    to `replace_study` there: then what both need is trained once. Raises `ReadOnly` when the folder cannot be written.
 
     >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), "table-2", out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
@@ -321,70 +307,52 @@ def run(
     """
     work = programme(study, targets, out)
     with work.driven(replace_study=replace_study):
-        inventory = work.inventory()
-        train_missing(work, inventory, executor or Inline(), _telling(progress, inventory))
+        inventory = work.inventory(retry_failed=retry_failed)
+        try:
+            train_missing(work, inventory, executor or Inline(), telling(progress, inventory))
+        except JobFailed:
+            with suppress(CommonweightError, OSError):  # the jobs that failed are what is to be told
+                work.report()
+            raise
         return work.report()[0]
-
-
-def _telling(progress: Callable[[Progress], None], inventory: Inventory) -> Callable[[Event], None]:
-    """Events as `Progress`; a job's share of the work is that of its image passes."""
-    costs = {job.id: image_passes(job) for job in inventory.missing}
-    done: dict[str, float] = {}
-    ended: set[str] = set()
-
-    def tell(event: Event) -> None:
-        job_id = event.job.id
-        match event:
-            case Advanced():
-                done[job_id] = costs[job_id] * event.done / event.total
-            case Finished() | Failed():
-                done[job_id] = costs[job_id]
-                ended.add(job_id)
-        share = sum(done.values()) / sum(costs.values())
-        progress(Progress(event, inventory.label(event.job), len(ended), len(costs), share))
-
-    return tell
 
 
 def train_missing(work: Programme, inventory: Inventory, executor: Executor, observe: Callable[[Event], None]) -> None:
     """Do the inventory's missing jobs, inside `Programme.driven`.
 
-    Raises `JobFailed` at the end when some failed, their traces below `failed/`.
+    Raises `JobFailed` at the end when some failed, their traces below `failed/`, or are given up.
     """
+    out = work.store.out
     failed: dict[str, str] = {}
     jobs, after = inventory.missing, inventory.after
     try:
-        write_settled(work.setting, work.store.out)
+        write_settled(work.setting, out)
     except ReadOnly:
         if jobs:
             raise
-    for event in executor.run([Task(job, work.setting.study.data, work.store.out, after[job.id]) for job in jobs]):
-        path = work.store.out / "failed" / f"{event.job.id}.txt"
+    for event in executor.run([Task(job, work.setting.study.data, out, after[job.id]) for job in jobs]):
         if isinstance(event, Finished):
-            with suppress(OSError):  # there is none, or it cannot be removed, which is no failure of this job
-                path.unlink()
+            with suppress(OSError):  # the note cannot be removed, which is no failure of this job
+                forget_failure(out, event.job.id)
         if isinstance(event, Failed):
             label = inventory.label(event.job)
-            failed[event.job.id] = f"{event.job.id} ({label}): {event.reason}; {_note(event, label, path)}"
+            failed[event.job.id] = f"{event.job.id} ({label}): {event.reason}; {_note(event, out)}"
         observe(event)
-    if failed:
-        first = next(iter(failed.values()))
-        raise JobFailed(f"{len(failed)} of {len(jobs)} jobs failed; the first: {first}")
+    told = [f"{len(failed)} of {len(jobs)} jobs failed; the first: {next(iter(failed.values()))}"] if failed else []
+    for job in inventory.given_up[:1]:
+        first = f"{job.id} ({inventory.label(job)}): {inventory.failed[job.id].reason}"
+        told.append(
+            f"{len(inventory.given_up)} of {len(inventory.jobs)} jobs are given up, as they would fail again, unless "
+            f"--retry-failed is given; the first: {first}"
+        )
+    if told:
+        raise JobFailed("; ".join(told))
 
 
-def _note(failure: Failed, label: str, path: Path) -> str:
+def _note(failure: Failed, out: Path) -> str:
     """Write the trace of a failure, and say where it is, or why it could not be written: that must not hide the failure."""
     try:
-        write_whole(path, f"{label}\n{failure.reason}\n\n{failure.trace}".encode())
+        path = note_failure(out, failure.job, failure.cause, failure.reason, failure.trace)
     except (NotWritten, OSError) as error:
         return f"its trace is lost, as {error}"
     return f"trace in {path}"
-
-
-def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """The time of all jobs, and from the first start to the last end; not recorded when one of the jobs does not tell."""
-    if not all({"started", "seconds"} <= how.keys() for how in hows):
-        return NOT_RECORDED, NOT_RECORDED
-    starts = [datetime.fromisoformat(how["started"]) for how in hows]
-    ends = [start + timedelta(seconds=how["seconds"]) for start, how in zip(starts, hows, strict=True)]
-    return clock(sum(how["seconds"] for how in hows)), clock((max(ends) - min(starts)).total_seconds())

@@ -23,7 +23,7 @@ class Sizes:
     channels: int = 16
     stem_multiplier: int = 3
     cells: int = 4
-    combine: str = "concat"  # or "sum"
+    combine: str = "concat"  # or "sum", or "last"
     bn_momentum: float = 0.4
 
 
@@ -36,6 +36,15 @@ class Zero(nn.Module):
 
 def bn(channels: int, momentum: float) -> nn.Module:
     return nn.BatchNorm2d(channels, momentum=momentum, affine=False)
+
+
+def nor_conv(channels: int, kernel: int, momentum: float) -> nn.Sequential:
+    """ReLU, convolution, BN with affine parameters, as in NAS-Bench-201."""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(channels, momentum=momentum),
+    )
 
 
 def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, momentum: float) -> nn.Sequential:
@@ -74,6 +83,9 @@ PRIMITIVES: dict[str, Callable[[int, float], nn.Module]] = {
     "conv_3x3": lambda c, m: relu_conv_bn(c, c, 3, m),
     "skip_connect": lambda c, m: nn.Identity(),  # noqa: ARG005
     "none": lambda c, m: Zero(),  # noqa: ARG005
+    "nor_conv_1x1": lambda c, m: nor_conv(c, 1, m),
+    "nor_conv_3x3": lambda c, m: nor_conv(c, 3, m),
+    "avg_pool_3x3_alone": lambda c, m: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),  # noqa: ARG005
 }
 
 
@@ -100,7 +112,7 @@ class PlainCell(nn.Module):
             ]
             edge += len(states)
             states.append(reduce(torch.add, incoming))
-        outputs = states[1:]
+        outputs = states[-1:] if self.combine == "last" else states[1:]
         return torch.cat(outputs, dim=1) if self.combine == "concat" else reduce(torch.add, outputs)
 
 

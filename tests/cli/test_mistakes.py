@@ -18,7 +18,7 @@ MISTAKES = {
     # words: (exit code, what the last line of stderr must hold)
     ("run", "smok"): (
         2,
-        "error: no study 'smok': neither a file nor a shipped study (paper, quick, small, smoke); did you mean",
+        "error: no study 'smok': neither a file nor a shipped study (nb201, paper, quick, small, smoke); did you mean",
     ),
     ("run", "smoke", "table-9"): (2, "error: unknown target 'table-9'; known are table-1, table-2, figure-2"),
     ("run", "smoke", "figure-5", "--set", "training.epochs=3"): (
@@ -38,6 +38,7 @@ MISTAKES = {
         2,
         "error: 2 workers for the executor inline, which has",
     ),
+    ("plan", "smoke", "--engine", "fast"): (2, "error: engine 'fast'; expected auto, native, reference"),
     ("run", "smoke", "--device", "gpu"): (2, "error: device 'gpu'; expected auto, cpu, cuda or cuda:n"),
     ("run", "smoke", "--set", "data.resize=15"): (2, "error: data.resize: got 15; data 'fashion14' allows 1 … 14"),
     ("run", "smoke", "--set", "data.train_images=10001"): (
@@ -149,5 +150,7 @@ def test_help_shows_an_example(command):
 
 def test_help_lists_commands_and_exit_codes():
     shown = " ".join(call("--help").stdout.split())
-    for word in ("run", "plan", "ls", "show", "check", "report", "0 done", "3 some jobs failed", "130 interrupted"):
+    for word in ("run", "plan", "ls", "show", "check", "report", "0 done", "3 some jobs failed"):
+        assert word in shown
+    for word in ("129 hung up", "130 interrupted", "143 terminated"):
         assert word in shown

@@ -54,3 +54,14 @@ def test_no_space_for_results_is_told():
     assert process.returncode == 1
     told = "make room there and give the same command again, which goes on from what is finished"
     assert process.stderr == f"error: standard output cannot be written: No space left on device; {told}\n"
+
+
+def test_no_file_takes_the_place_of_a_closed_stream():
+    """What a library then writes there would be written into a result."""
+    source = (
+        "import os, sys; from commonweight import __main__; sys.argv = ['commonweight', '--version']; __main__.main(); "
+        "print(os.readlink('/proc/self/fd/0'), os.readlink('/proc/self/fd/2'))"
+    )
+    command = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", sys.executable, "-c", source]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    assert told[1] == "/dev/null /dev/null"

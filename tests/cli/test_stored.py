@@ -16,20 +16,14 @@ from commonweight.study.store import Store
 def test_ls(whole, tmp_path):
     out, _ = whole
     lines = call("ls", "--out", out.parent).stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [
-        "paper",
-        "quick",
-        "small",
-        "smoke",
-        "targets",
-        f"tiny in {out}",
-    ]
-    assert lines[4] == f"targets: {', '.join(ARTEFACTS)}"
+    studies = ["nb201", "paper", "quick", "small", "smoke"]
+    assert [line.partition(":")[0] for line in lines] == [*studies, "targets", f"tiny in {out}"]
+    assert lines[-2] == f"targets: {', '.join(ARTEFACTS)}"
     assert lines[-1] == f"tiny in {out}: {JOBS} stored jobs"
     content = json.loads(call("ls", "--out", out.parent, "--json").stdout)
     assert content["targets"] == list(ARTEFACTS)
-    assert set(content["shipped"]) == {"paper", "quick", "small", "smoke"}
-    assert content["results"] == {str(out): {"study": "tiny", "jobs": JOBS}}
+    assert set(content["shipped"]) == set(studies)
+    assert content["results"] == {str(out): {"study": "tiny", "jobs": JOBS, "unfinished": 0}}
     assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"] == {}
 
 

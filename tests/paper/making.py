@@ -48,7 +48,7 @@ def _measured(experiment, setting, rng):
         for part in parts:
             found = isinstance(part.job.children, FoundSpec)  # they may be any
             names = [child.name for child in setting.children] if found else part.job.children
-            group = [setting.study.space.child(name).index for name in names]
+            group = [place for place, child in enumerate(setting.children) if child.name in names]
             for moment in range(len(step)):
                 trained[number, moment, rng.choice(group)] = True
     return Measured(

@@ -10,7 +10,7 @@ from tiny import make_job
 from commonweight.report import progress
 from commonweight.report.progress import Bars, Lines, Tally, clock, meanwhile, watch
 from commonweight.study.calibration import Cost, Estimate
-from commonweight.study.executors import Advanced, Failed, Finished, Started
+from commonweight.study.executors import Advanced, Failed, Finished, Noted, Started
 from commonweight.study.inventory import Inventory
 
 JOBS = (make_job(), make_job(["111"]), make_job(["112"], init=(0, 1)))
@@ -134,6 +134,17 @@ def test_the_console_decides():
 
 
 @pytest.mark.usefixtures("time")
+def test_a_job_that_begins_again_takes_its_share_back():
+    tally = Tally(INVENTORY, ESTIMATE, 1)
+    for event in (Started(JOBS[0]), Advanced(JOBS[0], 3, 6), Noted(JOBS[0], "lost"), Advanced(JOBS[0], 1, 6)):
+        tally.note(event)
+    fresh = Tally(INVENTORY, ESTIMATE, 1)
+    for event in (Started(JOBS[0]), Advanced(JOBS[0], 1, 6)):
+        fresh.note(event)
+    assert tally.share == fresh.share > 0
+
+
+@pytest.mark.usefixtures("time")
 def test_lines_are_few_and_the_last_and_every_failure_have_one():
     out = console()
     with watch(INVENTORY, ESTIMATE, 1, out) as observe:
@@ -144,8 +155,10 @@ def test_lines_are_few_and_the_last_and_every_failure_have_one():
         observe(Advanced(JOBS[2], 1, 2))
         observe(Failed(JOBS[0], "ValueError: [bold]why[/bold]", "trace"))
         assert out.file.getvalue() == f"[2/3] {JOBS[0].label} failed: ValueError: [bold]why[/bold]\n"
+        observe(Noted(JOBS[2], "it goes on after [bold]"))
         observe(Finished(JOBS[2], 2.0))
-    assert out.file.getvalue().splitlines()[1:] == [f"[3/3] {JOBS[2].label} took 2.0 s"]
+    told = [f"[2/3] {JOBS[2].label}: it goes on after [bold]", f"[3/3] {JOBS[2].label} took 2.0 s"]
+    assert out.file.getvalue().splitlines()[1:] == told
 
 
 def test_lines_come_again_after_some_seconds(time):

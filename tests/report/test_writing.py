@@ -62,7 +62,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def page(tmp_path):
     commands = {name: f"commonweight run '{EVIL}' {name}" for name in ("table-9", "claims")}
-    run = Run(f"commonweight run '{EVIL}'", commands, {"machine": EVIL, "child-epochs": "1,234"})
+    facts = {"machine": EVIL, "child-epochs": "1,234"}
+    run = Run(f"commonweight run '{EVIL}'", commands, facts, {"figure-1": f"job 1 failed: {EVIL}"})
     files = write_report(about(about=EVIL), [TABLE, CURVES, claims()], tmp_path, run)
     return Page(files[0].read_text(encoding="utf-8"))
 
@@ -166,7 +167,7 @@ def test_the_page_needs_no_other_file_and_no_network(tmp_path, page):
 def test_every_link_inside_leads_somewhere(tmp_path, page):
     (text,) = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("index.html")]
     inside = {address[1:] for address in page.addresses if address.startswith("#")}
-    assert inside == {"table-9", "figure-9", "claims", "reproduce", "settings"}
+    assert inside == {"table-9", "figure-9", "claims", "reproduce", "settings", "lacking"}
     assert all(text.count(f' id="{name}"') == 1 for name in inside)
 
 

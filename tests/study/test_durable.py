@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -12,9 +13,11 @@ from tiny import make_job, make_record
 
 from commonweight.errors import NotWritten, ReadOnly
 from commonweight.study import durable
-from commonweight.study.durable import make_folder, sweep, unfinished, write_whole
+from commonweight.study.durable import make_folder, set_aside, sweep, unfinished, write_whole
 from commonweight.study.record import Result
 from commonweight.study.store import Store
+
+HOST = socket.gethostname()
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def test_another_error_of_the_system_is_as_the_system_tells_it(tmp_path, monkeyp
 def test_folders_are_flushed_after_they_are_made_and_after_renames(tmp_path, told):
     path = tmp_path / "deep" / "down" / "file.txt"
     write_whole(path, b"one")
-    temporary = f"{path.parent}/.file.txt.{os.getpid()}"
+    temporary = f"{path.parent}/.file.txt.{HOST}.{os.getpid()}"
     assert told == [
         ("mkdir", f"{tmp_path}/deep"),
         ("fsync", f"{tmp_path}"),
@@ -120,7 +123,7 @@ def test_folders_are_flushed_after_they_are_made_and_after_renames(tmp_path, tol
 def test_a_job_is_flushed_before_it_has_its_name_and_its_name_after(tmp_path, told):
     job, store = make_job(), Store(tmp_path / "out")
     store.write(job, Result(make_record(job)))
-    folder, begun = f"{store.folder(job.id)}", f"{store.jobs}/.{job.id}.{os.getpid()}"
+    folder, begun = f"{store.folder(job.id)}", f"{store.jobs}/.{job.id}.{HOST}.{os.getpid()}"
     flushed = [f"{begun}/{name}" for name in ("job.json", "how.json", "accuracy.safetensors", "done.json")]
     made = [("mkdir", f"{store.out}"), ("fsync", f"{tmp_path}"), ("mkdir", f"{store.jobs}"), ("fsync", f"{store.out}")]
     assert told == [
@@ -145,7 +148,7 @@ def test_a_job_is_flushed_before_it_has_its_name_and_its_name_after(tmp_path, to
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, OSError])
 def test_nothing_unfinished_is_left_however_it_ends(tmp_path, error):
-    (tmp_path / f".x.{os.getpid()}").mkdir()  # of an earlier process that had our number
+    (tmp_path / f".x.{HOST}.{os.getpid()}").mkdir()  # of an earlier process that had our number
     with pytest.raises(error) if error else nullcontext(), unfinished(tmp_path / "x") as temporary:
         assert not temporary.exists()
         temporary.mkdir()
@@ -156,12 +159,28 @@ def test_nothing_unfinished_is_left_however_it_ends(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ([] if error else ["x"])
 
 
+def test_processes_of_two_hosts_may_have_one_number(tmp_path, monkeypatch):
+    with unfinished(tmp_path / "x") as here:
+        here.mkdir()
+        (here / "file").touch()
+        monkeypatch.setattr(socket, "gethostname", lambda: "there")
+        with unfinished(tmp_path / "x") as there:
+            assert not there.exists()
+        assert (here / "file").exists()
+
+
 def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
-        left = [f".index.html.{dead.pid}", f".{'0' * 16}.{dead.pid}", f".{'0' * 16}-{dead.pid}", f".x.{os.getpid()}"]
-        kept = [".hidden", "x.1", f".y.{living.pid}", f".z.{10**12}", f"{dead.pid}"]
+        left = [
+            f".index.html.{HOST}.{dead.pid}",
+            f".x.far.away.{dead.pid}",
+            f".{'0' * 16}.{dead.pid}",
+            f".{'0' * 16}-{dead.pid}",
+            f".x.{os.getpid()}",
+        ]
+        kept = [".hidden", "x.1", f".x.{HOST}.{living.pid}", f".y.{living.pid}", f".z.{10**12}", f"{dead.pid}"]
         for name in (*left, *kept):
             (tmp_path / name).mkdir()
             (tmp_path / name / "file").touch()
@@ -170,3 +189,15 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} == set(kept)
         assert all((tmp_path / name / "file").exists() for name in kept)
         living.communicate()
+
+
+def test_what_is_set_aside_takes_no_place_that_is_taken(tmp_path):
+    path, aside = tmp_path / "thing", tmp_path / "deep" / "aside"
+    for number, content in enumerate(("one", "two", "three"), start=1):
+        path.write_text(content)
+        if number == 2:
+            (aside / "thing-2").symlink_to("nowhere")
+        found = set_aside(path, aside)
+        assert found == aside / f"thing-{number if number == 1 else number + 1}"
+        assert found.read_text() == content
+        assert not path.exists()

@@ -11,12 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from study import contributed
+from study import contributed, ray_here
 from tiny import PAIR, all_images, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
-from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Started, Task, wire
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Noted, Started, Task, wire
+from commonweight.study.executors.on_ray import OnRay
+from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.load import load_study
 from commonweight.study.setting import Member, settle
@@ -24,12 +26,20 @@ from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 from commonweight.training import ChildOrder
 
-EXECUTORS = {"inline": Inline(), "local": Local(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
+EXECUTORS = {"inline": Inline(), "local": Local(2), "ray": OnRay(2), "of CONTRIBUTING": contributed.remote()(Runtime())}
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request):
+    if request.param == "ray":
+        request.getfixturevalue("ray")
     return EXECUTORS[request.param]
+
+
+@pytest.fixture(scope="module")
+def ray():
+    with ray_here.session():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,9 @@ def processes():
 
 
 @pytest.fixture(autouse=True)
-def no_process_is_left():
+def no_process_is_left(request):
+    for shared in {"executor", "ray"} & set(request.fixturenames):
+        request.getfixturevalue(shared)  # what all tests use starts before
     before = set(processes())
     yield
     assert set(processes()) <= before
@@ -98,16 +110,20 @@ def after(task, *sources):
 
 
 def check_story(tasks, events):
-    """Every job ends exactly once, after its start, with whatever it advanced between; and after its sources."""
+    """Every job ends exactly once, after its start, with whatever it advanced between; and after its sources.
+
+    Between two notes it only advances.
+    """
     stories = {task.job.id: [event for event in events if event.job.id == task.job.id] for task in tasks}
     assert sum(map(len, stories.values())) == len(events)
     for story in stories.values():
         assert isinstance(story[0], Started)
         assert isinstance(story[-1], Finished | Failed)
-        assert all(isinstance(event, Advanced) for event in story[1:-1])
-        done = [event.done for event in story[1:-1]]
-        assert done == sorted(done)
-        assert all(0 < event.done <= event.total == event.job.mini_batches for event in story[1:-1])
+        assert all(isinstance(event, Advanced | Noted) for event in story[1:-1])
+        for one, other in pairwise(story[1:-1]):
+            assert isinstance(one, Noted) or isinstance(other, Noted) or one.done <= other.done
+        advanced = [event for event in story if isinstance(event, Advanced)]
+        assert all(0 < event.done <= event.total == event.job.mini_batches for event in advanced)
     for task in tasks:
         for source in task.after:
             assert events.index(stories[source][-1]) < events.index(stories[task.job.id][0])
@@ -143,9 +159,11 @@ def test_a_failing_job_leaves_the_others_alone(executor, setting, tmp_path):
     assert failed[greedy.id].reason.startswith("UsageError: 121 validation images asked for")
     for event in failed.values():
         assert "\n" not in event.reason
+        assert event.cause is Cause.ERROR
         assert event.trace.startswith("Traceback")
         assert event.trace.rstrip().endswith(event.reason)
     assert set(Store(tmp_path).ids()) == {task.job.id for task in tasks} - failed.keys()
+    assert not [event for event in events if isinstance(event, Noted)]  # an exception would come again: no second try
 
 
 def test_a_job_that_diverges_is_a_failed_job_and_nothing_of_it_is_stored(executor, setting, tmp_path):
@@ -156,6 +174,7 @@ def test_a_job_that_diverges_is_a_failed_job_and_nothing_of_it_is_stored(executo
     check_story(tasks, events)
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.job.id == wild.id
+    assert failed.cause is Cause.DIVERGED
     assert re.fullmatch(
         r"DivergedError: training diverged: after mini-batch \d+ units\.\S+ is not finite \(copy 0, 1 of 2\); "
         r"lower training\.lr",
@@ -199,8 +218,8 @@ def test_what_comes_after_a_failed_job_fails_untried_and_the_rest_is_done(execut
     check_story(tasks, events)
     failed = {event.job.id: event for event in events if isinstance(event, Failed)}
     assert failed.pop(bad.job.id).reason.startswith("DataError: ")
-    assert {job_id: (event.reason, event.trace) for job_id, event in failed.items()} == {
-        task.job.id: (f"job {source.job.id}, from which it starts, failed", "")
+    assert {job_id: (event.reason, event.trace, event.cause) for job_id, event in failed.items()} == {
+        task.job.id: (f"job {source.job.id}, from which it starts, failed", "", Cause.SOURCE)
         for task, source in ((lost, bad), (between, lost), (further, between))
     }
     assert not [event for event in events if isinstance(event, Advanced) and event.job.id in failed]
@@ -252,12 +271,15 @@ def test_no_tasks(executor):
     assert list(executor.run([])) == []
 
 
+@pytest.mark.usefixtures("ray")
 def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(setting, tmp_path):
     runs = {
         "inline": (Inline(), 1),
         "inline reversed": (Inline(), -1),
         "local": (Local(2), 1),
         "local reversed": (Local(1), -1),
+        "ray": (OnRay(2), 1),
+        "ray reversed": (OnRay(1), -1),
     }
     files = {}
     for name, (executor, step) in runs.items():
@@ -276,20 +298,23 @@ def test_results_are_the_same_bits_whoever_makes_them_and_in_whichever_order(set
 # Worker processes
 
 
-def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
+def test_a_worker_killed_twice_is_the_failure_of_its_job_alone(setting, tmp_path):
     jobs = jobs_of(setting)
     tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:4], jobs[4]])
     tasks[4] = after(tasks[4], tasks[0], tasks[1])
-    before, events = set(processes()), []
+    before, events, killed = set(processes()), [], set()
     for event in Local(1).run(tasks):
         events.append(event)
         if isinstance(event, Advanced) and event.job.id == tasks[0].job.id:
             (worker,) = set(processes()) - before
+            killed.add(worker)
             os.kill(worker, signal.SIGKILL)
     check_story(tasks, events)
+    assert len(killed) == 2
     failed, lost = [event for event in events if isinstance(event, Failed)]
     assert (failed.job.id, lost.job.id) == (tasks[0].job.id, tasks[4].job.id)
     assert failed.reason == "its worker process was killed by signal 9"
+    assert failed.cause is Cause.LOST
     assert failed.trace == "the process wrote nothing to standard error"
     assert lost.reason == f"job {tasks[0].job.id}, from which it starts, failed"
     assert set(Store(tmp_path).ids()) == {job.id for job in jobs[1:4]}
@@ -304,7 +329,7 @@ def test_a_killed_worker_is_the_failure_of_its_job_alone(setting, tmp_path):
     ],
 )
 def test_a_worker_that_dies_before_it_says_anything(setting, tmp_path, monkeypatch, script, reasons):
-    """Each job has its `Started` all the same, so that who watches need not know."""
+    """Each job has its `Started` all the same, so that who watches need not know, and its second try."""
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
@@ -314,6 +339,7 @@ def test_a_worker_that_dies_before_it_says_anything(setting, tmp_path, monkeypat
     check_story(tasks, events)
     ends = [event for event in events if isinstance(event, Failed)]
     assert len(ends) == len(tasks)
+    assert len([event for event in events if isinstance(event, Noted)]) == len(tasks)
     assert {event.reason for event in ends} == {f"its worker process {reasons[0]}"}
     assert {event.trace for event in ends} == {reasons[1]}
 
@@ -375,7 +401,8 @@ def test_tasks_and_events_cross_the_pipe_as_one_line(setting):
     task = after(*tasks_of(setting, "some/where ünï")[:2])
     assert wire.decode_task(wire.encode_task(task)) == task
     job = task.job
-    for event in (Started(job), Advanced(job, 3, 9), Finished(job, 1.5), Failed(job, "why: 'ü'", "line 1\nline 2\n")):
+    failures = [Failed(job, "why: 'ü'", "line 1\nline 2\n", cause) for cause in Cause]
+    for event in (Started(job), Advanced(job, 3, 9), Noted(job, "'ü'"), Finished(job, 1.5), *failures):
         line = wire.encode_event(event)
         assert "\n" not in line
         assert wire.decode_event(line, job) == event

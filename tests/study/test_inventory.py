@@ -9,6 +9,7 @@ from tiny import flip_accuracy, make_job, make_record, tiny_study
 
 from commonweight.paper import artefacts, named, needed
 from commonweight.study.executors import Finished, Inline, Task
+from commonweight.study.failures import Cause, note_failure
 from commonweight.study.inventory import Inventory, image_passes, makespan, record_bytes, take_inventory
 from commonweight.study.record import Result
 from commonweight.study.setting import settle
@@ -104,6 +105,47 @@ def test_jobs_of_a_chain():
         (first.id, ()),
     ]
     assert Inventory((first,), (third, second), {}).after == {third.id: (second.id,), second.id: ()}
+
+
+def test_what_diverged_is_given_up_with_what_starts_from_it_and_other_failures_are_not(setting, tmp_path):
+    experiments, store = experiments_of(setting, "insight-2").values(), Store(tmp_path)
+    jobs = take_inventory(experiments, store).jobs
+    first, second, third = (job for job in jobs if len(job.children) > 1)
+    tuned = {source.id: {job.id for job in jobs if source.id in job.sources} for source in (first, second, third)}
+    assert all(tuned.values())
+    note_failure(tmp_path, first, Cause.DIVERGED, "DivergedError: why", "")
+    note_failure(tmp_path, second, Cause.LOST, "its worker process was killed by signal 9", "")
+    store.write(third, Result(make_record(third)))
+    for job in jobs:
+        if third.id in job.sources:  # which has been done since, so they have not failed
+            note_failure(tmp_path, job, Cause.SOURCE, f"job {third.id}, from which it starts, failed", "")
+    note_failure(tmp_path, third, Cause.DIVERGED, "of another time", "")  # it is stored: nothing failed
+    made = take_inventory(experiments, store)
+    assert made.done == (third,)
+    assert {job.id for job in made.given_up} == {first.id} | tuned[first.id]
+    assert {job.id for job in made.missing} == {job.id for job in jobs} - {job.id for job in (*made.given_up, third)}
+    assert sorted(map(str, made.jobs)) == sorted(map(str, jobs))
+    assert made.failed.keys() == {first.id, second.id} | tuned[first.id] | tuned[second.id]
+    for source, why in ((first, "DivergedError: why"), (second, "its worker process was killed by signal 9")):
+        for job_id in tuned[source.id]:
+            assert made.failed[job_id].cause is Cause.SOURCE
+            assert made.failed[job_id].reason == f"job {source.id}, from which it starts, failed: {why}"
+    assert list(made.failures()) == [  # each reason once
+        f"job {source.id} ({source.label}) failed: {why}"
+        for source, why in sorted(
+            (
+                (first, "DivergedError: why; not tried again without --retry-failed"),
+                (second, "its worker process was killed by signal 9; to be tried again"),
+            ),
+            key=lambda pair: [*made.failed].index(pair[0].id),
+        )
+    ]
+    again = take_inventory(experiments, store, retry_failed=True)
+    assert again.given_up == ()
+    assert again.failed == made.failed
+    assert {job.id for job in again.missing} == {job.id for job in jobs} - {third.id}
+    assert again.after.keys() == {job.id for job in again.missing}
+    assert set(made.after) == {job.id for job in made.missing}
 
 
 def test_image_passes_by_hand():

@@ -83,6 +83,36 @@ def test_every_field_changes_the_identity():
     assert len({job.id, *ids.values()}) == 1 + len(OTHER)
 
 
+def test_what_came_later_changes_the_identity_where_it_is_used():
+    """Said at its default it is no other job, and stands nowhere in its description."""
+    job = make_job()
+    used = {"population": "space", "net.frame": "nas-bench-201", "net.stacks": 2}
+    unused = {"population": "children", "net.frame": "paper", "net.stacks": 1}
+    ids = [changed(job, path, value).id for path, value in used.items()]
+    assert len({job.id, *ids}) == 4
+    for path, value in unused.items():
+        same = changed(job, path, value)
+        assert (same, same.id) == (job, job.id)
+        assert path.rpartition(".")[2] not in same.model_dump_json()
+    every = make_job(population="space", net={"cells": 2, "frame": "nas-bench-201", "stacks": 2})
+    assert Job.model_validate_json(every.model_dump_json()) == every
+
+
+def test_whom_a_job_trains_and_whom_it_validates():
+    job = make_job(("112", "221"), population="space", order="uniform")
+    assert [child.name for child in job.plan().children] == [child.name for child in job.space.children()]
+    assert [child.name for child in job.validated] == ["112", "221"]
+    assert job.label == "2 of 8 children, all, uniform order 0, 1 copy"
+    assert job.validations == make_job(("112", "221")).validations
+    assert make_job(("112", "221")).plan().children == job.validated
+
+
+def test_the_plan_of_nas_bench_201s_frame_has_a_tail():
+    for kind in ({"kind": "all"}, {"kind": "none"}, {"kind": "prefix", "k": 1}, {"kind": "all-but", "edges": [1]}):
+        assert make_job(sharing=kind, net={"cells": 1, "frame": "nas-bench-201"}).plan().tail
+        assert not make_job(sharing=kind).plan().tail
+
+
 FOUND = {"job": "0" * 16, "number": 0, "by": "help", "over": 6, "m": 3, "group": 1, "size": 2}
 OTHER_FOUND = {"job": "1" * 16, "number": 1, "by": "gradients", "over": 7, "m": 4, "group": 0, "size": 3}
 

@@ -6,7 +6,10 @@ import pytest
 from tiny import TINY, tiny_study
 
 from commonweight.errors import StudyError
+from commonweight.net import Combine, Frame
+from commonweight.space import NAS_BENCH_201
 from commonweight.study.load import dump_study, load_study, shipped_studies
+from commonweight.study.schema import SampleSpec
 from commonweight.training import Augmentation
 
 GOOD = "name: mine\ndata: {name: fashion14}\n"
@@ -26,8 +29,17 @@ def test_shipped_studies_load(name):
     assert len(study.space) == 64
 
 
+def test_the_study_of_nas_bench_201():
+    """The benchmark's cell between its stem, reductions and head; super-nets train all of it, a sample is ranked."""
+    study = load_study("nb201")
+    assert study.about
+    assert study.space == NAS_BENCH_201
+    assert (study.net.frame, study.net.combine, study.net.stacks) == (Frame.NAS_BENCH_201, Combine.LAST, 3)
+    assert study.sample == SampleSpec(children=100)
+
+
 def test_the_shipped_studies():
-    assert shipped_studies() == ("paper", "quick", "small", "smoke")
+    assert shipped_studies() == ("nb201", "paper", "quick", "small", "smoke")
 
 
 def test_the_paper_study_has_the_papers_settings():
@@ -237,7 +249,9 @@ def test_a_file_that_is_no_text(tmp_path):
 
 
 def test_a_missing_file_is_answered_with_the_shipped_studies(tmp_path):
-    with pytest.raises(StudyError, match=r"no study 'smok': .*\(paper, quick, small, smoke\); did you mean 'smoke'\?"):
+    with pytest.raises(
+        StudyError, match=r"no study 'smok': .*\(nb201, paper, quick, small, smoke\); did you mean 'smoke'\?"
+    ):
         load_study("smok")
     with pytest.raises(StudyError, match=r"no study '.*absent\.yaml': neither a file nor a shipped study"):
         load_study(tmp_path / "absent.yaml")

@@ -26,7 +26,7 @@ IMPOSSIBLE = [
     ("training.momentum", float("nan"), r"training\.momentum: got nan; .*less than 1"),
     ("training.weight_decay", float("nan"), r"training\.weight_decay: got nan"),
     ("training.inactive", "frozen", r"training\.inactive: got 'frozen'; .*'freeze' or 'coast'"),
-    ("net.combine", "add", r"net\.combine: got 'add'; .*'concat' or 'sum'"),
+    ("net.combine", "add", r"net\.combine: got 'add'; .*'concat', 'sum' or 'last'"),
     ("net.bn_momentum", 1.5, r"net\.bn_momentum: got 1\.5; .*less than or equal to 1"),
     ("net.cells", 0, r"net\.cells: got 0; .*greater than or equal to 1"),
     ("space.nodes", 0, r"space\.nodes: got 0; .*greater than or equal to 1"),
@@ -122,6 +122,14 @@ IMPOSSIBLE = [
         r"net: cells 1, channels 10000 and .* make about \d+ weights in 2 copies .*; at most 536870912",
     ),
     ("about", 1, r"about: got 1; .*valid string"),
+    # ------------------------------------------------------------------ samples and stacks
+    ("sample", {"children": 2}, r"sample\.children: got 2; .*greater than or equal to 3"),
+    ("sample", {"children": 5000}, r"sample\.children: got 5000; .*less than or equal to 4096"),
+    ("sample", {"children": 8}, r"sample\.children: 8 of a space of 8; leave it out to rank all of them"),
+    ("sample", {"children": 4, "by": "size"}, r"sample\.by: got 'size'; .*'uniform' or 'convolutions'"),
+    ("net.stacks", 2, r"net\.stacks: 2 for 1 cells; as many cells in each"),
+    ("net.frame", "resnet", r"net\.frame: got 'resnet'; .*'paper' or 'nas-bench-201'"),
+    ("net.frame", "nas-bench-201", r"net\.combine: concat; last or sum with frame nas-bench-201"),
 ]
 
 

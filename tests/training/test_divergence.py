@@ -98,6 +98,18 @@ def test_a_learning_rate_that_is_far_too_high_ends_the_run(backend, children):
     assert len([event for event in events if isinstance(event, Snapshot)]) == len(trained) // 4 - 1
 
 
+def test_where_a_snapshot_is_due_in_the_middle_of_an_epoch_the_net_is_looked_at():
+    net, asked = oracle.make_net(share_all(GROUP, 2), copies=2), []
+    engine, images = oracle.REFERENCE.engine(net), oracle.REFERENCE.images()
+    run = train(engine, images, oracle.RECIPE, oracle.SILENT, oracle.streams(), None, lambda: bool(asked))
+    assert [next(run).step for _ in range(6)] == list(range(1, 7))
+    asked.append(True)
+    with torch.no_grad():
+        net.path(GROUP[0]).head.bias[1] = math.nan
+    with pytest.raises(DivergedError, match=r"after mini-batch 6 units\..* \(copy 1 of 2\)"):
+        next(run)
+
+
 @oracle.backends
 def test_a_run_that_stops_inside_an_epoch_is_looked_at_there(backend):
     """After its last sweep comes the error, so that nobody takes that sweep for a result."""

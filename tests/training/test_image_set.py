@@ -37,6 +37,18 @@ def whole_epoch(data: ImageSet, batch: int = 8, order: Stream = ORDER, augment: 
     return torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches])
 
 
+@pytest.mark.parametrize("seen", range(5))
+def test_what_was_seen_of_an_epoch_is_left_out_unmade(seen, monkeypatch):
+    data, _ = make(augmentation=PADDED)
+    batches, made = list(data.epoch(8, ORDER, AUGMENT)), []
+    normalised = data._normalised
+    monkeypatch.setattr(data, "_normalised", lambda images: made.append(len(images)) or normalised(images))
+    rest = list(data.epoch(8, ORDER, AUGMENT, seen=seen))
+    assert made == [len(images) for images, _ in batches[seen:]]
+    for ours, theirs in zip(rest, batches[seen:], strict=True):
+        assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+
+
 def test_normalisation():
     data, pixels = make()
     images, labels = whole_epoch(data)

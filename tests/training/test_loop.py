@@ -167,9 +167,9 @@ def test_events_come_when_asked_and_in_order(moments, snapshots):
         if step == 12 or (moments.every_epoch and step % 4 == 0) or step > 12 - moments.last_batches:
             expected.append(("swept", step))
         if step % 4 == 0 and step // 4 in snapshots:
-            expected.append(("snapshot", step // 4))
+            expected.append(("snapshot", step))
     names = {Trained: "trained", Swept: "swept", Snapshot: "snapshot"}
-    assert [(names[type(e)], e.epoch if isinstance(e, Snapshot) else e.step) for e in events] == expected
+    assert [(names[type(e)], e.step) for e in events] == expected
     assert all(e.accuracy.shape == (2, len(GROUP)) for e in events if isinstance(e, Swept))
 
 
@@ -342,11 +342,11 @@ def test_a_snapshot_with_momentum_that_does_not_fit(wrong):
         oracle.run(net, start=replace(snapshot, momentum=momentum))
 
 
-@pytest.mark.parametrize("epoch", [3, 4, -1])
-def test_a_snapshot_outside_the_run(epoch):
+@pytest.mark.parametrize("step", [12, 13, -1])
+def test_a_snapshot_outside_the_run(step):
     net = oracle.make_net(share_all(GROUP, 1))
-    snapshot = replace(snapshot_of(net), epoch=epoch)
-    with pytest.raises(UsageError, match=rf"the snapshot is after epoch {epoch}; a run of 3 epochs cannot go on there"):
+    snapshot = replace(snapshot_of(net), step=step)
+    with pytest.raises(UsageError, match=rf"the snapshot is after mini-batch {step}; a run of 12 cannot go on there"):
         oracle.run(net, start=snapshot)
 
 

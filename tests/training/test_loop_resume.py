@@ -18,6 +18,7 @@ from commonweight.training import (
     Snapshot,
     Swept,
     Trained,
+    Window,
     train,
 )
 
@@ -37,7 +38,7 @@ def assert_same_events(first: list, second: list) -> None:
                 assert ours.step == theirs.step
                 assert torch.equal(ours.accuracy, theirs.accuracy)
             case Snapshot():
-                assert ours.epoch == theirs.epoch
+                assert ours.step == theirs.step
                 oracle.assert_same_tensors(ours.weights, theirs.weights)
                 oracle.assert_same_tensors(ours.momentum, theirs.momentum)
 
@@ -89,11 +90,38 @@ def test_a_run_goes_on_from_a_snapshot_as_if_it_had_never_stopped(backend, epoch
     events = oracle.run(whole, recipe, course, backend)
     place = next(place for place, event in enumerate(events) if isinstance(event, Snapshot))
     snapshot = events[place]
-    assert snapshot.epoch == epoch
+    assert snapshot.step == 4 * epoch
     assert (len(snapshot.momentum) < len(list(whole.parameters()))) == (epoch == 1)
     rest = backend.net(plan, copies=2, seed=1)  # another start, which must not matter
     assert_same_events(oracle.run(rest, recipe, course, backend, start=snapshot), events[place + 1 :])
     oracle.assert_same_tensors(whole.state_dict(), rest.state_dict())
+
+
+@pytest.mark.parametrize("order", ChildOrder)
+@inactives
+@oracle.backends
+def test_a_run_goes_on_between_any_two_mini_batches_and_asking_for_that_changes_nothing(backend, inactive, order):
+    """In an epoch and at its end, before its small last mini-batch, in a window, beside a snapshot that was planned."""
+    recipe = replace(oracle.RECIPE, inactive=inactive)
+    moments = Moments(True, last_batches=3, windows=(Window(2, 2),))
+    course = Course(order=order, moments=moments, snapshots=(2,), stop_after=11)
+    plan = share_all(CHILDREN[::3], 2)
+    undisturbed, asked = (backend.net(plan, copies=2) for _ in range(2))
+    expected = oracle.run(undisturbed, recipe, course, backend)
+    events = oracle.run(asked, recipe, course, backend, due=lambda: True)
+
+    def planned(some):
+        return [event for event in some if not isinstance(event, Snapshot) or event.step == 8]
+
+    assert_same_events(planned(events), expected)
+    snapshots = {place: event for place, event in enumerate(events) if isinstance(event, Snapshot)}
+    assert [snapshot.step for snapshot in snapshots.values()] == list(
+        range(1, 11)
+    )  # at the end nothing is left to go on to
+    for place, snapshot in snapshots.items():
+        rest = backend.net(plan, copies=2, seed=1)
+        assert_same_events(oracle.run(rest, recipe, course, backend, start=snapshot), planned(events[place + 1 :]))
+        oracle.assert_same_tensors(undisturbed.state_dict(), rest.state_dict())
 
 
 def test_a_snapshot_is_not_changed_by_what_follows():
@@ -105,7 +133,7 @@ def test_a_snapshot_is_not_changed_by_what_follows():
             oracle.assert_same_tensors(event.weights, oracle.state(net))
             events.append(event)
     oracle.run(net, start=events[0])
-    assert [event.epoch for event in events] == [1, 2]
+    assert [event.step for event in events] == [4, 8]
     for event, copy in zip(events, copies, strict=True):
         oracle.assert_same_tensors(event.weights | event.momentum, copy)
     assert not torch.equal(*(event.weights[oracle.name_of(net, net.path(GROUP[0]).head.bias)] for event in events))

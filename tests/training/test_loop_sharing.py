@@ -180,7 +180,7 @@ def test_a_run_goes_on_from_a_stored_snapshot_of_shared_layers(backend, plan):
         for part, tensors in (("weights", snapshot.weights), ("momentum", snapshot.momentum))
     }
     read = {part: {name: torch.from_numpy(value) for name, value in arrays.items()} for part, arrays in stored.items()}
-    oracle.run(rest, backend=backend, start=Snapshot(snapshot.epoch, **read))
+    oracle.run(rest, backend=backend, start=Snapshot(snapshot.step, **read))
     oracle.assert_same_tensors(whole.state_dict(), rest.state_dict())
 
 

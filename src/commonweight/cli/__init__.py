@@ -103,6 +103,9 @@ def run(
     replace_study: Annotated[
         bool, typer.Option("--replace-study", help="Go on in a folder that holds another study; its stored jobs stay.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -214,6 +217,51 @@ def rank(
     as_json: Json = False,
 ) -> None:
     """Say what ranks from elsewhere are worth: a number for each child, and for each moment or instance there is."""
+
+
+@app.command(
+    epilog="Example: **commonweight judge my_space.py:net --data fashion14 --truth truth.csv --out results/mine**"
+)
+@done_in("own_supernet")
+def judge(
+    net: Annotated[
+        str, typer.Argument(metavar="NET", help="FILE.py:NAME or PACKAGE.MODULE:NAME of a commonweight.Supernet.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Images of a study's kinds: fashion14, cifar10, …; default: train of the file."),
+    ] = None,
+    path: Annotated[Path | None, typer.Option("--path", help="Where the images of --data are.")] = None,
+    train: Annotated[Path | None, typer.Option("--train", help="A .npz file of images and labels.")] = None,
+    validation: Annotated[Path | None, typer.Option("--validation", help="The same, to rank children by.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Ground truth; higher is better.")] = None,
+    children: Annotated[int, typer.Option("--children", help="How many to judge, drawn at random.")] = 1000,
+    instances: Annotated[int, typer.Option("--instances", help="Trainings, each with its own seeds.")] = 3,
+    epochs: Annotated[int, typer.Option("--epochs")] = 20,
+    batch: Annotated[int | None, typer.Option("--batch", help="64; a loader of the file has its own.")] = None,
+    lr: Annotated[float, typer.Option("--lr", help="Learning rate, by cosine to --lr-min.")] = 0.025,
+    lr_min: Annotated[float, typer.Option("--lr-min")] = 0.001,
+    momentum: Annotated[float, typer.Option("--momentum")] = 0.9,
+    weight_decay: Annotated[float, typer.Option("--weight-decay")] = 1e-3,
+    inactive: Annotated[str, typer.Option("--inactive", help="freeze or coast.")] = "freeze",
+    order: Annotated[str, typer.Option("--order", help="fixed, shuffled or uniform.")] = "shuffled",
+    window: Annotated[int, typer.Option("--window", help="Last mini-batches, each followed by a sweep.")] = 16,
+    groups: Annotated[int, typer.Option("--groups", help="Of children, each trained alone.")] = 1,
+    private: Annotated[
+        list[str] | None, typer.Option("--private", metavar="SITE", help="Each child has weights of its own there.")
+    ] = None,
+    padding: Annotated[int, typer.Option("--padding", help="Random crops of images padded by so many pixels.")] = 0,
+    flip: Annotated[bool, typer.Option("--flip", help="Horizontal flips.")] = False,
+    sweep_images: Annotated[int | None, typer.Option("--sweep-images", help="Of a sweep; default all.")] = None,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for trained instances and a report; without it nothing is kept."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a super-net of your own a few times and say what its ranks are worth. Interrupting is fine: run it again."""
 
 
 def main(interrupts: Interrupts) -> None:

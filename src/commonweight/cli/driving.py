@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from commonweight import api
-from commonweight.cli.output import print_all, print_json, print_text
+from commonweight.cli.output import print_json, print_made, print_text
 from commonweight.cli.stderr import errors, say
-from commonweight.errors import ReadOnly, UsageError
+from commonweight.errors import CommonweightError, JobFailed, ReadOnly, UsageError
 from commonweight.net import EngineChoice, find_library
-from commonweight.report import preface
+from commonweight.paper import Made
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
@@ -30,19 +30,23 @@ def run(
     engine: str,
     overrides: Sequence[str] | None,
     replace_study: bool,
+    retry_failed: bool,
     as_json: bool,
 ) -> None:
     """Train what is missing, then print and write the targets."""
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
+    failed = None
     with work.driven(replace_study=replace_study):
-        inventory = work.inventory()
+        inventory = work.inventory(retry_failed=retry_failed)
         for reason in inventory.damaged.values():
             say(f"{reason}; training it again, and keeping what is there in {work.store.damaged}")
+        for reason in inventory.failures():
+            say(reason)
         say(
-            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {len(inventory.missing)} to train "
-            f"in {work.store.out}"
+            f"{len(inventory.jobs)} jobs needed, {len(inventory.done)} there, {_given_up(inventory)}"
+            f"{len(inventory.missing)} to train in {work.store.out}"
         )
         with _resumable(work.store.out):
             found = _estimate(inventory, Worker(work.setting.study.data, runtime))
@@ -53,20 +57,21 @@ def run(
                     f"about {clock(found.seconds(inventory, executor.workers))} with {executor.workers or 'no'} "
                     "worker processes"
                 )
-            with watch(inventory, found, executor.workers, errors()) as observe:
-                api.train_missing(work, inventory, executor, observe)
-        if agreement := work.precision_agreement():
+            try:
+                with watch(inventory, found, executor.workers, errors()) as observe:
+                    api.train_missing(work, inventory, executor, observe)
+            except JobFailed as error:
+                failed = error
+        if not failed and (agreement := work.precision_agreement()):
             say(
                 f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
                 f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
             )
-        try:
-            made, files = work.report()
-            told = f"report: {files[0]}"
-        except ReadOnly as error:
-            made, told = work.make(), f"no report: {error}"
-    print_all(made, preface(work.setting), as_json)
+        made, told = _reported(work, failed)
+    print_made(work, made, as_json)
     say(told)
+    if failed:
+        raise failed
 
 
 def plan(
@@ -100,6 +105,8 @@ def plan(
                 "done": len(inventory.done),
                 "damaged": sorted(inventory.damaged),
                 "missing": [job.id for job in inventory.missing],
+                "given up": [job.id for job in inventory.given_up],
+                "failed": {job_id: failure.reason for job_id, failure in inventory.failed.items()},
                 "seconds": round(seconds, 1),
                 "engine": found.engine,
                 "through_pytorch": found.through_pytorch,
@@ -113,15 +120,15 @@ def plan(
         return
     print_text(
         f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
-        f"{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} worker processes, "
-        f"about {size / 1e6:.1f} MB"
+        f"{_given_up(inventory)}{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} "
+        f"worker processes, about {size / 1e6:.1f} MB"
     )
     if sizes:
         print_text(
             f"data {asked.data.name} has no path yet: measured on made-up images of its sizes, and no stored job was looked "
             "for; give --set data.path=PATH"
         )
-    for line in _about(found, runtime):
+    for line in (*_about(found, runtime), *inventory.failures()):
         print_text(line)
     missing = {job.id for job in inventory.missing}
     for name, jobs in needs.items():
@@ -164,6 +171,22 @@ def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:
             f"through PyTorch, as the native part cannot run them: every child with {', '.join(found.through_pytorch)} "
             "(slower; the results say it of each child)"
         )
+
+
+def _given_up(inventory: Inventory) -> str:
+    """So many are given up, as a part of a sentence; nothing for none."""
+    return f"{len(inventory.given_up)} given up, " if inventory.given_up else ""
+
+
+def _reported(work: api.Programme, failed: JobFailed | None) -> tuple[list[Made], str]:
+    """What was made, and where the report of it is; after a failure of jobs that alone is the error to be told."""
+    try:
+        made, files = work.report()
+    except (CommonweightError, OSError) as error:
+        if not (failed or isinstance(error, ReadOnly)):
+            raise
+        return [] if failed else work.make(), f"no report: {error}"
+    return made, f"report: {files[0]}"
 
 
 def _say_refused(work: api.Programme) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from commonweight.api import place_of
+from commonweight.api import Programme, place_of
+from commonweight.cli.stderr import say
 from commonweight.errors import NotWritten, UsageError
 from commonweight.paper import Made
-from commonweight.report import to_data, to_terminal, to_text
+from commonweight.report import preface, to_data, to_terminal, to_text
 from commonweight.study.durable import writing
 from commonweight.study.jobs import FinalAccuracy
 from commonweight.study.store import Store
@@ -47,6 +48,14 @@ def print_all(made: list[Made], before: list[str], as_json: bool) -> None:
             print(shown)
         elif shown is not None:
             console.print(shown)
+
+
+def print_made(work: Programme, made: list[Made], as_json: bool) -> None:
+    """What was made of the programme, and on standard error which of its targets a failed job leaves unmade."""
+    if made:
+        print_all(made, preface(work.setting), as_json)
+    for name, reason in work.lacking().items():
+        say(f"not made: {name}: {reason}")
 
 
 @_printing()

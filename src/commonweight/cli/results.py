@@ -7,11 +7,12 @@ import typer
 
 from commonweight import api
 from commonweight.cli.exit_codes import DAMAGED, exit_code
-from commonweight.cli.output import print_all, print_json, print_text, show_job
+from commonweight.cli.output import print_all, print_json, print_made, print_text, show_job
 from commonweight.cli.stderr import say
 from commonweight.errors import StudyError, UsageError
 from commonweight.paper import ARTEFACTS, named
 from commonweight.report import preface
+from commonweight.study.checkpoint import checkpoints
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
@@ -22,10 +23,14 @@ def ls(*, out: Path, as_json: bool) -> None:
     """List the shipped studies, the targets, and the studies that have results below a folder."""
     shipped = {name: load_study(name).about for name in shipped_studies()}
     studies = [out / STUDY_FILE, *sorted(out.glob(f"*/{STUDY_FILE}"))]
+    stores = {path: Store(path.parent) for path in studies if path.is_file()}
     found = {
-        str(path.parent): {"study": _name_of(path), "jobs": sum(1 for _ in Store(path.parent).ids())}
-        for path in studies
-        if path.is_file()
+        str(store.out): {
+            "study": _name_of(path),
+            "jobs": sum(1 for _ in store.ids()),
+            "unfinished": sum(1 for _ in checkpoints(store)),
+        }
+        for path, store in stores.items()
     }
     if as_json:
         print_json({"shipped": shipped, "targets": list(ARTEFACTS), "results": found})
@@ -34,7 +39,8 @@ def ls(*, out: Path, as_json: bool) -> None:
         print_text(f"{name}: {about}")
     print_text(f"targets: {', '.join(ARTEFACTS)}")
     for folder, what in found.items():
-        print_text(f"{what['study']} in {folder}: {what['jobs']} stored jobs")
+        more = f", {what['unfinished']} unfinished" if what["unfinished"] else ""
+        print_text(f"{what['study']} in {folder}: {what['jobs']} stored jobs{more}")
 
 
 def _name_of(path: Path) -> str:
@@ -67,9 +73,9 @@ def check(*, out: Path, as_json: bool) -> None:
     """Verify every stored job, the study and the report, and name what no run wrote."""
     found = verify_results(out)
     if as_json:
-        print_json({"whole": found.whole, "damaged": found.damaged, "unknown": found.unknown})
+        print_json(vars(found))
     else:
-        for reason in found.damaged.values():
+        for reason in (*found.damaged.values(), *found.failed.values(), *found.unfinished.values()):
             print_text(reason)
         for name, told in found.unknown.items():
             print_text(f"{name}: {told}")
@@ -86,7 +92,7 @@ def report(*, out: Path, target: Sequence[str] | None, as_json: bool) -> None:
     if not work.targets and work.missing:
         raise next(iter(work.missing.values()))
     made, files = work.report()
-    print_all(made, preface(work.setting), as_json)
+    print_made(work, made, as_json)
     for error in work.missing.values():
         say(f"not made: {error}")
     say(f"report: {files[0]}")

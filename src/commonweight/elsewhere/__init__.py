@@ -13,8 +13,8 @@ from commonweight.elsewhere.accuracy_tables import Rows, Scale, read_grids
 from commonweight.elsewhere.given import given_baselines, given_grids, given_truth
 from commonweight.elsewhere.grids import STDIN, listed
 from commonweight.elsewhere.groups import groups_of
+from commonweight.elsewhere.instances import other_conventions, stacked, tables_of, trained_mask_of
 from commonweight.elsewhere.made_elsewhere import FromElsewhere
-from commonweight.elsewhere.stacked import other_conventions, stacked, tables_of, trained_mask_of
 from commonweight.elsewhere.truth_tables import baseline_of, read_baselines, read_truth_grid, truth_of
 from commonweight.elsewhere.worth import worth_of, worth_of_all
 from commonweight.errors import TableError, UsageError

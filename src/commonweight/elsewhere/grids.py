@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,13 @@ def text_grid(where: str, content: bytes) -> Grid:
         raise TableError(f"{where}: cannot be read as UTF-8 text: {error}; expected CSV, JSON or Parquet") from None
     if not text.strip():
         raise TableError(f"{where}: the file is empty; expected rows of accuracies")
-    read: dict[str, list[list[str]]] = {}
-    for delimiter in _DELIMITERS:
+    read: dict[str, list[tuple[str, ...]]] = {}
+    for delimiter in filter(
+        text.__contains__, _DELIMITERS
+    ):  # without one, a long line would be a field too long to read
         read[delimiter] = _split(where, text, delimiter)
         width = len(read[delimiter][0])
-        if width > 1 and all(len(row) == width for row in read[delimiter]):
+        if width > 1 and set(map(len, read[delimiter])) == {width}:
             return _delimited(where, read[delimiter], delimiter, text)
     single = [[line.strip().strip('"')] for line in text.splitlines() if line.strip()]
     title = re.split(r"[;\t, ]+", single[0][0])
@@ -100,24 +103,23 @@ _DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "spaces"}  #
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 
 
-def _delimited(where: str, rows: list[list[str]], delimiter: str, text: str) -> Grid:
+def _delimited(where: str, rows: list[tuple[str, ...]], delimiter: str, text: str) -> Grid:
     told = [f"{_DELIMITERS[delimiter]} between columns"]
     if delimiter != "," and "," in text and any(_DECIMAL_COMMA.fullmatch(c.strip()) for row in rows for c in row):
-        rows = [[c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c.strip()) else c for c in row] for row in rows]
+        rows = [tuple(c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c.strip()) else c for c in row) for row in rows]
         told.append("numbers have decimal commas")
     return Grid(where, None, rows, tuple(told))
 
 
-def _split(where: str, text: str, delimiter: str) -> list[list[str]]:
-    if delimiter not in text:  # nor is a long line then one long field, which the reader would refuse
-        return [[line] for line in text.splitlines() if line.strip()]
+def _split(where: str, text: str, delimiter: str) -> list[tuple[str, ...]]:
     if delimiter == " ":
         text = "\n".join(line.strip() for line in text.splitlines())
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter != "\t"))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter != "\t")
+        rows = list(map(tuple, reader))  # a million lists would keep the garbage collector busy, longer than the reader
     except csv.Error as error:
         raise TableError(f"{where}: is no table of text: {error}; expected CSV, JSON or Parquet") from None
-    return [row for row in rows if any(cell.strip() for cell in row)]
+    return [row for row in rows if any(map(str.strip, row))]
 
 
 def parquet_grid(where: str, content: bytes) -> Grid:
@@ -139,18 +141,19 @@ def parquet_grid(where: str, content: bytes) -> Grid:
     return Grid(where, tuple("" if name == INDEX else name for name in names), rows, ("Parquet",))
 
 
-def numbers(grid: Grid, places: Sequence[int], children: Sequence[str] = ()) -> np.ndarray:
+def numbers(grid: Grid, places: Sequence[int], who: int | None = None) -> np.ndarray:
     """`[row, column]` of these columns, all finite; raises `TableError` with the first cell that is no number.
 
-    It names the columns of missing cells, or the children, where each row is that of a child.
+    It names the columns of missing cells, or the children, where `who` is the column that has one in each row.
     """
-    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
-    rows = [pick(row) for row in grid.rows]
+    pick = itemgetter(*places)
+    rows = list(map(pick, grid.rows)) if len(places) > 1 else [(pick(row),) for row in grid.rows]
+    flat = list(chain.from_iterable(rows))
     try:
-        values = np.array([list(map(float, row)) for row in rows], dtype=np.float64)
+        values = np.fromiter(map(float, flat), np.float64, len(flat)).reshape(len(rows), len(places))
     except (TypeError, ValueError):
         values = np.array([])
-    if values.size and np.isfinite(values).all() and not any("_" in c for row in rows for c in row if type(c) is str):
+    if values.size and np.isfinite(values).all() and not any("_" in cell for cell in flat if type(cell) is str):
         return values
     bad = [(row, column) for row, cells in enumerate(rows) for column, cell in enumerate(cells) if not is_number(cell)]
     row, column = bad[0]
@@ -160,8 +163,9 @@ def numbers(grid: Grid, places: Sequence[int], children: Sequence[str] = ()) -> 
     )
     missing = [(r, c) for r, c in bad if word(rows[r][c]).lower() in NO_NUMBERS]
     if (row, column) in missing:
-        where = listed(dict.fromkeys(children[r] if children else grid.title(places[c]) for r, c in missing))
-        message += f": {len(missing)} of {len(rows) * len(places)} are missing, {'of' if children else 'in'} {where}"
+        children = None if who is None else grid.column(who)
+        where = listed(dict.fromkeys(grid.title(places[c]) if children is None else children[r] for r, c in missing))
+        message += f": {len(missing)} of {len(flat)} are missing, {'of' if children else 'in'} {where}"
         message += "; fill them or leave these out"
     raise TableError(message)
 

@@ -41,7 +41,7 @@ def long_tables(grid: Grid, scale: Scale) -> dict[str, list[AccuracyTable]] | No
         return None
     if not grid.rows:
         raise TableError(f"{grid.where}: no rows below the first; expected one for each child")
-    found = numbers(grid, rest, grid.column(places[CHILD][0]))
+    found = numbers(grid, rest, places[CHILD][0])
     values, unit = scaled(grid, found, [grid.title(rest[0])], scale)
     axes = [_numbered(grid, places[kind], kind) for kind in (METHOD, INSTANCE, MOMENT, CHILD)]
     keys, where = [entries for entries, _ in axes], [which for _, which in axes]

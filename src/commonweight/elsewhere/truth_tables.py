@@ -182,7 +182,7 @@ def _as_rows(grid: Grid, asked: _Asked, told: list[str]) -> tuple[np.ndarray, st
         _require_all(grid, asked, entries)
     seed = next((p for p, name in enumerate(names) if p != who and column_word(name) in INSTANCE_WORDS), None)
     places = _chosen(grid, asked, [p for p in range(len(names)) if p not in (who, seed)], told)
-    values = numbers(grid, places, entries)
+    values = numbers(grid, places, who)
     known: dict[str, dict[str, np.ndarray]] = {}
     for row, (child, which) in enumerate(zip(entries, grid.column(seed) if seed is not None else entries, strict=True)):
         seeds = known.setdefault(child, {})

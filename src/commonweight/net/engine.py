@@ -1,13 +1,15 @@
-"""The engine's contract."""
+"""The engine's contract, and what the training loop needs of a net."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor, nn
 
 from commonweight.net.supernet import SuperNet
 from commonweight.net.sweep import Precision
-from commonweight.space import Child
+from commonweight.space import AnyChild, Child
+
+C = TypeVar("C", bound=AnyChild)
 
 
 class Move(NamedTuple):
@@ -18,7 +20,39 @@ class Move(NamedTuple):
     velocity: Tensor
 
 
-class Engine(Protocol):
+class Together(Protocol[C]):
+    """The children that one net trains, as a plan names them: `SharingPlan` is one."""
+
+    @property
+    def children(self) -> tuple[C, ...]: ...
+
+    def position(self, child: C) -> int:
+        """Place of the child in `children`; raises `UsageError` for a child that is not trained here."""
+        ...
+
+
+class Trainable(Protocol[C]):
+    """All that the training loop needs of a net: `SuperNet` is one, and a module of the user's own is put behind another.
+
+    Names of parameters and buffers are those of `state_dict`; `named_buffers` are the statistics that training moves.
+    """
+
+    @property
+    def plan(self) -> Together[C]: ...
+
+    @property
+    def copies(self) -> int: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]: ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> object: ...
+
+
+class AnyEngine(Protocol[C]):
     """Computes what a super-net needs for training and for its sweep; all engines give the same numbers, to rounding.
 
     A mini-batch is two calls, `gradients` and, with what they gave, `update`. A sweep may come between any two mini-batches.
@@ -38,16 +72,16 @@ class Engine(Protocol):
         ...
 
     @property
-    def net(self) -> SuperNet: ...
+    def net(self) -> Trainable[C]: ...
 
-    def through_pytorch(self) -> tuple[Child, ...]:
+    def through_pytorch(self) -> tuple[C, ...]:
         """Children of the net that run through PyTorch because the native part has no kernels for one of their units.
 
         The reference engine, which has no native part, names none.
         """
         ...
 
-    def gradients(self, images: Tensor, labels: Tensor, child: Child) -> list[tuple[nn.Parameter, Tensor]]:
+    def gradients(self, images: Tensor, labels: Tensor, child: C) -> list[tuple[nn.Parameter, Tensor]]:
         """Forward and backward of one mini-batch in training mode: each parameter that the loss reaches, and its gradient.
 
         Images `[batch, channel, height, width]`, labels `[batch]`; a gradient has its parameter's shape. The loss of each
@@ -68,8 +102,15 @@ class Engine(Protocol):
         self,
         images: Tensor,
         labels: Tensor,
-        children: Sequence[Child],
+        children: Sequence[C],
         precision: Precision = Precision.FLOAT32,
     ) -> Tensor:
         """Accuracies `[copy, child]` in [0, 1], float64, in eval mode, equal to evaluating each child on its own."""
         ...
+
+
+class Engine(AnyEngine[Child], Protocol):
+    """An engine for the super-net of stacked copies."""
+
+    @property
+    def net(self) -> SuperNet: ...

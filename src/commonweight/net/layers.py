@@ -16,7 +16,7 @@ BN_EPSILON = 1e-5  # PyTorch's own; the paper names only the momentum
 
 
 class Conv(nn.Module):
-    """Convolution without bias, `channels_in` → `channels_out` in each copy; stride 1, padding keeps the size.
+    """Convolution without bias, `channels_in` → `channels_out` in each copy; padding keeps the size, which `stride` divides.
 
     Weight `[copies × channels_out, channels_in / groups, kernel, kernel]`. `common_input`: all copies read the same
     `[batch, channels_in, height, width]` (the images) instead of a block each.
@@ -31,9 +31,11 @@ class Conv(nn.Module):
         groups: int = 1,
         dilation: int = 1,
         common_input: bool = False,
+        stride: int = 1,
     ) -> None:
         super().__init__()
         self.copies = copies
+        self.stride = stride
         self.common_input = common_input
         self.dilation = dilation
         self.groups = groups if common_input else groups * copies
@@ -45,7 +47,9 @@ class Conv(nn.Module):
         draw_uniform(self.weight, self.weight[0].numel(), rngs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, padding=self.padding, dilation=self.dilation, groups=self.groups)
+        return F.conv2d(
+            x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups
+        )
 
 
 class Norm(nn.Module):
@@ -72,10 +76,14 @@ class Norm(nn.Module):
 
 
 class Head(nn.Module):
-    """Global average pool and linear classifier: `[batch, copies × features, height, width]` → `[copy, batch, class]`."""
+    """Global average pool and linear classifier: `[batch, copies × features, height, width]` → `[copy, batch, class]`.
 
-    def __init__(self, features: int, classes: int, copies: int) -> None:
+    `relu`: of what passes ReLU.
+    """
+
+    def __init__(self, features: int, classes: int, copies: int, relu: bool = False) -> None:
         super().__init__()
+        self.relu = relu
         self.weight = nn.Parameter(torch.empty(copies, classes, features))
         self.bias = nn.Parameter(torch.empty(copies, 1, classes))
 
@@ -86,7 +94,7 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         copies, _, features = self.weight.shape
-        pooled = x.mean(dim=(2, 3)).view(-1, copies, features).transpose(0, 1)
+        pooled = (F.relu(x) if self.relu else x).mean(dim=(2, 3)).view(-1, copies, features).transpose(0, 1)
         return torch.baddbmm(self.bias, pooled, self.weight.transpose(1, 2))
 
 

@@ -1,7 +1,7 @@
 """The primitives by name: each builds one unit, the module on one edge for one slot, for stacked copies.
 
 A unit maps `[batch, copies × channel, height, width]` to the same shape. Batch normalisation inside cells has no affine
-parameters (paper appendix A.1; DARTS does the same).
+parameters (paper appendix A.1; DARTS does the same), but for `nor_conv`, which is NAS-Bench-201's.
 """
 
 from collections.abc import Callable
@@ -49,17 +49,18 @@ class Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-def _norm(shape: UnitShape) -> Norm:
-    return Norm(shape.channels, shape.copies, shape.bn_momentum)
+def _norm(shape: UnitShape, *, affine: bool = False) -> Norm:
+    return Norm(shape.channels, shape.copies, shape.bn_momentum, affine)
 
 
 def _pooled(pool: Callable[[], nn.Module]) -> Primitive:
     return lambda shape: nn.Sequential(pool(), _norm(shape))
 
 
-def _conv(kernel: int) -> Primitive:
+def _conv(kernel: int, *, affine: bool = False) -> Primitive:
     def build(shape: UnitShape) -> nn.Module:
-        return nn.Sequential(nn.ReLU(), Conv(shape.channels, shape.channels, kernel, shape.copies), _norm(shape))
+        conv = Conv(shape.channels, shape.channels, kernel, shape.copies)
+        return nn.Sequential(nn.ReLU(), conv, _norm(shape, affine=affine))
 
     return build
 
@@ -96,6 +97,9 @@ _PRIMITIVES: dict[str, Primitive] = {
     "dil_conv_3x3": _separable(3, times=1, dilation=2),
     "conv_1x1": _conv(1),
     "conv_3x3": _conv(3),
+    "nor_conv_1x1": _conv(1, affine=True),
+    "nor_conv_3x3": _conv(3, affine=True),
+    "avg_pool_3x3_alone": lambda shape: AvgPool(),  # noqa: ARG005
     "none": lambda shape: Zero(),  # noqa: ARG005
 }
 

@@ -33,20 +33,8 @@ class Reference:
         # A unit gets no gradient where all its ways to the head lead over `none` edges.
         return [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
 
-    @torch.no_grad()
     def update(self, moves: Sequence[Move], lr: float, momentum: float, weight_decay: float) -> None:
-        sgd(
-            [move.weight for move in moves],
-            [move.gradient for move in moves],
-            [move.velocity for move in moves],
-            foreach=True,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            lr=lr,
-            dampening=0,
-            nesterov=False,
-            maximize=False,
-        )
+        move_by_sgd(moves, lr, momentum, weight_decay)
 
     def sweep(
         self,
@@ -56,3 +44,20 @@ class Reference:
         precision: Precision = Precision.FLOAT32,
     ) -> Tensor:
         return sweep(self.net, images, labels, children, precision)
+
+
+@torch.no_grad()
+def move_by_sgd(moves: Sequence[Move], lr: float, momentum: float, weight_decay: float) -> None:
+    """`AnyEngine.update` by PyTorch's own SGD."""
+    sgd(
+        [move.weight for move in moves],
+        [move.gradient for move in moves],
+        [move.velocity for move in moves],
+        foreach=True,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        lr=lr,
+        dampening=0,
+        nesterov=False,
+        maximize=False,
+    )

@@ -12,10 +12,12 @@ from commonweight.errors import UsageError
 from commonweight.net.shape import Combine, DataShape, NetShape
 from commonweight.net.units import Units
 from commonweight.seeds import Stream
-from commonweight.sharing import HEAD, STEM, Place, SharingPlan, Site
+from commonweight.sharing import HEAD, STEM, TAIL, Place, SharingPlan, Site
 from commonweight.space import Child
 
 T = TypeVar("T")
+
+MOST_PATHS = 4096  # kept: all of a small space, and a few megabytes of a large one
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class ChildPath:
 
     stem: nn.Module
     cells: tuple[Cell, ...]
+    tail: nn.Module | None
     head: nn.Module
     parameters: tuple[nn.Parameter, ...]
 
@@ -58,7 +61,7 @@ class Flow(Protocol[T]):
     """
 
     def unit(self, site: Site, module: nn.Module, x: T) -> T:
-        """Stem, preprocessing or edge."""
+        """Stem, preprocessing, edge or tail."""
         ...
 
     def add(self, node: Node, values: Sequence[T]) -> T:
@@ -75,7 +78,8 @@ class SuperNet(nn.Module):
 
     Copy i is initialised from `streams[i]`, each unit from a fork named by its site and primitive, whatever its slots. So a
     child starts from the same weights under every sharing plan, and as the only child too. Raises `UsageError` without
-    streams, for a plan of another number of cells, and for an unknown primitive.
+    streams, for a plan of another number of cells or without the tail that the shape has (or with one that it has not), for
+    a shape that is a misfit, and for an unknown primitive.
     """
 
     def __init__(self, plan: SharingPlan, shape: NetShape, data: DataShape, streams: Sequence[Stream]) -> None:
@@ -86,17 +90,29 @@ class SuperNet(nn.Module):
             raise UsageError(
                 f"a sharing plan of {plan.cells} cells for a net of {shape.cells}; make it for as many cells"
             )
+        if plan.tail != shape.has_tail:
+            raise UsageError(
+                f"a sharing plan with tail={plan.tail} for the frame {shape.frame.value}; make it with tail={shape.has_tail}"
+            )
+        if shape.misfit is not None:
+            raise UsageError(f"NetShape.{shape.misfit}")
         self.plan = plan
         self.shape = shape
         self.data = data
         self.copies = len(streams)
-        units = Units(plan, shape, data, streams)
-        self.units = units.modules
-        self._paths = {child: self._build_path(child, units) for child in plan.children}
+        self._units = Units(plan, shape, data, streams)
+        self._units.make_all()
+        self.units = self._units.modules
+        self._paths: dict[Child, ChildPath] = {}
+        self._weights_of = {unit: tuple(unit.parameters()) for unit in self.units.values()}
 
     def path(self, child: Child) -> ChildPath:
         """The modules that this child uses; raises `UsageError` for a child that is not trained here."""
         self.plan.position(child)
+        if child not in self._paths:
+            if len(self._paths) == MOST_PATHS:
+                self._paths.clear()
+            self._paths[child] = self._build_path(child)
         return self._paths[child]
 
     def forward(self, images: Tensor, child: Child) -> Tensor:
@@ -117,7 +133,7 @@ class SuperNet(nn.Module):
                 ]
                 nodes.append(flow.add(Node(place, target, last=target == count), incoming))
             x = flow.combine(place, nodes[1:])
-        return x
+        return x if path.tail is None else flow.unit(TAIL, path.tail, x)
 
     def combine(self, nodes: Sequence[Tensor]) -> Tensor:
         """A cell's output from its nodes x1..xn, each `[batch, copies × channel, height, width]`.
@@ -125,13 +141,14 @@ class SuperNet(nn.Module):
         Concatenated channels stay together copy by copy. Example: two copies a and b of one channel, two nodes: the nodes'
         channels are a1 b1 and a2 b2, those of the output a1 a2 b1 b2.
         """
-        if self.shape.combine is Combine.SUM:
-            return reduce(torch.add, nodes)
+        if self.shape.combine is not Combine.CONCAT:
+            return nodes[-1] if self.shape.combine is Combine.LAST else reduce(torch.add, nodes)
         # Through [batch, height, width, copy, channel]: a 5-D concatenation of channels would leave channels_last.
         blocks = [node.permute(0, 2, 3, 1).unflatten(-1, (self.copies, -1)) for node in nodes]
         return torch.cat(blocks, dim=-1).flatten(-2).permute(0, 3, 1, 2)
 
-    def _build_path(self, child: Child, units: Units) -> ChildPath:
+    def _build_path(self, child: Child) -> ChildPath:
+        units = self._units
         stem = units.unit(child, STEM)
         cells = tuple(
             Cell(
@@ -140,9 +157,11 @@ class SuperNet(nn.Module):
             )
             for cell in range(self.plan.cells)
         )
+        tail = units.unit(child, TAIL) if self.plan.tail else None
         head = units.unit(child, HEAD)
-        modules = [stem, *(module for cell in cells for module in (cell.pre, *cell.edges)), head]
-        return ChildPath(stem, cells, head, tuple(p for module in modules for p in module.parameters()))
+        inside = (module for cell in cells for module in (cell.pre, *cell.edges))
+        modules = [stem, *inside, *(() if tail is None else (tail,)), head]
+        return ChildPath(stem, cells, tail, head, tuple(p for module in modules for p in self._weights_of[module]))
 
 
 class Plain:

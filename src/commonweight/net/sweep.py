@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from enum import Enum
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -71,27 +72,50 @@ def in_common(place: Site | Node) -> bool:
     return place == STEM or place.cell == 0
 
 
-class _Remembering(Plain):
-    """Computes once, for each input, what children may have `in_common`.
+V = TypeVar("V")
 
-    A value is kept together with its inputs: as long as they live, no other tensor has their identity.
+
+class Remembered(Generic[V]):
+    """What each place of the first cell made of its latest inputs, by the unit that made it.
+
+    Children in lexicographic order that have a value in common stand side by side, so all of it is found and little is
+    kept: of a cell of 3 nodes and 5 primitives 30 values at edges and 2 at nodes, whether there are 200 children or 15,625.
+    Children in another order make some values again.
     """
+
+    def __init__(self) -> None:
+        self._of: dict[Site | Node, tuple[tuple[object, ...], dict[nn.Module | None, V]]] = {}
+
+    def once(
+        self, place: Site | Node, unit: nn.Module | None, inputs: Sequence[object], compute: Callable[[int], V]
+    ) -> V:
+        """The value at this place, if need be computed; `compute` is told how many the place has of these inputs.
+
+        Inputs are the same if they are the same objects. They are kept with what was made of them: as long as they live,
+        no other object has their identity.
+        """
+        before, made = self._of.get(place, ((), {}))
+        if len(before) != len(inputs) or any(old is not new for old, new in zip(before, inputs, strict=True)):
+            made = {}
+            self._of[place] = tuple(inputs), made
+        if unit not in made:
+            made[unit] = compute(len(made))
+        return made[unit]
+
+
+class _Remembering(Plain):
+    """Computes once, for each input, what children may have `in_common`."""
 
     def __init__(self, net: SuperNet) -> None:
         super().__init__(net)
-        self._kept: dict[tuple[object, ...], tuple[Tensor, object]] = {}
+        self._kept = Remembered[Tensor]()
 
     def unit(self, site: Site, module: nn.Module, x: Tensor) -> Tensor:
         if not in_common(site):
             return module(x)
-        return self._once((module, id(x)), x, lambda: module(x))
+        return self._kept.once(site, module, (x,), lambda _: module(x))
 
     def add(self, node: Node, values: Sequence[Tensor]) -> Tensor:
         if not in_common(node):
             return super().add(node, values)
-        return self._once(tuple(map(id, values)), values, lambda: super(_Remembering, self).add(node, values))
-
-    def _once(self, key: tuple[object, ...], inputs: object, compute: Callable[[], Tensor]) -> Tensor:
-        if key not in self._kept:
-            self._kept[key] = (compute(), inputs)
-        return self._kept[key][0]
+        return self._kept.once(node, None, values, lambda _: super(_Remembering, self).add(node, values))

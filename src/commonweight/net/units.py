@@ -9,7 +9,8 @@ from torch import nn
 from commonweight.errors import UsageError
 from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.primitives import UnitShape, primitive
-from commonweight.net.shape import Combine, DataShape, NetShape
+from commonweight.net.reduction import Reduction
+from commonweight.net.shape import Combine, DataShape, Frame, NetShape
 from commonweight.seeds import Stream
 from commonweight.sharing import Kind, Place, SharingPlan, Site
 from commonweight.space import Child
@@ -31,9 +32,28 @@ class Units:
         self.modules = nn.ModuleDict()
         self._plan, self._shape, self._data, self._streams = plan, shape, data, tuple(streams)
         self._made: dict[str, dict[tuple[int, ...], nn.Module]] = {}  # of a site and primitive, by slots
+        self._only: dict[tuple[Site, str], nn.Module] = {}  # of a site and primitive, where each has one slot
+
+    def make_all(self) -> None:
+        """Make the units of all children. Where all weights are shared, a child of no new edge and primitive has none."""
+        seen: set[tuple[int, int]] = set()
+        for child in self._plan.children:
+            chosen = set(enumerate(child.digits))
+            if self._plan.private or not chosen <= seen:
+                seen |= chosen
+                for site in self._plan.sites:
+                    self.unit(child, site)
 
     def unit(self, child: Child, site: Site) -> nn.Module:
         """The unit that the child uses at this site."""
+        if self._plan.private:
+            return self._named(child, site)
+        known = site, _choice(child, site)
+        if known not in self._only:
+            self._only[known] = self._named(child, site)
+        return self._only[known]
+
+    def _named(self, child: Child, site: Site) -> nn.Module:
         name = _name(self._plan, child, site)
         if name not in self.modules:
             choice, slots = _choice(child, site), _slots(self._plan, child, site)
@@ -52,28 +72,35 @@ class Units:
 
     def _built(self, site: Site, choice: str) -> nn.Module:
         shape, copies = self._shape, len(self._streams)
-        channels, momentum = shape.channels, shape.bn_momentum
+        channels, momentum = shape.channels_in(site.cell or 0), shape.bn_momentum
         stem = channels * shape.stem_multiplier
-        out = channels * (self._plan.space.nodes if shape.combine is Combine.CONCAT else 1)
+        out = shape.channels_in(shape.cells - 1) * (self._plan.space.nodes if shape.combine is Combine.CONCAT else 1)
+        ours = shape.frame is Frame.PAPER
         match site.place:
             case Place.STEM:
-                return nn.Sequential(
+                first = (
                     Conv(self._data.image_channels, stem, 3, copies, common_input=True),
                     Norm(stem, copies, momentum, affine=True),
-                    Conv(stem, stem, 3, copies),
-                    Norm(stem, copies, momentum, affine=True),
                 )
-            case Place.PRE:
+                if not ours:
+                    return nn.Sequential(*first)
+                return nn.Sequential(*first, Conv(stem, stem, 3, copies), Norm(stem, copies, momentum, affine=True))
+            case Place.PRE if ours:
                 before = stem if site.cell == 0 else out
                 return nn.Sequential(nn.ReLU(), Conv(before, channels, 1, copies), Norm(channels, copies, momentum))
+            case Place.PRE:
+                before = shape.channels_in(max(0, (site.cell or 0) - 1))
+                return nn.Identity() if before == channels else Reduction(UnitShape(before, copies, momentum))
             case Place.EDGE:
                 return primitive(choice)(UnitShape(channels, copies, momentum))
+            case Place.TAIL:
+                return Norm(out, copies, momentum, affine=True)
             case Place.HEAD:
-                return Head(out, self._data.classes, copies)
+                return Head(out, self._data.classes, copies, relu=shape.has_tail)
 
 
 def unit_names(plan: SharingPlan, child: Child) -> tuple[str, ...]:
-    """Keys in `SuperNet.units` of what this child uses: stem, then cell by cell preprocessing and edges, then head.
+    """Keys in `SuperNet.units` of what this child uses: stem, cell by cell preprocessing and edges, a tail, head.
 
     In `state_dict` their tensors are `units.<key>.…`. Raises `UsageError` for a child that is not in the plan.
     """
@@ -92,7 +119,7 @@ def _slots(plan: SharingPlan, child: Child, site: Site) -> tuple[int, ...]:
 
 
 def _choice(child: Child, site: Site) -> str:
-    return child.primitives[site.edge] if site.edge is not None else ""
+    return child.space.primitives[child.digits[site.edge] - 1] if site.edge is not None else ""
 
 
 def _unit_name(child: Child, site: Site) -> str:

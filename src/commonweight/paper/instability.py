@@ -41,7 +41,7 @@ class Regime:
 
     def updates(self, setting: Setting) -> float:
         """Mini-batches that train each child."""
-        return self.epochs * -(-setting.train_images // self.batch) / len(setting.children)
+        return self.epochs * -(-setting.train_images // self.batch) / setting.together
 
 
 def _read(shared: FromScratch, apart: FromScratch) -> View[dict[str, np.ndarray]]:

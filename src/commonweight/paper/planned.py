@@ -176,6 +176,20 @@ class FromScratch(Planned):
 
         return self._view(looks, read, refused)
 
+    def rounds(self, rounds: int) -> View[Measured]:
+        """`window`, where it must show each child's own trainings: of a sample hardly one is trained in it."""
+        window = self.window(rounds)
+
+        def refused(setting: Setting) -> str | None:
+            if setting.study.sample is None:
+                return window.refused(setting)
+            return (
+                f"it follows children from one of their trainings to the next, and of the {setting.together} that are "
+                f"trained this study ranks {len(setting.children)}"
+            )
+
+        return View(window.looks, window.read, refused)
+
     def judged(self) -> View[np.ndarray]:
         """Final accuracies `[instance, child]` on the validation images of the final judgement."""
         return self.final(FinalAccuracy.JUDGED)
@@ -203,8 +217,26 @@ class FromScratch(Planned):
         return View(
             lambda setting: {**self._sources(setting), self: looks(setting)},
             lambda evidence: read(evidence.measured[self.name], evidence.setting),
-            lambda setting: (self.found and self.found.refused(setting)) or refused(setting),
+            lambda setting: (
+                self._refused_of_a_sample(setting) or (self.found and self.found.refused(setting)) or refused(setting)
+            ),
         )
+
+    def _refused_of_a_sample(self, setting: Setting) -> str | None:
+        """Why a study that ranks a sample cannot have it: its super-nets of all children train the whole space."""
+        if setting.study.sample is None:
+            return None
+        if self.conditions(setting).sharing.kind != "all":
+            return (
+                f"it gives weights of their own to each of the {setting.together} children that a super-net of the space "
+                "trains; a study with sample.children shares all weights"
+            )
+        if self.found is not None or 1 < len(self.groups(setting)) < len(setting.children):
+            return (
+                f"it divides the children into groups to compare them with a super-net of all, which trains the whole space "
+                f"of {setting.together} children; a study with sample.children has none"
+            )
+        return None
 
     def _sources(self, setting: Setting) -> Mapping[Planned, Looks]:
         """What must be trained before its groups are known."""

@@ -55,7 +55,8 @@ def readings_artefact(  # noqa: PLR0917
         ("readings", "a fixed order", "fixed", fixed_window, fixed_epochs),
         ("readings-shuffled", "shuffled orders", "shuffled", shuffled_window, shuffled_epochs),
     ):
-        dense = readings(len(window.step), children)
+        known = bool(window.trained.any(axis=1).all())  # whether the window trained each child that is ranked
+        dense = [way for way in readings(len(window.step), children) if known or not way.needs_trained]
         sparse = [way for way in readings(epochs.shape[1], children) if way.passes > 1]
         rows = reading_rows(window.accuracy, window.trained, truth, dense, "mini-batches", stream)
         nobody = np.zeros(epochs.shape[1:], dtype=bool)  # no reading of several moments looks at who was trained

@@ -16,6 +16,7 @@ from commonweight.paper.tables import (
     beside_paper,
     lengths,
     mean_std,
+    sampling_errors,
     with_paper,
 )
 from commonweight.paper.targets import artefact
@@ -77,7 +78,8 @@ def table_2(  # noqa: PLR0917
 ) -> tuple[Table]:
     """Comparison with ground truth with GT-Tau and TnR."""
     stream, truth, rows = report_stream(setting), judged.mean(axis=0), []
-    for name, title, accuracies in _rows(seeds, orders, shuffled, alone, judged, setting):
+    named = _rows(seeds, orders, shuffled, alone, judged, setting)
+    for name, title, accuracies in named:
         metrics = (gt_tau(accuracies, truth), *(top_n_rank(accuracies, truth, n) for n in (1, 3)))
         numbers = [mean_std(values, None) if name == EPOCHS else estimated_mean(values, stream) for values in metrics]
         rows.append(Row(title, len(accuracies), with_paper(numbers, published.TABLE_2.get(name, (None,) * 3))))
@@ -90,6 +92,7 @@ def table_2(  # noqa: PLR0917
         DATA_ORDERS[setting.study.experiments.data_order],
         PLUS_MINUS,
         INTERVALS,
+        *sampling_errors({title: accuracies for _, title, accuracies in named}, truth, setting),
     )
     columns = beside_paper(("gt_tau", "GT-Tau", 4), ("t1r", "T1R", 1), ("t3r", "T3R", 1))
     title = f"Comparison with ground truth with GT-Tau and TnR, after epoch {lengths(setting)}"

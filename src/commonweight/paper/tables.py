@@ -1,12 +1,13 @@
 """What a table is made of, still without any form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from commonweight.paper.shown import Listed
-from commonweight.ranking import Interval
+from commonweight.ranking import Interval, tau_sampling_deviation
+from commonweight.study.schema import Strata
 from commonweight.study.setting import Setting
 from commonweight.values import brief
 
@@ -66,11 +67,43 @@ def lengths(setting: Setting) -> str:
     return f"{shared}" if alone == shared else f"{shared}, children alone {alone}"
 
 
+def sampled(setting: Setting) -> str:
+    """Which children are ranked, where they are a sample of the space; empty where they are all."""
+    sample, size = setting.study.sample, setting.study.space.size
+    if sample is None:
+        return ""
+    said = (
+        f"{sample.children:,} of the space's {size:,} children are ranked, drawn at random (seed {setting.study.seed})"
+    )
+    if sample.by is Strata.UNIFORM:
+        return f"{said}, each set as likely as another; super-nets train all of the space."
+    return (
+        f"{said} in equal numbers of each count of {sample.by.value}, which flatters: every tau here is higher than one "
+        "over the space. Super-nets train all of it."
+    )
+
+
+def sampling_errors(rows: Mapping[str, np.ndarray], truth: np.ndarray, setting: Setting) -> tuple[str, ...]:
+    """How far the GT-Tau of rows `[rank, child]` is from the space's own by the draw of children alone; a note, or none."""
+    if setting.study.sample is None:
+        return ()
+    size, told = setting.study.space.size, []
+    for name, accuracies in rows.items():
+        deviation = np.mean([tau_sampling_deviation(rank, truth, size) for rank in accuracies])
+        told.append(f"{deviation:.3f} ({name.lower()})")
+    return (
+        f"Sampling error: standard deviation of GT-Tau over samples of {len(truth)} children, the mean over the ranks of a "
+        f"row (jackknife): {', '.join(told)}. Intervals leave it out.",
+    )
+
+
 def updates(setting: Setting) -> str:
     """How often a child is trained: a note of every table that shows super-nets."""
-    children = len(setting.children)
+    children = setting.together
+    often = setting.study.training.epochs * setting.batches_per_epoch / children
+    each = f"{setting.updates(children):,}" if often >= 1 else f"{often:.2g}"
     return (
-        f"Mini-batches that train each child: {setting.updates(children):,} in a super-net of all {children} children over "
+        f"Mini-batches that train each child: {each} in a super-net of all {children} children over "
         f"{setting.study.training.epochs} epochs, {setting.updates(1):,} alone over {setting.alone_epochs} epochs."
     )
 

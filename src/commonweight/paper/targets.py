@@ -8,7 +8,7 @@ from commonweight.paper.claims import Claims
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.experiments import TRUTH
 from commonweight.paper.figures import Boxes, Curves
-from commonweight.paper.tables import Table, updates
+from commonweight.paper.tables import Table, sampled, updates
 from commonweight.paper.views import View, all_of
 from commonweight.study.setting import Setting
 from commonweight.values import brief
@@ -20,7 +20,8 @@ Made = Table | Curves | Boxes | Claims
 class Artefact:
     """A target: called with evidence, it makes what is shown. It looks at nothing but `view`.
 
-    Under a table of anything but children alone stands how often a child is trained. `section` is where the paper has the
+    Under a table of anything but children alone stands how often a child is trained, and under every table which children
+    are ranked where they are a sample. `section` is where the paper has the
     target; None of what is not in the paper.
     """
 
@@ -34,11 +35,9 @@ class Artefact:
     def __call__(self, evidence: Evidence) -> tuple[Made, ...]:
         setting = evidence.setting
         made = self.compute(*self.view.read(evidence), setting)
-        if all(planned is TRUTH for planned in self.view.looks(setting)):
-            return made
-        return tuple(
-            replace(one, notes=(*one.notes, updates(setting))) if isinstance(one, Table) else one for one in made
-        )
+        alone = all(planned is TRUTH for planned in self.view.looks(setting))
+        about = [note for note in ("" if alone else updates(setting), sampled(setting)) if note]
+        return tuple(replace(one, notes=(*one.notes, *about)) if isinstance(one, Table) else one for one in made)
 
     def experiments(self, setting: Setting) -> tuple[str, ...]:
         """The names of the experiments that it needs."""

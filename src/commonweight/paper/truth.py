@@ -21,7 +21,8 @@ def _group_of_the_best(truth: np.ndarray, setting: Setting) -> np.ndarray:
 
 def groups_in_fours(setting: Setting) -> list[np.ndarray]:
     """Indices of the children in each of the random groups of about four."""
-    return [np.array([child.index for child in group]) for group in random_groups(setting, quarter(setting))]
+    places = {child: place for place, child in enumerate(setting.children)}
+    return [np.array([places[child] for child in group]) for group in random_groups(setting, quarter(setting))]
 
 
 def gt_tau_window(window: Measured, truth: np.ndarray) -> MeanStd:

@@ -79,7 +79,8 @@ def parameter_counts(setting: Setting) -> np.ndarray:
     """Trained parameters of each child `[child]`, but for a number that all have in common (images decide it)."""
     study, children = setting.study, setting.children
     of_any_images = DataShape(image_channels=1, classes=2)
-    net = SuperNet(share_all(children, study.net.cells), study.net, of_any_images, [Stream(study.seed)])
+    plan = share_all(children, study.net.cells, tail=study.net.has_tail)
+    net = SuperNet(plan, study.net, of_any_images, [Stream(study.seed)])
     return np.array([sum(weight.numel() for weight in net.path(child).parameters) for child in children], dtype=float)
 
 

@@ -61,6 +61,7 @@ from commonweight.ranking.readings import (
     median_of_last,
     readings,
 )
+from commonweight.ranking.sampling import tau_sampling_deviation
 
 __all__ = [
     "HelpAndHarm",
@@ -109,6 +110,7 @@ __all__ = [
     "tau",
     "tau_between",
     "tau_matrix",
+    "tau_sampling_deviation",
     "top_n_rank",
     "trained_is_best",
     "trained_mask",

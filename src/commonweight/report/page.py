@@ -25,7 +25,8 @@ class Run:
     """What a reader wants to know of how a report came to be.
 
     `command` makes the whole report again; `commands` has for the name of each table or figure the command that makes this
-    one. `facts` (machine, cost, time) are shown in their order.
+    one. `facts` (machine, cost, time) are shown in their order. `lacking` are the targets that could not be made, with the
+    reason of each.
     """
 
     __repr__ = brief
@@ -33,6 +34,7 @@ class Run:
     command: str
     commands: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 def page(about: About, made: Sequence[Made], run: Run) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from commonweight.paper import published
-from commonweight.paper.tables import lengths
+from commonweight.paper.tables import lengths, sampled
 from commonweight.study.load import dump_study
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
@@ -34,8 +34,8 @@ def about_study(setting: Setting) -> About:
 
 def preface(setting: Setting) -> list[str]:
     """Plain sentences for the top of every report."""
-    frozen = setting.study.training.inactive is Inactive.FREEZE
-    return [*_differences(setting), *([FROZEN] if frozen else [])]
+    frozen, sample = setting.study.training.inactive is Inactive.FREEZE, sampled(setting)
+    return [*_differences(setting), *([sample] if sample else []), *([FROZEN] if frozen else [])]
 
 
 def _differences(setting: Setting) -> list[str]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from commonweight.study.calibration import Cost, Estimate
-from commonweight.study.executors import Advanced, Event, Failed, Finished, Started
+from commonweight.study.executors import Advanced, Event, Failed, Finished, Noted, Started
 from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Job
 
@@ -153,7 +153,7 @@ class Tally:
 
 
 class Lines:
-    """A line when a job ends, at most one every few seconds; every failure has its own; and one after a long silence."""
+    """A line when a job ends, at most one every few seconds; each failure and note has its own; one after a long silence."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally, self._console = tally, console
@@ -177,6 +177,8 @@ class Lines:
             match event:
                 case Failed(job, reason):
                     self._print(f"{self._tally.label(job)} failed: {reason}")
+                case Noted(job, note):
+                    self._print(f"{self._tally.label(job)}: {note}")
                 case Finished(job, seconds):
                     last = self._tally.ended == self._tally.jobs
                     if last or time.monotonic() - self._told >= LINE_SECONDS:
@@ -236,6 +238,8 @@ class Bars:
             case Failed(job, reason):
                 self._progress.remove_task(self._running.pop(job.id))
                 self._progress.console.print(Text(f"{self._tally.label(job)} failed: {reason}"))
+            case Noted(job, note):
+                self._progress.console.print(Text(f"{self._tally.label(job)}: {note}"))
         self._progress.update(
             self._overall, completed=self._tally.share, description=self._headline(), note=self._tally.left
         )

@@ -7,7 +7,7 @@ from commonweight.paper import Claims, Made
 from commonweight.report.forms import to_files, to_text
 from commonweight.report.page import Run, page
 from commonweight.report.preface import About
-from commonweight.report.wording import bullets, escaped, fenced, heading, row
+from commonweight.report.wording import bullets, called, escaped, fenced, heading, row
 from commonweight.study.durable import write_whole
 
 
@@ -38,6 +38,11 @@ def to_document(about: About, made: Sequence[Made], run: Run) -> str:
             *(line for sentence in about.sentences for line in (escaped(sentence), "")),
             *([*facts, ""] if run.facts else []),
             *["Made by:", "", *fenced("sh", run.command)],
+            *(
+                ["## Not made", *bullets(f"{called(name)}: {why}" for name, why in run.lacking.items())]
+                if run.lacking
+                else []
+            ),
             *sections,
             *settings,
         ]

@@ -5,6 +5,7 @@ from commonweight.sharing.partition import Partition, at_random, by_affinity, si
 from commonweight.sharing.plan import (
     HEAD,
     STEM,
+    TAIL,
     Kind,
     Place,
     SharingPlan,
@@ -19,6 +20,7 @@ from commonweight.sharing.plan import (
 __all__ = [
     "HEAD",
     "STEM",
+    "TAIL",
     "Kind",
     "Partition",
     "Place",

@@ -1,13 +1,16 @@
 """Partitions of the children into groups; each group is trained alone with its own super-net (paper §4.2)."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from commonweight.errors import UsageError
 from commonweight.sharing.clustering import balanced_groups, run_bounds
-from commonweight.space import Child
+from commonweight.space import AnyChild, Child
+
+C = TypeVar("C", bound=AnyChild)
 
 Partition = tuple[tuple[Child, ...], ...]
 """Disjoint groups that cover the children; within a group the children stand in lexicographic order."""
@@ -18,7 +21,7 @@ def singletons(children: Sequence[Child]) -> Partition:
     return tuple((child,) for child in sorted(children))
 
 
-def similar(children: Sequence[Child], m: int) -> Partition:
+def similar(children: Sequence[C], m: int) -> tuple[tuple[C, ...], ...]:
     """Grouping by similarity: the lexicographic sequence cut into `m` runs of equal length (paper §4.2.2).
 
     Example: of the paper's 64 children in 16 groups the first is `111`, `112`, `113`, `114`. Where `m` does not divide the
@@ -27,7 +30,7 @@ def similar(children: Sequence[Child], m: int) -> Partition:
     return _cut(sorted(children), m)
 
 
-def at_random(children: Sequence[Child], m: int, rng: np.random.Generator) -> Partition:
+def at_random(children: Sequence[C], m: int, rng: np.random.Generator) -> tuple[tuple[C, ...], ...]:
     """Grouping by random: a uniform permutation cut into `m` groups of equal size (paper §4.2.1).
 
     Sizes, and what is raised, are those of `similar`.
@@ -52,6 +55,6 @@ def by_affinity(children: Sequence[Child], affinity: ArrayLike, m: int) -> Parti
     return tuple(sorted(groups, key=lambda group: (len(group), group)))
 
 
-def _cut(children: Sequence[Child], m: int) -> Partition:
+def _cut(children: Sequence[C], m: int) -> tuple[tuple[C, ...], ...]:
     """`m` consecutive runs, of sizes that differ by at most one."""
     return tuple(tuple(children[low:high]) for low, high in run_bounds(len(children), m))

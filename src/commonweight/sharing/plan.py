@@ -11,11 +11,12 @@ from commonweight.space import Child, SearchSpace
 
 
 class Place(Enum):
-    """What kind of place a site is; a cell's input preprocessing is `PRE`."""
+    """What kind of place a site is; what is in front of a cell is `PRE`, and of the head, in some networks, `TAIL`."""
 
     STEM = "stem"
     PRE = "pre"
     EDGE = "edge"
+    TAIL = "tail"
     HEAD = "head"
 
 
@@ -48,21 +49,28 @@ class Site:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of weights that this site holds."""
-        return (Kind.LINEAR,) if self.place is Place.HEAD else (Kind.CONV, Kind.NORM)
+        match self.place:
+            case Place.HEAD:
+                return (Kind.LINEAR,)
+            case Place.TAIL:
+                return (Kind.NORM,)
+            case _:
+                return (Kind.CONV, Kind.NORM)
 
 
 STEM = Site(Place.STEM)
+TAIL = Site(Place.TAIL)
 HEAD = Site(Place.HEAD)
 
 
-def sites(space: SearchSpace, cells: int) -> tuple[Site, ...]:
-    """All sites of a network of `cells` cells, from the image to the logits."""
+def sites(space: SearchSpace, cells: int, tail: bool = False) -> tuple[Site, ...]:
+    """All sites of a network of `cells` cells, and perhaps a `tail`, from the image to the logits."""
     inside = [
         site
         for cell in range(cells)
         for site in (Site(Place.PRE, cell), *(Site(Place.EDGE, cell, edge) for edge in range(len(space.edges))))
     ]
-    return (STEM, *inside, HEAD)
+    return (STEM, *inside, *((TAIL,) if tail else ()), HEAD)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class SharingPlan:
     children: tuple[Child, ...]
     cells: int
     private: frozenset[tuple[Site, Kind]]
+    tail: bool = False
 
     def __post_init__(self) -> None:
         if not self.children:
@@ -104,7 +113,7 @@ class SharingPlan:
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """All sites of the network, from the image to the logits."""
-        return sites(self.children[0].space, self.cells)
+        return sites(self.children[0].space, self.cells, self.tail)
 
     @cached_property
     def weights(self) -> frozenset[tuple[Site, Kind]]:
@@ -139,12 +148,12 @@ class SharingPlan:
         raise UsageError(f"site {site.name} holds no weights of kind {kind.value}; it holds {held}")
 
 
-def share_all(children: Iterable[Child], cells: int) -> SharingPlan:
-    """Full weight sharing: one slot everywhere (paper §3)."""
-    return SharingPlan(tuple(children), cells, frozenset())
+def share_all(children: Iterable[Child], cells: int, *, tail: bool = False) -> SharingPlan:
+    """Full weight sharing: one slot everywhere (paper §3). Here and below, `tail` is whether the network has one."""
+    return SharingPlan(tuple(children), cells, frozenset(), tail)
 
 
-def share_prefix(children: Iterable[Child], cells: int, k: int) -> SharingPlan:
+def share_prefix(children: Iterable[Child], cells: int, k: int, *, tail: bool = False) -> SharingPlan:
     """Prefix sharing: stem and the first `k` cells shared, the rest, head included, one slot per child (paper §4.3).
 
     Raises `UsageError` unless `k` is in 0 … `cells`.
@@ -152,18 +161,23 @@ def share_prefix(children: Iterable[Child], cells: int, k: int) -> SharingPlan:
     if not 0 <= k <= cells:
         raise UsageError(f"prefix sharing of k = {k} cells; a network of {cells} cells allows 0 … {cells}")
     return _private(
-        share_all(children, cells),
-        lambda site, _: site == HEAD or (site.cell is not None and site.cell >= k),
+        share_all(children, cells, tail=tail),
+        lambda site, _: site in (TAIL, HEAD) or (site.cell is not None and site.cell >= k),
     )
 
 
-def share_none(children: Iterable[Child], cells: int) -> SharingPlan:
+def share_none(children: Iterable[Child], cells: int, *, tail: bool = False) -> SharingPlan:
     """No sharing: one slot per child everywhere."""
-    return _private(share_all(children, cells), lambda *_: True)
+    return _private(share_all(children, cells, tail=tail), lambda *_: True)
 
 
 def share_all_but(
-    children: Iterable[Child], cells: int, kinds: Collection[Kind] = (), edges: Collection[int] = ()
+    children: Iterable[Child],
+    cells: int,
+    kinds: Collection[Kind] = (),
+    edges: Collection[int] = (),
+    *,
+    tail: bool = False,
 ) -> SharingPlan:
     """Everything shared but the weights of `kinds`, at every site, and all weights on `edges`, in every cell.
 
@@ -171,7 +185,7 @@ def share_all_but(
     `kinds={NORM}` shares all but batch normalisation, `kinds={CONV}` all but convolutions, `kinds={NORM, LINEAR}` only
     convolutions, `edges={2}` all but what stands on edge (1,2). Raises `UsageError` for an edge that the cell does not have.
     """
-    everything = share_all(children, cells)
+    everything = share_all(children, cells, tail=tail)
     count = len(everything.space.edges)
     for edge in edges:
         if edge not in range(count):

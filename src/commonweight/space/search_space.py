@@ -121,6 +121,9 @@ class Child:
                 f"expected {len(self.space.edges)} digits from 1 to {top}"
             )
 
+    def __hash__(self) -> int:
+        return hash(self.digits)  # not of the space too: children are looked up millions of times, in one space
+
     @property
     def name(self) -> str:
         """The digits as the paper writes them, `143`."""

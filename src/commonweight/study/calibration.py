@@ -179,7 +179,9 @@ class _Bench:
         self.left |= {child.primitives[0]: None for child in self._engine(job, pure).through_pytorch()}
 
     def _engine(self, job: Job, children: list[Child]) -> Engine:
-        made = make_engine(job, self._images(job), self.worker.runtime, share_all(children, job.net.cells))
+        made = make_engine(
+            job, self._images(job), self.worker.runtime, share_all(children, job.net.cells, tail=job.net.has_tail)
+        )
         self.engine = made.name
         return made
 

@@ -1,21 +1,24 @@
 """Files and folders that are whole or not there, and that stay when the machine stops.
 
-What is not yet whole stands beside its place, under a name with the number of the process that writes it.
+What is not yet whole stands beside its place, under a name with the host and the number of the process that writes it: on two
+machines that share the folder two processes may have one number.
 """
 
 import errno
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from commonweight.errors import NotWritten, ReadOnly
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 NO_PERMISSION = {errno.EROFS, errno.EACCES, errno.EPERM}
-UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<process>`; a hyphen in jobs of earlier versions
+UNFINISHED = re.compile(r"\..+[.-]([1-9][0-9]{0,8})")  # `.<name>.<host>.<process>`; earlier: no host, a hyphen
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -47,21 +50,42 @@ def writing(path: Path) -> Iterator[None]:
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """Where to make what is then renamed to this path; nothing is left there, however the making ends."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    _remove(temporary)
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    remove(temporary)
     try:
         yield temporary
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 def sweep(folders: Iterable[Path]) -> None:
-    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own."""
+    """Remove what killed processes left unfinished in these folders; a process that lives keeps its own.
+
+    Whether one of another host lives cannot be seen. Whoever sweeps has the lock, so what its driver had begun may go.
+    """
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             found = UNFINISHED.fullmatch(path.name)
             if found and not _lives(int(found[1])):
-                _remove(path)
+                remove(path)
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move what has this path into a folder, to the first free name `<its name>-<number>`; returns where it is then."""
+    make_folder(folder)
+    names = (folder / f"{path.name}-{number}" for number in count(1))
+    aside = next(name for name in names if not os.path.lexists(name))
+    path.rename(aside)
+    flush(folder)
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -87,13 +111,6 @@ def flush(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _lives(process: int) -> bool:

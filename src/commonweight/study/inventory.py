@@ -1,11 +1,12 @@
 """Which jobs some experiments need, which of them the store has, and what the others come after."""
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from commonweight.errors import StoreError
+from commonweight.study.failures import Cause, Failure, read_failures
 from commonweight.study.jobs import Job
 from commonweight.study.setting import Experiment
 from commonweight.study.store import Store
@@ -18,8 +19,9 @@ VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins firs
 class Inventory:
     """Every needed job once; `done` are whole in the store, `missing` are to be trained, the costliest first.
 
-    `damaged` gives the reason for each missing job whose folder is there but is not whole. `labels` say what each job is, by
-    its id, in the first experiment that needs it.
+    `given_up` are neither: they diverged and would again, or start from one that did. `damaged` gives the reason for each
+    job not done whose folder is there but is not whole, `failed` for each that failed when it was last tried or is given up.
+    `labels` say what each job is, by its id, in the first experiment that needs it.
     """
 
     __repr__ = brief
@@ -27,11 +29,21 @@ class Inventory:
     done: tuple[Job, ...]
     missing: tuple[Job, ...]
     damaged: dict[str, str]
+    given_up: tuple[Job, ...] = ()
+    failed: dict[str, Failure] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        return self.done + self.missing
+        return self.done + self.missing + self.given_up
+
+    def failures(self) -> Iterator[str]:
+        """A line for each job that failed for a reason of its own: why, and whether it is tried again."""
+        given_up = {job.id for job in self.given_up}
+        for job_id, failure in self.failed.items():
+            if failure.cause is not Cause.SOURCE:
+                again = "not tried again without --retry-failed" if job_id in given_up else "to be tried again"
+                yield f"job {job_id} ({failure.label}) failed: {failure.reason}; {again}"
 
     def label(self, job: Job) -> str:
         """What the job is, for a reader: in its experiment, where one is known."""
@@ -44,8 +56,11 @@ class Inventory:
         return {job.id: tuple(source for source in job.sources if source in names) for job in self.missing}
 
 
-def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory:
-    """The jobs of these experiments against what is stored. Reads every stored file that it relies on."""
+def take_inventory(experiments: Iterable[Experiment], store: Store, *, retry_failed: bool = False) -> Inventory:
+    """The jobs of these experiments against what is stored; to `retry_failed` is to give up none.
+
+    Reads every stored file that it relies on.
+    """
     asked = tuple(experiments)
     needed = {job.id: job for experiment in asked for job in experiment.jobs}
     labels = {job_id: label for experiment in reversed(asked) for job_id, label in experiment.labels().items()}
@@ -57,7 +72,24 @@ def take_inventory(experiments: Iterable[Experiment], store: Store) -> Inventory
             missing.append(job)
             damaged[job.id] = str(error)
     missing.sort(key=image_passes, reverse=True)
-    return Inventory(tuple(done), tuple(missing), damaged, labels)
+    failed, hopeless = fates(missing, read_failures(store.out))
+    given_up = () if retry_failed else tuple(job for job in missing if job.id in hopeless)
+    left = missing if retry_failed else [job for job in missing if job.id not in hopeless]
+    return Inventory(tuple(done), tuple(left), damaged, given_up, failed, labels)
+
+
+def fates(undone: Sequence[Job], notes: Mapping[str, Failure]) -> tuple[dict[str, Failure], set[str]]:
+    """Of jobs that are not stored: why they failed, if they did; and the ids of those that would fail again."""
+    failed = {job.id: notes[job.id] for job in undone if job.id in notes and notes[job.id].cause is not Cause.SOURCE}
+    hopeless = {job_id for job_id, failure in failed.items() if failure.cause is Cause.DIVERGED}
+    while waiting := [job for job in undone if job.id not in failed and not failed.keys().isdisjoint(job.sources)]:
+        for job in waiting:
+            source = next(source for source in job.sources if source in failed)
+            reason = f"job {source}, from which it starts, failed: {failed[source].reason}"
+            failed[job.id] = Failure(job=job.id, label=job.label, cause=Cause.SOURCE, reason=reason)
+    while more := {job.id for job in undone if job.id not in hopeless and not hopeless.isdisjoint(job.sources)}:
+        hopeless |= more
+    return failed, hopeless
 
 
 def image_passes(job: Job) -> float:

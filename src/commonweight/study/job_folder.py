@@ -59,7 +59,7 @@ class JobFolder:
             record.require_fit(job)
             _facts(contents["how.json"])
             for name in sums.keys() - NEEDED:
-                _arrays(name, contents[name])
+                arrays_in(name, contents[name])
             return record
 
     def job(self) -> Job:
@@ -78,7 +78,7 @@ class JobFolder:
         """The arrays of one snapshot of the job, by name; None when it has none of that name."""
         with self._told():
             (sums, _), file = self._done(), f"snapshot-{name}.safetensors"
-            return _arrays(file, sums[file].read(self.path / file)) if file in sums else None
+            return arrays_in(file, sums[file].read(self.path / file)) if file in sums else None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -124,7 +124,7 @@ def _facts(content: bytes) -> dict[str, Any]:
 
 
 def _record(content: bytes) -> Record:
-    arrays = _arrays(RECORD, content)
+    arrays = arrays_in(RECORD, content)
     try:
         return Record.of(arrays)
     except (KeyError, ValueError):
@@ -132,7 +132,7 @@ def _record(content: bytes) -> Record:
         raise StoreError(f"the record has the arrays {known}, which are not those that this version writes") from None
 
 
-def _arrays(name: str, content: bytes) -> dict[str, np.ndarray]:
+def arrays_in(name: str, content: bytes) -> dict[str, np.ndarray]:
     """The arrays of a file, none of which holds what is no finite number."""
     try:
         arrays = safetensors.numpy.load(content)

@@ -78,16 +78,16 @@ class SharingSpec(Spec):
             )
         return self
 
-    def plan(self, children: tuple[Child, ...], cells: int) -> SharingPlan:
+    def plan(self, children: tuple[Child, ...], cells: int, *, tail: bool = False) -> SharingPlan:
         match self.kind:
             case "all":
-                return share_all(children, cells)
+                return share_all(children, cells, tail=tail)
             case "prefix":
-                return share_prefix(children, cells, self.k or 0)
+                return share_prefix(children, cells, self.k or 0, tail=tail)
             case "all-but":
-                return share_all_but(children, cells, self.kinds, [edge - 1 for edge in self.edges])
+                return share_all_but(children, cells, self.kinds, [edge - 1 for edge in self.edges], tail=tail)
             case "none":
-                return share_none(children, cells)
+                return share_none(children, cells, tail=tail)
 
     @property
     def label(self) -> str:
@@ -160,6 +160,16 @@ class FoundSpec(Spec):
         return self.size
 
 
+class Population(Enum):
+    """Whom a job's mini-batches train: the children that it validates, or every child of the space.
+
+    Example: a super-net of NAS-Bench-201's space trains 15,625 children, and 200 of them are validated and ranked.
+    """
+
+    CHILDREN = "children"
+    SPACE = "space"
+
+
 class FinalAccuracy(Enum):
     """Accuracies of all children at the end of a job, beside its sweeps. The value is the array's name on disk.
 
@@ -179,10 +189,10 @@ class FinalAccuracy(Enum):
 class Job(Spec):
     """One training of some children under one sharing plan, in `len(seeds.init)` stacked copies.
 
-    Which children, its names say, or where they are found: then its record says it. With a `start` its children go on from
-    their weights in that snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other
-    batch-norm statistics, recalibrated on so many batches. `own` has the import path and the checksum of each primitive of
-    one's own.
+    Which children are validated, its names say, or where they are found: then its record says it. They are those that are
+    trained, unless the `population` is the whole space. With a `start` its children go on from their weights in that
+    snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other batch-norm statistics,
+    recalibrated on so many batches. `own` has the import path and the checksum of each primitive of one's own.
     """
 
     images: ImagesSpec
@@ -191,6 +201,7 @@ class Job(Spec):
     training: Recipe
     stop_after: Annotated[Count | None, Field(description="mini-batches, if not all of the epochs")] = None
     children: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | FoundSpec
+    population: Annotated[Population, Field(strict=False)] = Population.CHILDREN
     sharing: SharingSpec = SharingSpec()
     order: OrderName = ChildOrder.FIXED
     seeds: SeedSpec
@@ -201,12 +212,17 @@ class Job(Spec):
     own: OwnPrimitives = ()
 
     @model_serializer(mode="wrap")
-    def _without_nothing(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `own` where there are none: jobs that were trained before there could be keep their ids."""
-        content = serialise(self)
+    def _described(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what came later and is not used: so a job has the description, and the id, that it always had."""
+        described = dump(self)
+        if self.population is Population.CHILDREN:
+            del described["population"]
         if not self.own:
-            content.pop("own", None)
-        return content
+            del described["own"]
+        for later in ("frame", "stacks"):
+            if getattr(self.net, later) == getattr(NetShape(), later):
+                del described["net"][later]
+        return described
 
     def normalised(self) -> "Job":
         """The same work under one name: a child alone has no order, no sharing and no inactive weights."""
@@ -238,9 +254,15 @@ class Job(Spec):
         return identity(self.model_dump(mode="json"), NUMERICS)
 
     def plan(self) -> SharingPlan:
-        """The sharing plan of the job's children."""
+        """The sharing plan of the children that it trains."""
+        trained = self.space.children() if self.population is Population.SPACE else self.validated
+        return self.sharing.plan(tuple(trained), self.net.cells, tail=self.net.has_tail)
+
+    @property
+    def validated(self) -> tuple[Child, ...]:
+        """The children that sweeps validate, where the job names them."""
         assert not isinstance(self.children, FoundSpec), f"job {self.id}: which children it trains, its record says"
-        return self.sharing.plan(tuple(self.space.child(name) for name in self.children), self.net.cells)
+        return tuple(self.space.child(name) for name in self.children)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -281,6 +303,8 @@ class Job(Spec):
     def label(self) -> str:
         """What the job is, for a line of progress."""
         who = f"{len(self.children)} children"
+        if self.population is Population.SPACE:
+            who = f"{len(self.children)} of {self.space.size:,} children"
         if isinstance(self.children, FoundSpec):
             who += f" found by {self.children.by.value}"
         elif len(self.children) == 1:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from commonweight.errors import StoreError
 from commonweight.space import Child
-from commonweight.study.jobs import FinalAccuracy, FoundSpec, Job
+from commonweight.study.jobs import FinalAccuracy, FoundSpec, Job, Population
 from commonweight.values import brief
 
 RECORD = "accuracy.safetensors"
@@ -21,10 +21,16 @@ AGREEMENT = "tau of the last sweep with the same in float32"
 THROUGH_PYTORCH = "through_pytorch"
 """Beside a record of the native engine: names of the children that the engine had no kernels for, if there are any."""
 
+CONTINUED, ENDED = "continued_after", "ended"
+"""Beside a record of a job that was stopped: the mini-batches after which it went on, and when it ended."""
+
 SWEPT = ("accuracy", "step", "trained")
 """The arrays that every record has, by their names on disk; those of the final accuracies stand beside them."""
 CHILDREN = "children"
 """One more, of a job whose children were found."""
+
+ELSEWHERE = -1
+"""In the place of the position of a trained child that is not validated."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,9 @@ class Record:
     """What a job measured. Accuracies are fractions in [0, 1].
 
     `accuracy` `[copy, moment, child]`, after `step` `[moment]` mini-batches, just after one that trained the child at
-    position `trained` `[moment]`. `final` are the accuracies at the end that the job asked for, `[copy, child]` each.
-    `children` `[child]` are the indices in the space of those that were found, None where the job names its children.
+    position `trained` `[moment]`, or a child `ELSEWHERE`. `final` are the accuracies at the end that the job asked for,
+    `[copy, child]` each. `children` `[child]` are the indices in the space of those that were found, None where the job
+    names its children.
     """
 
     __repr__ = brief
@@ -93,8 +100,9 @@ class Record:
             raise StoreError("an accuracy lies outside [0, 1]")
         if (np.diff(self.step, prepend=0) < 1).any() or self.step[-1] > job.mini_batches:
             raise StoreError(f"the record's moments are not in their order in 1 … {job.mini_batches}")
-        if (self.trained < 0).any() or (self.trained >= children).any():
-            raise StoreError(f"the record's trained children are not in 0 … {children - 1}")
+        first = ELSEWHERE if job.population is Population.SPACE else 0
+        if (self.trained < first).any() or (self.trained >= children).any():
+            raise StoreError(f"the record's trained children are not in {first} … {children - 1}")
         if self.children is not None and not set(self.children.tolist()) <= set(range(job.space.size)):
             raise StoreError("a child that was found is not in the space")
 
@@ -129,6 +137,7 @@ class _Facts(BaseModel):
     model_config = ConfigDict(strict=True)
 
     started: Annotated[str, AfterValidator(_aware)] = ""
+    ended: Annotated[str, AfterValidator(_aware)] | None = None
     seconds: Annotated[float, Field(ge=0, le=1e9)] = 0
     agreement: Annotated[list[float], Field(alias=AGREEMENT)] = []
     through_pytorch: list[str] = []

@@ -14,6 +14,7 @@ from commonweight.training import MOST_EPOCHS, Augmentation, Recipe
 from commonweight.values import Count, Seed
 
 MOST_CHILDREN = 4096
+MOST_SAMPLED = 2**17  # children of a space of which a sample is ranked: a super-net's plan lists all of them
 MOST_ALONE = 200_000  # children trained alone, each by every initialisation: 48 times the largest space
 MOST_WEIGHTS = 2**29  # of one job, which `plan` builds to measure it: 2 GB, and as much momentum. The paper's have 5e5
 
@@ -32,6 +33,24 @@ class DataOrder(Enum):
     def other(self) -> "DataOrder":
         """The choice that is not this one."""
         return DataOrder.OWN if self is DataOrder.COMMON else DataOrder.COMMON
+
+
+class Strata(Enum):
+    """How a sample of children is drawn.
+
+    `UNIFORM`: each set of so many is as likely as any other, so a tau on it is the space's own but for its sampling error.
+    `CONVOLUTIONS`: equally many children of each number of convolutions; a tau on it is higher than the space's own.
+    """
+
+    UNIFORM = "uniform"
+    CONVOLUTIONS = "convolutions"
+
+
+class SampleSpec(Spec):
+    """`sample`: on how many children of the space ranks are taken, drawn by the study's seed. Super-nets train all of it."""
+
+    children: Annotated[Count, Field(ge=3, le=MOST_CHILDREN)]
+    by: Annotated[Strata, Field(strict=False)] = Strata.UNIFORM
 
 
 class DataSpec(Spec):
@@ -103,6 +122,7 @@ class Study(Spec):
     seed: Seed = 1
     data: DataSpec
     space: SearchSpace = SearchSpace()
+    sample: Annotated[SampleSpec | None, Field(description="a sample of the space to rank; all of it if none")] = None
     net: NetShape = NetShape()
     sharing: Annotated[SharingSpec, Field(description="of super-nets, wherever an experiment does not say")] = (
         SharingSpec()
@@ -126,11 +146,29 @@ class Study(Spec):
             )
         edges = self.space.nodes * (self.space.nodes + 1) // 2
         children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters
-        if not 3 <= children <= MOST_CHILDREN:
-            raise ValueError(
-                f"space: nodes {self.space.nodes} and primitives {list(self.space.primitives)} make {children} children; "
-                f"a study trains and ranks every one of them, so 3 … {MOST_CHILDREN}"
+        most, made = MOST_CHILDREN if self.sample is None else MOST_SAMPLED, list(self.space.primitives)
+        if not 3 <= children <= most:
+            ranked = (
+                "trains and ranks every one of them"
+                if self.sample is None
+                else "trains every one of them in super-nets"
             )
+            remedy = "; or rank a sample: sample.children" if self.sample is None and children > most else ""
+            raise ValueError(
+                f"space: nodes {self.space.nodes} and primitives {made} make {children} children; "
+                f"a study {ranked}, so 3 … {most}{remedy}"
+            )
+        if self.sample is not None and self.sample.children >= children:
+            raise ValueError(
+                f"sample.children: {self.sample.children} of a space of {children}; leave it out to rank all of them"
+            )
+        if self.sample is not None and self.sharing.kind != "all":
+            raise ValueError(
+                f"sharing.kind: {self.sharing.kind} with sample.children, where super-nets train all {children} children and "
+                "share all weights; leave out one of them"
+            )
+        if self.net.misfit is not None:
+            raise ValueError(f"net.{self.net.misfit}")
         if self.sharing.kind == "prefix" and (self.sharing.k or 0) > self.net.cells:
             raise ValueError(f"sharing.k: {self.sharing.k}; at most net.cells = {self.net.cells}")
         if self.sharing.edges and max(self.sharing.edges) > edges:
@@ -157,13 +195,15 @@ class Study(Spec):
                 f"runs have {long} epochs, at most {MOST_EPOCHS}"
             )
         times = max(asked.instances, asked.ground_truth_seeds)
+        children = children if self.sample is None else self.sample.children
         if children * times > MOST_ALONE:
             raise ValueError(
                 f"experiments: {children} children are trained alone by {times} initialisations (the larger of instances "
                 f"and ground_truth_seeds), {children * times} times in all; at most {MOST_ALONE}"
             )
         copies = min(asked.stack, times)
-        in_cell = 2 * net.channels**2 * (self.space.nodes + edges * len(self.space.primitives))
+        widest = net.channels * 2 ** (net.stacks - 1)
+        in_cell = 2 * widest**2 * (self.space.nodes + edges * len(self.space.primitives))
         weights = copies * (net.cells * in_cell + 9 * (net.channels * net.stem_multiplier) ** 2)
         if weights > MOST_WEIGHTS:
             raise ValueError(

@@ -9,19 +9,21 @@ import numpy as np
 
 from commonweight.errors import StoreError
 from commonweight.net import NetShape, checksum_of, is_import_path
-from commonweight.space import Child
+from commonweight.seeds import Stream
+from commonweight.space import Child, convolutions, stratified
 from commonweight.study.jobs import (
     FinalAccuracy,
     FoundSpec,
     ImagesSpec,
     Job,
     OwnPrimitives,
+    Population,
     SeedSpec,
     SharingSpec,
     StartSpec,
 )
 from commonweight.study.record import Record
-from commonweight.study.schema import Study
+from commonweight.study.schema import Strata, Study
 from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder, Moments, Recipe
@@ -72,7 +74,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Named instances; each is made of parts whose children together are all children of the space, once each."""
+    """Named instances; each is made of parts whose children together are all children of the setting, once each."""
 
     __repr__ = brief
 
@@ -129,7 +131,9 @@ class Experiment:
             places = np.argsort(order)  # of each child of the parts, one after another, among all children
             first = 0
             for part in instance:
-                trained[number, np.arange(len(step)), places[first + records[part.job.id].trained]] = True
+                position = records[part.job.id].trained
+                moments = np.flatnonzero(position >= 0)  # the others trained a child that is not ranked
+                trained[number, moments, places[first + position[moments]]] = True
                 first += len(part.job.children)
         asked = [which for which in FinalAccuracy if all(which.asked_of(job) for job in self.jobs)]
         final = {which: gathered(lambda record, which=which: record.final[which]) for which in asked}
@@ -183,7 +187,19 @@ class Setting:
 
     @cached_property
     def children(self) -> tuple[Child, ...]:
-        return tuple(self.study.space.children())
+        """The children that are ranked, in lexicographic order: all of the space, or the study's sample."""
+        sample, space = self.study.sample, self.study.space
+        if sample is None:
+            return tuple(space.children())
+        rng = Stream(self.study.seed).fork("sample").generator()
+        if sample.by is Strata.UNIFORM:
+            return space.sample(sample.children, rng)
+        return stratified(space.children(), sample.children, rng, convolutions)
+
+    @property
+    def together(self) -> int:
+        """How many children a super-net of all trains: those of the space, of which a sample may be ranked."""
+        return self.study.space.size
 
     @property
     def batches_per_epoch(self) -> int:
@@ -195,7 +211,7 @@ class Setting:
         return self.study.experiments.alone_epochs or self.study.training.epochs
 
     def updates(self, children: int) -> int:
-        """Mini-batches that train each child in a super-net of so many, rounded down; 1 is a child alone.
+        """Mini-batches that train each child in a super-net that trains so many, rounded down; 1 is a child alone.
 
         In the paper 612 with 64 children, and 39,200 alone.
         """
@@ -204,10 +220,11 @@ class Setting:
 
     @property
     def conditions(self) -> Conditions:
-        """The study's own: what experiments start from."""
+        """The study's own: what experiments start from. Of a sampled space the children to train are drawn one by one."""
         study = self.study
         moments = Moments(precision=study.experiments.sweep_precision)
-        return Conditions(study.net, study.training, study.sharing, moments=moments)
+        order = ChildOrder.FIXED if study.sample is None else ChildOrder.UNIFORM
+        return Conditions(study.net, study.training, study.sharing, order, moments)
 
     def experiment(
         self, name: str, partition: Iterable[Group], members: Sequence[Member], conditions: Conditions
@@ -271,6 +288,7 @@ class Setting:
             net=conditions.net,
             training=conditions.training,
             children=group if isinstance(group, FoundSpec) else tuple(child.name for child in group),
+            population=Population.SPACE if self.study.sample and group == self.children else Population.CHILDREN,
             sharing=conditions.sharing,
             order=conditions.order,
             seeds=seeds,

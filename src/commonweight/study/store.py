@@ -6,15 +6,15 @@ its files is complete, and anything else is not. A folder appears under its fina
 
 import os
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from commonweight.errors import ResultMissing, StoreError
-from commonweight.study.durable import flush, make_folder, unfinished, write_durably, writing
-from commonweight.study.job_folder import JobFolder, files_of
+from commonweight.study.checksums import Checksum
+from commonweight.study.durable import flush, make_folder, set_aside, unfinished, write_durably, writing
+from commonweight.study.job_folder import DONE, JobFolder, files_of
 from commonweight.study.jobs import ID, Job
 from commonweight.study.record import Record, Result
 
@@ -28,6 +28,7 @@ class Store:
     def __init__(self, out: Path | str) -> None:
         self.out = Path(out)
         self.jobs, self.damaged = self.out / "jobs", self.out / "damaged"
+        self.checkpoints = self.out / "checkpoints"
 
     def __repr__(self) -> str:
         return f"Store({str(self.out)!r})"
@@ -45,6 +46,19 @@ class Store:
     def verify(self, job_id: str) -> None:
         """Raises `StoreError` with the reason unless the job's folder is whole and its description is this job's."""
         JobFolder(self.folder(job_id)).verify()
+
+    def is_whole(self, job_id: str) -> bool:
+        """Whether the job's result is here, whole and undamaged."""
+        try:
+            self.verify(job_id)
+        except StoreError:
+            return False
+        return True
+
+    def seal(self, job_id: str) -> str:
+        """A checksum over the files of a stored job: after another training another one. Raises as `job` does."""
+        self.job(job_id)
+        return Checksum.of((self.folder(job_id) / DONE).read_bytes()).sha256
 
     def read(self, job: Job) -> Record:
         """The job's record; raises `ResultMissing`, or `StoreError` when it is damaged or not what the job asked for."""
@@ -99,25 +113,12 @@ class Store:
                 try:
                     folder.rename(self.folder(job.id))
                 except OSError:  # it is taken: only an empty folder is replaced
-                    if self._whole(job):
+                    if self.is_whole(job.id):
                         return
-                    self._set_aside(job.id)
+                    if os.path.lexists(self.folder(job.id)):
+                        set_aside(self.folder(job.id), self.damaged)
                     folder.rename(self.folder(job.id))
             flush(self.jobs)
-
-    def _whole(self, job: Job) -> bool:
-        try:
-            return self.has(job)
-        except StoreError:
-            return False
-
-    def _set_aside(self, job_id: str) -> None:
-        """Move what has the job's place to the first free name below `<out>/damaged`."""
-        if os.path.lexists(self.folder(job_id)):
-            make_folder(self.damaged)
-            names = (self.damaged / f"{job_id}-{number}" for number in count(1))
-            self.folder(job_id).rename(next(name for name in names if not os.path.lexists(name)))
-            flush(self.damaged)
 
     def _verified(self, job_id: str) -> Record:
         try:

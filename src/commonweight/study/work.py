@@ -29,26 +29,30 @@ from commonweight.net import (
 )
 from commonweight.ranking import tau
 from commonweight.sharing import SharingPlan
+from commonweight.study.checkpoint import Midway, arrays_of
 from commonweight.study.cuda import exact
 from commonweight.study.finding import Kept, with_children
 from commonweight.study.jobs import FinalAccuracy, Job, Spec
+from commonweight.study.keeper import Keeper
 from commonweight.study.nets import make_net
-from commonweight.study.record import AGREEMENT, THROUGH_PYTORCH, Record, Result
+from commonweight.study.record import AGREEMENT, CONTINUED, ELSEWHERE, ENDED, THROUGH_PYTORCH, Record, Result
 from commonweight.study.schema import DataSpec
 from commonweight.study.store import Store
 from commonweight.training import Augmentation, Course, ImageSet, Snapshot, Streams, Swept, Trained, train
-from commonweight.values import Count
+from commonweight.values import Count, Positive
 
 
 class Runtime(Spec):
     """How work is done: the device and the threads of one process. Never part of a job's identity.
 
     The same job gives the same bits on the same machine with the same number of threads; on a GPU that is not measured.
+    What a job has after so many seconds is kept, and after as many again.
     """
 
     device: str = "cpu"
     threads: Count = 1
     engine: Annotated[EngineChoice, Field(strict=False)] = EngineChoice.AUTO
+    checkpoint_seconds: Positive = 60.0
 
     @contextmanager
     def threaded(self) -> Iterator[None]:
@@ -131,54 +135,79 @@ class Worker:
             self._sets[augment] = ImageSet(raw, augment, self.runtime.device)
         return self._sets[augment]
 
-    def do(self, job: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
+    def do(self, job: Job, store: Store) -> Generator[tuple[int, int] | str, None, Result]:
         """Train and validate as the job asks; yields (mini-batches trained, mini-batches in all), returns the result.
 
         What a job starts from of another, a snapshot or the groups that it shows, is in the store; raises `ResultMissing`
-        when it is not there.
+        when it is not there. The job goes on from its checkpoint in the store, and renews that; a sentence is yielded for
+        whoever should know of it.
         """
         with self.runtime.threaded():
             return (yield from self._do(job, store))
 
-    def _do(self, asked: Job, store: Store) -> Generator[tuple[int, int], None, Result]:
-        started, clock = datetime.now(UTC), time.perf_counter()
+    def _do(self, asked: Job, store: Store) -> Generator[tuple[int, int] | str, None, Result]:
+        started, begun = datetime.now(UTC), time.monotonic()
         images = self.images(asked.images.augment, asked.images.fingerprint)
         job = with_children(asked, store, images, self._affinities)
         engine = make_engine(job, images, self.runtime)
-        start = start_of(job, store)
-        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after)
+        circumstances = self._circumstances(engine, asked, store)
+        keeper = Keeper(store, asked, circumstances, self.runtime.checkpoint_seconds, started, begun)
+        midway, told = keeper.resume(engine.net)
+        if told:
+            yield told
+        start = start_of(job, store) if midway is None else midway.at
+        children = job.validated
+        places = {child: place for place, child in enumerate(children)}
+        course = Course(job.order, job.moments, job.images.sweep_images, job.snapshots, job.stop_after, children)
         streams = Streams(job.seeds.stream("order"), job.seeds.stream("data"), job.seeds.stream("augment"))
-        swept: list[tuple[int, int, torch.Tensor]] = []
-        snapshots: dict[str, dict[str, np.ndarray]] = {}
+        swept = [] if midway is None else [(step, by, there.to(images.device)) for step, by, there in midway.sweeps]
+        snapshots = {} if midway is None else dict(midway.snapshots)
+        asked_for = {epoch * job.batches_per_epoch: f"epoch-{epoch}" for epoch in job.snapshots}
         position = 0
-        for event in train(engine, images, job.training, course, streams, start):
+        for event in train(engine, images, job.training, course, streams, start, keeper.due):
             match event:
                 case Trained(step, child):
-                    position = engine.net.plan.position(child)
+                    position = places.get(child, ELSEWHERE)
                     yield step, job.mini_batches
                 case Swept(step, accuracy):
                     swept.append((step, position, accuracy))
+                case Snapshot() if event.step in asked_for:
+                    snapshots[asked_for[event.step]] = arrays_of(event)
                 case Snapshot():
-                    snapshots[f"epoch-{event.epoch}"] = _arrays(event)
+                    if told := keeper.keep(Midway(event, swept, snapshots)):
+                        yield told
         record = Record(
             accuracy=torch.stack([accuracy for _, _, accuracy in swept], dim=1).cpu().numpy(),
             step=np.array([step for step, _, _ in swept], dtype=np.int64),
             trained=np.array([position for _, position, _ in swept], dtype=np.int64),
             final={which: _final(which, job, engine, images, streams) for which in job.final_accuracies},
-            children=None if job is asked else np.array([child.index for child in engine.net.plan.children]),
+            children=None if job is asked else np.array([child.index for child in children]),
         )
-        how = self._how(engine, started, time.perf_counter() - clock)
+        how = self._how(engine, keeper)
         if left := engine.through_pytorch():
             how[THROUGH_PYTORCH] = [child.name for child in left]
         if job.moments.precision is not Precision.FLOAT32 and len(job.children) > 1:
-            exact = engine.sweep(*images.validation(course.sweep_images), engine.net.plan.children).cpu().numpy()
+            exact = engine.sweep(*images.validation(course.sweep_images), children).cpu().numpy()
             how[AGREEMENT] = [tau(*pair) for pair in zip(record.accuracy[:, -1], exact, strict=True)]
         return Result(record, snapshots, how)
 
-    def _how(self, engine: Engine, started: datetime, seconds: float) -> dict[str, object]:
+    def _circumstances(self, engine: Engine, job: Job, store: Store) -> dict[str, str]:
+        """All that a job's bits depend on beside the job itself."""
         return {
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
+            "device": self.runtime.device,
+            "engine": engine.name,
+            "processor": processor(),
+            "threads": str(torch.get_num_threads()),
+            "torch": torch.__version__,
+            **{f"the result of {source}": store.seal(source) for source in job.sources},
+        }
+
+    def _how(self, engine: Engine, keeper: Keeper) -> dict[str, object]:
+        continued = {CONTINUED: keeper.stops, ENDED: datetime.now(UTC).isoformat(timespec="seconds")}
+        return {
+            "started": keeper.started.isoformat(timespec="seconds"),
+            "seconds": round(keeper.seconds, 3),
+            **(continued if keeper.stops else {}),
             "device": self.runtime.device,
             "engine": engine.name,
             "threads": torch.get_num_threads(),
@@ -249,22 +278,16 @@ def _final(which: FinalAccuracy, job: Job, engine: Engine, images: ImageSet, str
 
     Recalibration sees the first batches of an epoch that was not trained, augmented as in training.
     """
-    net, batch = engine.net, job.training.batch
+    net, batch, children = engine.net, job.training.batch, job.validated
     swept = images.validation(job.images.sweep_images)
     match which:
         case FinalAccuracy.JUDGED:
-            accuracy = engine.sweep(*images.validation(job.images.judge_images), net.plan.children)
+            accuracy = engine.sweep(*images.validation(job.images.judge_images), children)
         case FinalAccuracy.UNDER_BATCH_STATISTICS:
-            accuracy = sweep_under(net, Statistics.BATCH, *swept, net.plan.children, batch, ())
+            accuracy = sweep_under(net, Statistics.BATCH, *swept, children, batch, ())
         case FinalAccuracy.RECALIBRATED:
             after = job.training.epochs
             batches = images.epoch(batch, streams.data.fork(after), streams.augment.fork(after))
             calibration = [some for some, _ in islice(batches, job.calibration_batches)]
-            accuracy = sweep_under(net, Statistics.RECALIBRATED, *swept, net.plan.children, batch, calibration)
+            accuracy = sweep_under(net, Statistics.RECALIBRATED, *swept, children, batch, calibration)
     return accuracy.cpu().numpy()
-
-
-def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
-    weights = {f"weights/{name}": value.numpy() for name, value in snapshot.weights.items()}
-    momentum = {f"momentum/{name}": value.numpy() for name, value in snapshot.momentum.items()}
-    return weights | momentum

@@ -2,6 +2,7 @@
 
 from commonweight.training.image_set import Augmentation, ImageSet
 from commonweight.training.loop import Course, Snapshot, Streams, Swept, Trained, train, train_step
+from commonweight.training.mini_batches import Batches
 from commonweight.training.order import ChildOrder
 from commonweight.training.recipe import MOST_EPOCHS, Inactive, Moments, Recipe, Window
 from commonweight.training.sgd import SGD
@@ -10,6 +11,7 @@ __all__ = [
     "MOST_EPOCHS",
     "SGD",
     "Augmentation",
+    "Batches",
     "ChildOrder",
     "Course",
     "ImageSet",

@@ -1,20 +1,21 @@
 """Divergence: a net that has left the finite numbers, told with the place where that shows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from commonweight.errors import DivergedError
-from commonweight.net import SuperNet
+from commonweight.net import Trainable
 from commonweight.training.sgd import SGD
 
 
 @torch.no_grad()
-def require_finite(net: SuperNet, sgd: SGD, step: int) -> None:
+def require_finite(net: Trainable[Any], sgd: SGD, step: int) -> None:
     """Raises `DivergedError` unless all weights, batch-norm statistics and momentum are finite after `step` mini-batches.
 
-    The message names the first tensor that is not finite, as `SuperNet.state_dict` names it: weights come first, then
+    The message names the first tensor that is not finite, as the net's `state_dict` names it: weights come first, then
     statistics, then momentum. A weight that is not finite never becomes finite again, so a look now and then is enough.
     Waits for the device.
     """

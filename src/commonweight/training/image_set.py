@@ -62,15 +62,15 @@ class ImageSet:
         """Mini-batches in one pass over the training images; the last one takes what is left."""
         return -(-self.train_count // batch)
 
-    def epoch(self, batch: int, order: Stream, augment: Stream) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, batch: int, order: Stream, augment: Stream, *, seen: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The mini-batches of one epoch: images `[batch, channel, height, width]`, labels `[batch]`.
 
         `order` decides which images come together, `augment` how they are cropped and flipped. All random numbers of
-        the epoch are drawn on the host and cross to the device once.
+        the epoch are drawn on the host and cross to the device once. The first `seen` mini-batches are left out unmade.
         """
         permutation = torch.from_numpy(order.generator().permutation(self.train_count)).to(self.device)
         rows, columns = self._crops(augment)
-        for index in permutation.split(batch):
+        for index in permutation.split(batch)[seen:]:
             images = self._train[index[:, None, None], rows[index][:, :, None], columns[index][:, None, :]]
             yield self._normalised(images), self._train_labels[index]
 

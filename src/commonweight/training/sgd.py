@@ -1,16 +1,17 @@
 """SGD with momentum on the weights of one child at a time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from commonweight.net import Engine, Move
+from commonweight.net import AnyEngine, Move
 from commonweight.training.recipe import Inactive, Recipe
 
 
 class SGD:
-    """Which weights a mini-batch moves, and their momentum; how they move is `Engine.update`.
+    """Which weights a mini-batch moves, and their momentum; how they move is `AnyEngine.update`.
 
     Momentum buffers belong to parameters, so they are shared exactly where the parameters are (paper appendix A.1).
     """
@@ -19,7 +20,7 @@ class SGD:
         self._recipe = recipe
         self.velocity: dict[nn.Parameter, Tensor] = {}  # of every parameter that ever had a gradient
 
-    def step(self, engine: Engine, gradients: Sequence[tuple[nn.Parameter, Tensor]], lr: float) -> None:
+    def step(self, engine: AnyEngine[Any], gradients: Sequence[tuple[nn.Parameter, Tensor]], lr: float) -> None:
         """Have the engine move these parameters by their gradients.
 
         Under `coast` it also moves, by a gradient of zero, every other parameter that had a gradient in an earlier step.

@@ -150,7 +150,7 @@ def test_a_build_of_another_version(monkeypatch, change):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"kind": len(StepKind)}, r"cannot perform step 1: kind 21, kernel 1, dilation 1"),
+        ({"kind": len(StepKind)}, r"cannot perform step 1: kind 31, kernel 1, dilation 1"),
         ({"kind": StepKind.SEPARABLE, "kernel": 4}, r"cannot perform step 1: kind 2, kernel 4, dilation 1"),
         ({"kind": StepKind.SEPARABLE_BACK, "kernel": 3, "dilation": 3}, r"kind 8, kernel 3, dilation 3"),
         ({"kind": StepKind.SEPARABLE_EVAL, "kernel": 9}, r"kind 15, kernel 9, dilation 1"),

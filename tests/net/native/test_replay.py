@@ -15,7 +15,7 @@ import torch
 from arm import Case, Found
 from replay import Replay, ReplayError, flags, replaying
 
-from commonweight.net import Native, find_library
+from commonweight.net import Combine, Frame, Native, find_library
 from commonweight.net.native.library import Batch, Step, StepKind
 from commonweight.net.native.memory import Value, step
 from commonweight.sharing import share_all
@@ -41,9 +41,13 @@ def pixels(library: Replay, count: int) -> Value:
 
 def test_every_kind_of_step_fits_pytorch(library):
     of_every_stage = ("max_pool_3x3", "sep_conv_5x5", "dil_conv_5x5"), ("dil_conv_5x5", "skip_connect", "avg_pool_3x3")
-    digits = [tuple(1 + arm.SPACE.primitives.index(name) for name in names) for names in of_every_stage]
-    children = tuple(Child(arm.SPACE, each) for each in digits)
-    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=children)])]
+    of_the_bench = (("nor_conv_3x3", "none", "avg_pool_3x3_alone"),)
+    children, others = (
+        tuple(Child(arm.SPACE, tuple(1 + arm.SPACE.primitives.index(name) for name in names)) for names in every)
+        for every in (of_every_stage, of_the_bench)
+    )
+    bench = Case(4, (3, 5), (21,), combine=Combine.LAST, frame=Frame.NAS_BENCH_201, children=others)
+    rows = [*arm.compared(library, [Case(5, (3, 5), (21,), copies=2, children=children), bench])]
     assert [(found.what, found.fits) for _, found in rows] == [
         ("gradients", True),
         ("running statistics", True),

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from commonweight.net import Combine, DataShape, Engine, Native, NetShape, Reference, SuperNet, find_library
+from commonweight.net import Combine, DataShape, Native, NetShape, Reference, SuperNet, find_library
 from commonweight.seeds import Stream
 from commonweight.sharing import share_all
 from commonweight.space import Child, SearchSpace
 
 pytestmark = oracle.needs_native
+outcome, distance = oracle.outcome, oracle.distance
 CHILDREN = tuple(SearchSpace().children())
 
 
@@ -74,29 +75,8 @@ CASES = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Gradients of what was reached and statistics after one mini-batch, in double, by name."""
-
-    gradients: dict[str, Tensor]
-    statistics: dict[str, Tensor]
-
-
-def outcome(engine: Engine, images: Tensor, labels: Tensor, child: Child) -> Outcome:
-    names = {parameter: name for name, parameter in engine.net.named_parameters()}
-    found = {names[p]: gradient.double().clone() for p, gradient in engine.gradients(images, labels, child)}
-    return Outcome(found, {name: value.double().clone() for name, value in engine.net.named_buffers()})
-
-
-def distance(ours: Outcome, truth: Outcome) -> float:
-    """The largest distance of a gradient, relative to its length or a thousandth of that of all together."""
-    assert ours.gradients.keys() == truth.gradients.keys()
-    floor = 1e-3 * torch.cat([gradient.flatten() for gradient in truth.gradients.values()]).norm()
-    return max(float((ours.gradients[k] - g).norm() / (g.norm() + floor)) for k, g in truth.gradients.items())
-
-
 @functools.cache
-def expected(case: Case, child: Child, seed: int) -> tuple[Outcome, float]:
+def expected(case: Case, child: Child, seed: int) -> tuple[oracle.Outcome, float]:
     """What double precision gives, and how far PyTorch's own float32 is from it."""
     images, labels = case.images(seed)
     truth = outcome(Reference(case.net().double()), images.double(), labels, child)

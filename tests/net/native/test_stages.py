@@ -8,6 +8,7 @@ from torch import nn
 from commonweight.net import Conv, Norm, UnitShape, primitive, primitive_names
 from commonweight.net.native.stages import NoConnection, Work, stages
 from commonweight.net.primitives import AvgPool, MaxPool, Zero
+from commonweight.net.reduction import Halve, Reduction
 
 C, COPIES = 3, 2
 EXPECTED = {
@@ -21,6 +22,9 @@ EXPECTED = {
     "conv_1x1": [(Work.POINTWISE, {"kernel": 1})],
     "conv_3x3": [(Work.DENSE, {"kernel": 3})],
     "skip_connect": [],
+    "nor_conv_1x1": [(Work.POINTWISE, {"kernel": 1})],
+    "nor_conv_3x3": [(Work.DENSE, {"kernel": 3})],
+    "avg_pool_3x3_alone": [(Work.AVERAGE, {"channels": None})],
 }
 
 
@@ -41,7 +45,7 @@ def test_the_primitives(name, copies):
     assert [stage.work for stage in found] == [work for work, _ in EXPECTED[name]]
     for stage, (_, numbers) in zip(found, EXPECTED[name], strict=True):
         assert ({"channels": C} | numbers).items() <= ({"channels": stage.channels} | stage.numbers).items()
-        assert stage.numbers["momentum"] == 0.25
+        assert stage.numbers.get("momentum") == (None if name.endswith("alone") else 0.25)
         assert stage.numbers.get("relu", 0) == ("conv" in name)
     parameters = [id(p) for stage in found for p in stage.parameters.values()]
     assert parameters == [id(p) for p in unit.parameters()]
@@ -51,6 +55,16 @@ def test_the_primitives(name, copies):
 def test_nothing_is_no_connection():
     assert isinstance(stages(primitive("none")(UnitShape(C, 1, 0.4)), 1), NoConnection)
     assert set(EXPECTED) | {"none"} == set(primitive_names())
+
+
+def test_what_stands_between_stacks():
+    block, shortcut = (stages(one, COPIES) for one in Reduction(UnitShape(C, COPIES, 0.4)).children())
+    assert [(stage.work, stage.channels, stage.work.halvings) for stage in block] == [
+        (Work.STRIDED, 2 * C, 1),
+        (Work.DENSE, 2 * C, 0),
+    ]
+    assert [(stage.work, stage.channels, stage.work.halvings) for stage in shortcut] == [(Work.HALVED, 2 * C, 1)]
+    assert [stage.work for stage in stages(norm(affine=True), COPIES)] == [Work.NORM]
 
 
 def test_affine_parameters_and_widths():
@@ -90,6 +104,9 @@ class Residual(nn.Sequential):
         pytest.param(nn.Sequential(nn.ELU(), conv(1), norm()), id="elu"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(1)), id="no-norm"),
         pytest.param(nn.Sequential(MaxPool()), id="pool-alone"),
+        pytest.param(nn.Sequential(nn.ReLU(), conv(1, stride=2), norm()), id="pointwise-strided"),
+        pytest.param(nn.Sequential(nn.ReLU(), conv(3, groups=C, stride=2), conv(1), norm()), id="depthwise-strided"),
+        pytest.param(nn.Sequential(Halve(), norm()), id="halved-alone"),
         pytest.param(nn.Sequential(nn.ReLU(), AvgPool(), norm()), id="relu-pool"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(5), norm()), id="dense-5x5"),
         pytest.param(nn.Sequential(nn.ReLU(), conv(3, dilation=2), norm()), id="dense-dilated"),

@@ -90,11 +90,12 @@ def test_equal_logits_are_the_first_classs(library, kind):
 def test_what_children_have_in_common_stands_in_the_program_once(nodes, combine):
     """In the first cell a value stands once for each choice of the primitives that it depends on, and else per child.
 
-    What each child has for itself is written over what the last one had: one buffer for each place.
+    What children have in common stands in as many buffers as the place has primitives, a sum in one; what each child has for
+    itself is written over what the last one had.
     """
     children = tuple(SearchSpace(nodes, ("conv_1x1", "max_pool_3x3")).children())
     net, cells = oracle.make_net(share_all(children, 3), combine=combine).float(), 3
-    layout = Sweep(net, Memory(1, 36, 16), children)
+    layout = Sweep(net, Memory(1, (6, 6), 16), children)
     edges = net.plan.space.edges
     leading = [sum(target <= node for _, target in edges) for node in range(nodes + 1)]  # edges that lead to x0..xn
     units = sum(2 ** (leading[source] + 1) for source, _ in edges)
@@ -103,6 +104,7 @@ def test_what_children_have_in_common_stands_in_the_program_once(nodes, combine)
     private = min(1, nodes - 1) + output + (cells - 1) * (nodes - 1 + output)  # sums of each child alone
     sums = [step.out for step in layout.steps if step.kind == StepKind.SUM]
     assert len(sums) == inner + len(children) * private
-    assert len(set(sums)) == inner + private
+    assert len(set(sums)) == len(range(2, nodes)) + private
     stages = [step for step in layout.steps if step.kind not in (StepKind.LOAD, StepKind.SUM, StepKind.HEAD_EVAL)]
+    assert len({step.out for step in stages}) == 3 + 2 * len(edges) + (cells - 1) * (1 + len(edges))
     assert len(stages) == 3 + units + len(children) * (cells - 1) * (1 + len(edges))  # 2 of the stem, 1 before the cell

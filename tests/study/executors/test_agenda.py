@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tiny import make_job
 
 from commonweight.errors import UsageError
-from commonweight.study.executors import Advanced, Agenda, Failed, Finished, Started, Task
+from commonweight.study.executors import Advanced, Agenda, Failed, Finished, Noted, Started, Task
+from commonweight.study.failures import Cause
 from commonweight.study.schema import DataSpec
 
 JOBS = [make_job(init=(number,)) for number in range(9)]
@@ -89,9 +90,38 @@ def test_by_hand():
     assert not agenda.ready
     told = agenda.note(Failed(JOBS[2], "why", "trace"))
     reason = f"job {IDS[2]}, from which it starts, failed"
-    assert told == [Failed(JOBS[2], "why", "trace"), Started(JOBS[3]), Failed(JOBS[3], reason, "")]
+    assert told == [Failed(JOBS[2], "why", "trace"), Started(JOBS[3]), Failed(JOBS[3], reason, "", Cause.SOURCE)]
     assert agenda.left
     agenda.note(Finished(JOBS[4], 1.0))
+    assert not agenda.left
+
+
+def test_a_task_that_was_lost_begins_again_once_and_who_watches_sees_one_beginning():
+    agenda = Agenda([task(0), task(1, 0), task(2)])
+    lost = [Failed(JOBS[number], "its worker died", "trace", Cause.LOST) for number in range(3)]
+    first = agenda.take()
+    assert agenda.note(Started(JOBS[0])) == [Started(JOBS[0])]
+    assert number_of(agenda.take()) == 2
+    assert not agenda.ready
+    assert agenda.note(lost[0]) == [Noted(JOBS[0], "its worker died; it is tried once more")]
+    assert agenda.ready
+    assert agenda.take() is first
+    assert agenda.note(Started(JOBS[0])) == []
+    assert agenda.note(Advanced(JOBS[0], 1, 2)) == [Advanced(JOBS[0], 1, 2)]
+    assert agenda.note(lost[2]) == [Noted(JOBS[2], "its worker died; it is tried once more")]  # each task has its own
+    assert number_of(agenda.take()) == 2
+    assert agenda.note(Finished(JOBS[2], 1.0)) == [Finished(JOBS[2], 1.0)]
+    told = agenda.note(lost[0])
+    assert told[0] is lost[0]
+    assert [number_of(event) for event in told] == [0, 1, 1]
+    assert not agenda.left
+
+
+@pytest.mark.parametrize("cause", [Cause.ERROR, Cause.DIVERGED])
+def test_an_exception_is_a_failure_at_once(cause):
+    agenda, failed = Agenda([task(0)]), Failed(JOBS[0], "why", "trace", cause)
+    agenda.take()
+    assert agenda.note(failed) == [failed]
     assert not agenda.left
 
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "eval.h"
+#include "frame.h"
 #include "head.h"
 #include "units.h"
 
@@ -12,29 +13,40 @@ using namespace commonweight;
 namespace {
 
 // False for a kind or a kernel that there is no code for.
-bool perform(const Step& step, const Run& run, const Batch& batch) {
+bool perform(const Step& step, Run run, const Batch& batch) {
+    for (int i = 0; i < step.halvings; i++) run = run.halved();
     switch (StepKind(step.kind)) {
         case LOAD: return load(step, run, batch), true;
         case SUM: return sum_unit(step, run), true;
         case SEPARABLE: return has_kernel(step) && (separable(step, run), true);
         case POINTWISE: return pointwise_unit(step, run), true;
-        case DENSE: return dense_unit(step, run), true;
+        case DENSE: return dense_unit<1>(step, run), true;
         case MAX_POOL: return pool_unit<true>(step, run), true;
         case AVERAGE_POOL: return pool_unit<false>(step, run), true;
         case HEAD: return head(step, run, batch), true;
         case SEPARABLE_BACK: return has_kernel(step) && (separable_back(step, run), true);
         case POINTWISE_BACK: return pointwise_back(step, run), true;
-        case DENSE_BACK: return dense_back(step, run), true;
+        case DENSE_BACK: return dense_back<1>(step, run), true;
         case MAX_POOL_BACK: return pool_back<true>(step, run), true;
         case AVERAGE_POOL_BACK: return pool_back<false>(step, run), true;
         case SUM_BACK: return sum_back(step, run), true;
         case FOLD: return fold(step, run), true;
         case SEPARABLE_EVAL: return has_kernel(step) && (separable_eval(step, run), true);
         case POINTWISE_EVAL: return pointwise_eval(step, run), true;
-        case DENSE_EVAL: return dense_eval(step, run), true;
+        case DENSE_EVAL: return dense_eval<1>(step, run), true;
         case MAX_POOL_EVAL: return max_pool_unit_eval(step, run), true;
         case AVERAGE_POOL_EVAL: return average_pool_unit_eval(step, run), true;
         case HEAD_EVAL: return head_eval(step, run, batch), true;
+        case STRIDED: return dense_unit<2>(step, run), true;
+        case STRIDED_BACK: return dense_back<2>(step, run), true;
+        case STRIDED_EVAL: return dense_eval<2>(step, run), true;
+        case HALVED: return halved_unit(step, run), true;
+        case HALVED_BACK: return halved_back(step, run), true;
+        case AVERAGE: return average_unit(step, run), true;
+        case AVERAGE_BACK: return average_back(step, run), true;
+        case NORM: return norm_unit(step, run), true;
+        case NORM_BACK: return norm_back(step, run), true;
+        case NORM_EVAL: return norm_eval(step, run), true;
     }
     return false;
 }

@@ -6,7 +6,7 @@
 
 namespace commonweight {
 
-// folded = mixing · γ/σ, `packed`; shift = β − mean · γ/σ; a pooling unit has no mixing weights and keeps the factor itself.
+// folded = mixing · γ/σ, `packed`; shift = β − mean · γ/σ; a unit without mixing weights keeps the factor itself.
 inline void fold(const Step& step, const Run& run) {
     const int co = step.channels_out, at = run.copy * co;
     const int ci = step.channels_in * step.inputs, taps = step.kernel * step.kernel;
@@ -47,12 +47,23 @@ inline void pointwise_eval(const Step& step, const Run& run) {
     }
 }
 
-inline void dense_eval(const Step& step, const Run& run) {
-    const int pixels = run.pixels(), co = step.channels_out;
+template <int S>
+void dense_eval(const Step& step, const Run& run) {
+    const int pixels = strided<S>(run).pixels(), co = step.channels_out;
     for (int block = 0; block < run.blocks; block++) {
         const Planes to(step.out + size_t(block) * co * pixels, co, pixels);
         const Vec* padded = padded_input(step, run, block);
-        dense3(to.out(), co, padded, step.channels_in, step.folded, step.shift, padded_of(run), nullptr);
+        dense3<S>(to.out(), co, padded, step.channels_in, step.folded, step.shift, padded_of(run), nullptr);
+    }
+}
+
+inline void norm_eval(const Step& step, const Run& run) {
+    const int pixels = run.pixels();
+    for (int plane = 0; plane < run.blocks * step.channels_out; plane++) {
+        const float factor = step.folded[plane % step.channels_out], shift = step.shift[plane % step.channels_out];
+        const Vec* RESTRICT from = step.in[0] + size_t(plane) * pixels;
+        Vec* RESTRICT to = step.out + size_t(plane) * pixels;
+        for (int p = 0; p < pixels; p++) to[p] = from[p] * factor + shift;
     }
 }
 

@@ -27,16 +27,21 @@ inline void load(const Step& step, const Run& run, const Batch& batch) {
     }
 }
 
-// Mean over the pixels of every feature of one block, and the logits from them.
+// Mean over the pixels of every feature of one block, through ReLU if asked, and the logits from them.
 inline void logits_of_block(const Step& step, const Run& run, int block, Vec* features, Vec* logits) {
     const int pixels = run.pixels(), width = step.channels_in * step.inputs;
     for (int i = 0; i < step.inputs; i++)
         for (int c = 0; c < step.channels_in; c++) {
             const Source from = source(step, i, run, block);
+            const Affine normal(from, c, splat(1));
             const Vec* plane = from.data + size_t(c) * pixels;
             Vec sum = {};
-            for (int p = 0; p < pixels; p++) sum += plane[p];
-            features[i * step.channels_in + c] = Affine(from, c, splat(1))(sum * (1.0f / pixels));
+            if (step.relu)
+                for (int p = 0; p < pixels; p++) sum += relu(normal(plane[p]));
+            else
+                for (int p = 0; p < pixels; p++) sum += plane[p];
+            const Vec mean = sum * (1.0f / pixels);
+            features[i * step.channels_in + c] = step.relu ? mean : normal(mean);
         }
     const float* weight = step.mixing + size_t(run.copy) * step.channels_out * width;
     for (int k = 0; k < step.channels_out; k++) {
@@ -84,7 +89,11 @@ inline void head(const Step& step, const Run& run, const Batch& batch) {
                 for (int k = 0; k < classes; k++) d += logits[k] * weight[k * width + i * step.channels_in + c];
                 Vec* to = step.d_in[i] + (size_t(block) * step.channels_in + c) * pixels;
                 const Vec each = d * (1.0f / pixels);
-                for (int p = 0; p < pixels; p++) store_gradient(to + p, each, step.d_add[i]);
+                const Source from = source(step, i, run, block);
+                const Affine normal(from, c, splat(1));
+                const Vec* plane = from.data + size_t(c) * pixels;
+                for (int p = 0; p < pixels; p++)
+                    store_gradient(to + p, step.relu ? let_through(each, normal(plane[p])) : each, step.d_add[i]);
             }
         }
     }

@@ -63,6 +63,8 @@ struct Run {
     int width;
     int64_t images() const { return int64_t(blocks - 1) * LANES + last_lanes; }
     int pixels() const { return height * width; }
+    // The same images at half the height and width, rounded up.
+    Run halved() const { return {blocks, last_lanes, copy, (height + 1) / 2, (width + 1) / 2}; }
     int lanes(int block) const { return block == blocks - 1 ? last_lanes : LANES; }
 };
 
@@ -75,7 +77,7 @@ INLINE Vec lane_mask(const Run& run, int block) {
 
 // What kernels need memory for while they run. Each purpose has memory of its own, so that two can be used at once.
 enum class Scratch {
-    ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD
+    ACTIVE, MIDDLE, D_OUT, D_MIDDLE, PADDED, D_PADDED, D_SPREAD, TAPS, SPATIAL_SUMS, MIXING_SUMS, MOMENTS, HEAD
 };
 
 // Memory for one purpose; grows, and is kept for the next kernel. One set per thread.

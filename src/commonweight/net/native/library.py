@@ -39,6 +39,16 @@ class StepKind(IntEnum):
     MAX_POOL_EVAL = 18
     AVERAGE_POOL_EVAL = 19
     HEAD_EVAL = 20
+    STRIDED = 21
+    STRIDED_BACK = 22
+    STRIDED_EVAL = 23
+    HALVED = 24
+    HALVED_BACK = 25
+    AVERAGE = 26
+    AVERAGE_BACK = 27
+    NORM = 28
+    NORM_BACK = 29
+    NORM_EVAL = 30
 
 
 def _pointers(*names: str) -> list[tuple[str, Any]]:
@@ -56,6 +66,7 @@ class Step(ctypes.Structure):
         ("inputs", ctypes.c_int32),
         ("channels_in", ctypes.c_int32),
         ("channels_out", ctypes.c_int32),
+        ("halvings", ctypes.c_int32),
         ("momentum", ctypes.c_float),
         ("d_add", ctypes.c_int32 * MAX_INPUTS),
         *((name, ctypes.c_void_p * MAX_INPUTS) for name in ("in", "in_factor", "in_shift", "d_in")),

@@ -22,7 +22,9 @@ class Value:
     data: Tensor
     factor: Tensor | None = None
     shift: Tensor | None = None
+    halvings: int = 0  # of the images' height and width
     trained: bool = False  # whether a gradient is wanted
+    nothing: bool = False  # zeros: what a `none` edge brings
     readers: int = 0  # steps that it is an input of
     gradient: Tensor | None = None  # while a backward pass is laid out: where some step has put it already
 
@@ -33,21 +35,21 @@ Bundle = tuple[Value, ...]
 
 @dataclass
 class Memory:
-    """Buffers for `blocks` blocks of `lanes` images of `pixels` pixels; who asks for a name again gets the same buffer.
+    """Buffers for `blocks` blocks of `lanes` images of `size` (height, width); who asks for a name again gets the same one.
 
     One program runs at a time, so the programs of all children may name their buffers by site, and share them.
     """
 
     blocks: int
-    pixels: int
+    size: tuple[int, int]
     lanes: int
     _tensors: dict[str, Tensor] = field(default_factory=dict)
     _free: list[Tensor] = field(default_factory=list)
     _users: dict[int, int] = field(default_factory=dict)
 
-    def activation(self, name: str, channels: int) -> Tensor:
+    def activation(self, name: str, channels: int, halvings: int = 0) -> Tensor:
         """The buffer `[block, channel, pixel, lane]` of this name, zeros at first."""
-        return self.tensor(name, (self.blocks, channels, self.pixels, self.lanes))
+        return self.tensor(name, self._shape(channels, halvings))
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
         """The buffer of this name and shape, zeros at first."""
@@ -56,11 +58,12 @@ class Memory:
             self._tensors[key] = torch.zeros(shape, dtype=dtype)
         return self._tensors[key]
 
-    def borrow(self, channels: int) -> Tensor:
+    def borrow(self, channels: int, halvings: int = 0) -> Tensor:
         """A buffer `[block, channel, pixel, lane]` without a name, until its last user gives it back."""
-        fit = [place for place, tensor in enumerate(self._free) if tensor.shape[1] == channels]
+        shape = self._shape(channels, halvings)
+        fit = [place for place, tensor in enumerate(self._free) if tensor.shape == shape]
         # The one that was used last is the warmest.
-        tensor = self._free.pop(fit[-1]) if fit else self.activation(f"borrowed {len(self._users)}", channels)
+        tensor = self._free.pop(fit[-1]) if fit else self.tensor(f"borrowed {len(self._users)}", shape)
         self._users[tensor.data_ptr()] = 1
         return tensor
 
@@ -75,6 +78,10 @@ class Memory:
         if not self._users[tensor.data_ptr()]:
             self._free.append(tensor)
 
+    def _shape(self, channels: int, halvings: int) -> tuple[int, int, int, int]:
+        height, width = (-(-side // 2**halvings) for side in self.size)
+        return self.blocks, channels, height * width, self.lanes
+
 
 def step(  # noqa: PLR0917
     kind: StepKind,
@@ -86,7 +93,7 @@ def step(  # noqa: PLR0917
 ) -> Step:
     """A step from `inputs` to `out`; `numbers` and `tensors` by the names of its fields."""
     made = Step(kind=kind, kernel=1, dilation=1, out=out.data_ptr(), channels_out=channels_out)
-    made.inputs, made.channels_in = len(inputs), inputs[0].channels
+    made.inputs, made.channels_in, made.halvings = len(inputs), inputs[0].channels, inputs[0].halvings
     for place, value in enumerate(inputs):
         value.readers += 1
         pointers = {"in": value.data, "in_factor": value.factor, "in_shift": value.shift}

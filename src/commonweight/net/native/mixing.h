@@ -130,17 +130,20 @@ INLINE void pointwise_weight_gradient(Vec* RESTRICT sums, const Vec* const* d_ou
     });
 }
 
-// Dense 3×3: out[co] = bias[co] + sum over ci, taps of weight[co][ci][tap] · padded[ci][p + tap]; as `pointwise`.
+// Dense 3×3 with stride S: out[co] = bias[co] + sum over ci, taps of weight[co][ci][tap] · padded[ci][S·p + tap]; as
+// `pointwise`. `shape` is of the input. EVERY: of the input only each EVERY-th row, from the first, is not zero.
+template <int S, int EVERY = 1>
 INLINE void dense3(Vec* const* out, int channels_out, const Vec* padded, int channels_in, const float* RESTRICT weight,
                    const float* RESTRICT bias, const Padded& shape, Moments* moments) {
     const size_t plane = shape.vectors();
     const int stride = shape.stride();
-    for (int row = 0; row < shape.height; row++) {
-        const int above = row == 0, below = row + 1 == shape.height;
+    const int height = (shape.height + S - 1) / S, width = (shape.width + S - 1) / S;
+    for (int row = 0; row < height; row++) {
+        const int above = row == 0, below = S * row + 1 == shape.height;
         in_pieces<TILES.dense_channels>(channels_out, [&](auto co_count, int co) INLINED {
             constexpr int CO = co_count.value;
             const float* RESTRICT tile = weight + co * channels_in * 9;
-            in_pieces<TILES.dense_pixels>(shape.width, [&](auto px_count, int x) INLINED {
+            in_pieces<TILES.dense_pixels>(width, [&](auto px_count, int x) INLINED {
                 constexpr int PX = px_count.value;
                 Vec sum[CO][PX];
 #pragma GCC unroll 8
@@ -149,54 +152,57 @@ INLINE void dense3(Vec* const* out, int channels_out, const Vec* padded, int cha
                     for (int i = 0; i < PX; i++) sum[c][i] = splat(bias ? bias[co + c] : 0.0f);
                 for (int ci = 0; ci < channels_in; ci++)
                     for (int ky = above; ky < 3 - below; ky++) {
-                        const Vec* RESTRICT line = padded + ci * plane + (row + ky) * stride + x;
+                        if (EVERY > 1 && (row + ky - 1) % EVERY) continue;
+                        const Vec* RESTRICT line = padded + ci * plane + (S * row + ky) * stride + S * x;
                         const float* RESTRICT w = tile + (ci * 9 + ky * 3) * CO;
 #pragma GCC unroll 1  // or the loads of neighbours are shared, for which there are not enough registers
                         for (int kx = 0; kx < 3; kx++) {
                             Vec v[PX];
 #pragma GCC unroll 4
-                            for (int i = 0; i < PX; i++) v[i] = line[kx + i];
+                            for (int i = 0; i < PX; i++) v[i] = line[kx + S * i];
 #pragma GCC unroll 8
                             for (int c = 0; c < CO; c++)
 #pragma GCC unroll 4
                                 for (int i = 0; i < PX; i++) sum[c][i] += v[i] * w[kx * CO + c];
                         }
                     }
-                store_tile<CO, PX>(out + co, sum, row * shape.width + x, moments ? moments + co : nullptr);
+                store_tile<CO, PX>(out + co, sum, row * width + x, moments ? moments + co : nullptr);
             });
         });
     }
 }
 
-// sums[co][ci][tap] += sum over p of d_out[co][p] · padded[ci][p + tap], lane by lane; `d_out` is padded too. A tile of output
-// channels is finished before the next, so that its sums, and some rows of its gradient, stay in the cache.
-INLINE void dense3_weight_gradient(Vec* RESTRICT sums, const Vec* d_out, int channels_out, const Vec* padded,
-                                   int channels_in, const Padded& shape) {
+// sums[co][ci][tap] += sum over p of d_out[co][p] · padded[ci][S·p + tap], lane by lane; `d_out` is padded too, in the shape
+// `out`. A tile of output channels is finished before the next, so that its sums, and some rows of its gradient, stay in
+// the cache.
+template <int S>
+INLINE void dense3_weight_gradient(Vec* RESTRICT sums, const Vec* d_out, int channels_out, const Padded& out,
+                                   const Vec* padded, int channels_in, const Padded& shape) {
     const size_t plane = shape.vectors();
-    const int stride = shape.stride(), fit = int(BAND_BYTES / (sizeof(Vec) * stride * TILES.dense_out));
-    const int rows = std::max(fit, 1), bands = (shape.height + rows - 1) / rows;
+    const int stride = shape.stride(), fit = int(BAND_BYTES / (sizeof(Vec) * out.stride() * TILES.dense_out));
+    const int rows = std::max(fit, 1), bands = (out.height + rows - 1) / rows;
     in_pieces<TILES.dense_out>(channels_out, [&](auto co_count, int co) INLINED {
         constexpr int CO = co_count.value;
         const Vec* d[CO];
-        for (int c = 0; c < CO; c++) d[c] = d_out + (co + c) * plane;
+        for (int c = 0; c < CO; c++) d[c] = d_out + size_t(co + c) * out.vectors();
         for (int step = 0; step < bands * channels_in * 3; step++) {
             const int ky = step % 3, ci = step / 3 % channels_in, band = step / 3 / channels_in;
-            const int first = std::max(shape.height * band / bands, 1 - ky);
-            const int last = std::min(shape.height * (band + 1) / bands, shape.height + 1 - ky);
+            const int first = std::max(out.height * band / bands, 1 - ky);
+            const int last = std::min(out.height * (band + 1) / bands, (shape.height - ky) / S + 1);
             Vec* RESTRICT at = sums + (size_t(co) * channels_in + ci) * 9 + ky * 3;
             Vec sum[CO][3];
 #pragma GCC unroll 24
             for (int i = 0; i < CO * 3; i++) sum[i / 3][i % 3] = at[i / 3 * channels_in * 9 + i % 3];
             for (int row = first; row < last; row++) {
-                const Vec* RESTRICT from = padded + ci * plane + (row + ky) * stride;
-                const int to = shape.inside(row);
-                for (int x = 0; x < shape.width; x++) {
+                const Vec* RESTRICT from = padded + ci * plane + (S * row + ky) * stride;
+                const int to = out.inside(row);
+                for (int x = 0; x < out.width; x++) {
 #pragma GCC unroll 8
                     for (int c = 0; c < CO; c++) {
                         const Vec v = d[c][to + x];
-                        sum[c][0] += v * from[x];
-                        sum[c][1] += v * from[x + 1];
-                        sum[c][2] += v * from[x + 2];
+                        sum[c][0] += v * from[S * x];
+                        sum[c][1] += v * from[S * x + 1];
+                        sum[c][2] += v * from[S * x + 2];
                     }
                 }
             }

@@ -1,4 +1,4 @@
-// 3×3 pooling, stride 1, on one plane; at the border a window holds only the pixels inside the image.
+// 3×3 pooling, stride 1, and 2×2, stride 2, on one plane; at the border a window holds only the pixels inside the image.
 
 #pragma once
 
@@ -114,6 +114,31 @@ INLINE void average_pool(Vec* RESTRICT out, const Vec* RESTRICT padded, const Pa
             Vec sum = {};
             for (int i = 0; i < 9; i++) sum += from[(i / 3) * stride + i % 3];
             out[row * shape.width + x] = sum * (1.0f / window(shape, row, x));
+        }
+}
+
+// Mean of each window of 2×2 pixels, which do not overlap; the windows of an odd last row or column are smaller.
+INLINE void halve(Vec* RESTRICT out, const Vec* RESTRICT in, Plane plane) {
+    const int width = (plane.width + 1) / 2;
+    for (int row = 0; row < plane.height; row += 2)
+        for (int x = 0; x < plane.width; x += 2) {
+            const int rows = std::min(2, plane.height - row), columns = std::min(2, plane.width - x);
+            Vec sum = {};
+            for (int i = 0; i < rows; i++)
+                for (int j = 0; j < columns; j++) sum += in[(row + i) * plane.width + x + j];
+            out[row / 2 * width + x / 2] = sum * (1.0f / (rows * columns));
+        }
+}
+
+// d_in[p] (+)= d_out of the window that holds p / size of the window
+INLINE void halve_gradient(Vec* RESTRICT d_in, const Vec* RESTRICT d_out, Plane plane, bool add) {
+    const int width = (plane.width + 1) / 2;
+    for (int row = 0; row < plane.height; row++)
+        for (int x = 0; x < plane.width; x++) {
+            const int rows = std::min(2, plane.height - row / 2 * 2), columns = std::min(2, plane.width - x / 2 * 2);
+            const Vec each = d_out[row / 2 * width + x / 2] * (1.0f / (rows * columns));
+            Vec& to = d_in[row * plane.width + x];
+            to = add ? to + each : each;
         }
 }
 

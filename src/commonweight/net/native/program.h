@@ -13,7 +13,8 @@ constexpr int MAX_INPUTS = 8;
     KIND(LOAD) KIND(SUM) KIND(SEPARABLE) KIND(POINTWISE) KIND(DENSE) KIND(MAX_POOL) KIND(AVERAGE_POOL) KIND(HEAD)    \
     KIND(SEPARABLE_BACK) KIND(POINTWISE_BACK) KIND(DENSE_BACK) KIND(MAX_POOL_BACK) KIND(AVERAGE_POOL_BACK)           \
     KIND(SUM_BACK) KIND(FOLD) KIND(SEPARABLE_EVAL) KIND(POINTWISE_EVAL) KIND(DENSE_EVAL) KIND(MAX_POOL_EVAL)         \
-    KIND(AVERAGE_POOL_EVAL) KIND(HEAD_EVAL)
+    KIND(AVERAGE_POOL_EVAL) KIND(HEAD_EVAL) KIND(STRIDED) KIND(STRIDED_BACK) KIND(STRIDED_EVAL) KIND(HALVED)         \
+    KIND(HALVED_BACK) KIND(AVERAGE) KIND(AVERAGE_BACK) KIND(NORM) KIND(NORM_BACK) KIND(NORM_EVAL)
 
 enum StepKind : int32_t {
 #define KIND(name) name,
@@ -22,15 +23,17 @@ enum StepKind : int32_t {
 };
 
 // FIELD(type, name, how many). Activations are those of one copy; weights, gradients and statistics point to copy 0 and
-// hold all copies in a row; what is one number for each channel of the last batch (inverse …) is of one copy.
+// hold all copies in a row; what is one number for each channel of the last batch (inverse …) is of one copy. STRIDED and
+// HALVED give outputs of half their inputs' height and width, rounded up. A HALVED or AVERAGE unit is not normalised.
 #define COMMONWEIGHT_STEP(FIELD)                                                                                     \
     FIELD(int32_t, kind, 1)                                                                                          \
     FIELD(int32_t, kernel, 1)             /* side of the spatial kernel */                                           \
     FIELD(int32_t, dilation, 1)                                                                                      \
-    FIELD(int32_t, relu, 1)               /* the unit begins with ReLU */                                            \
+    FIELD(int32_t, relu, 1)               /* the unit, or the head, begins with ReLU */                              \
     FIELD(int32_t, inputs, 1)             /* tensors that are read, `channels_in` channels each */                   \
     FIELD(int32_t, channels_in, 1)                                                                                   \
     FIELD(int32_t, channels_out, 1)       /* of the head: classes */                                                 \
+    FIELD(int32_t, halvings, 1)           /* of the images' height and width, rounded up, down to those of the inputs */ \
     FIELD(float, momentum, 1)                                                                                        \
     FIELD(int32_t, d_add, MAX_INPUTS)     /* add to d_in[i] instead of writing it */                                 \
     FIELD(Vec*, in, MAX_INPUTS)                                                                                      \

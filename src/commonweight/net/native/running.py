@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from commonweight.errors import UsageError
 from commonweight.net.engine import Move
-from commonweight.net.native.layouts import Sweep, Training, runs_natively
-from commonweight.net.native.library import Batch, Library, Step
+from commonweight.net.layers import Head
+from commonweight.net.native.layouts import Sweep, Training, know_apart, runs_natively
+from commonweight.net.native.library import MAX_INPUTS, Batch, Library, Step
 from commonweight.net.native.memory import Memory
 from commonweight.net.reference import Reference
 from commonweight.net.supernet import SuperNet
@@ -19,6 +20,8 @@ from commonweight.net.sweep import Precision
 from commonweight.space import Child
 
 SWEEP_BYTES = 2**18  # of one activation of a sweep, so that the few that a step needs stay in the processor's cache
+SWEEP_CHILDREN = 512  # in one program, which has a few dozen kilobytes for each
+MOST_PROGRAMS = 1024  # of children in training, each as large, that are kept
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class Native:
         self._known: dict[Child, bool] = {}
         self._memory: Memory | None = None
         self._programs: dict[Child, _Program | None] = {}
-        self._sweeps: dict[tuple[int, tuple[Child, ...]], _Sweep] = {}
+        self._sweeps: dict[tuple[tuple[int, int], tuple[Child, ...]], _Sweep] = {}
+        # Where it knows all units of a net in which no two share a weight, it knows all children.
+        self._knows_all = net.plan.space.nodes <= MAX_INPUTS and know_apart(
+            (unit for unit in net.units.values() if not isinstance(unit, Head)), net.copies
+        )
 
     def through_pytorch(self) -> tuple[Child, ...]:
         return tuple(child for child in self.net.plan.children if not self._knows(child))
@@ -95,19 +102,21 @@ class Native:
         others = [child for child, is_known in zip(children, native, strict=True) if not is_known]
         accuracy = torch.zeros(self.net.copies, len(children), dtype=torch.float64)
         if known:
-            accuracy[:, torch.tensor(native)] = self._sweep(images, labels, known)
+            some = [known[first : first + SWEEP_CHILDREN] for first in range(0, len(known), SWEEP_CHILDREN)]
+            found = [self._sweep(images, labels, children) for children in some]
+            accuracy[:, torch.tensor(native)] = torch.cat(found, dim=1)
         if others:
             accuracy[:, ~torch.tensor(native)] = self._reference.sweep(images, labels, others)
         return accuracy
 
     def _sweep(self, images: Tensor, labels: Tensor, children: tuple[Child, ...]) -> Tensor:
-        pixels = images.shape[2] * images.shape[3]
+        size, pixels = (images.shape[2], images.shape[3]), images.shape[2] * images.shape[3]
         lanes = self._library.lanes
         blocks = max(1, SWEEP_BYTES // (4 * lanes * pixels * self.net.shape.channels))
-        if (pixels, children) not in self._sweeps:
-            layout = Sweep(self.net, Memory(blocks, pixels, lanes), children)
-            self._sweeps = {(pixels, children): _Sweep(layout, packed(layout.fold), packed(layout.steps))}
-        program = self._sweeps[pixels, children]
+        if (size, children) not in self._sweeps:
+            layout = Sweep(self.net, Memory(blocks, size, lanes), children)
+            self._sweeps = {(size, children): _Sweep(layout, packed(layout.fold), packed(layout.steps))}
+        program = self._sweeps[size, children]
         right = program.layout.right.zero_()
         labels = labels.contiguous()
         for copy in range(self.net.copies):
@@ -121,16 +130,21 @@ class Native:
         return right.T.to(torch.float64) / len(images)
 
     def _knows(self, child: Child) -> bool:
+        if self._knows_all:
+            self.net.plan.position(child)
+            return True
         if child not in self._known:
             self._known[child] = runs_natively(self.net, child)
         return self._known[child]
 
     def _training(self, images: Tensor, child: Child) -> _Program | None:
         """The child's program, laid out when first needed; None when only PyTorch can run the child."""
-        blocks, pixels = -(-len(images) // self._library.lanes), images.shape[2] * images.shape[3]
-        if self._memory is None or self._memory.blocks < blocks or self._memory.pixels != pixels:
-            self._memory, self._programs = Memory(blocks, pixels, self._library.lanes), {}
+        blocks, size = -(-len(images) // self._library.lanes), (images.shape[2], images.shape[3])
+        if self._memory is None or self._memory.blocks < blocks or self._memory.size != size:
+            self._memory, self._programs = Memory(blocks, size, self._library.lanes), {}
         if child not in self._programs:
+            if len(self._programs) == MOST_PROGRAMS:
+                del self._programs[next(iter(self._programs))]
             self._programs[child] = None
             if self._knows(child):
                 layout = Training(self.net, self._memory, self._gradients, child)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from commonweight.net.layers import Conv, Norm
 from commonweight.net.native.library import StepKind
 from commonweight.net.primitives import AvgPool, MaxPool, Zero
+from commonweight.net.reduction import Halve
 
-KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, nn.Identity, Zero)
+KNOWN = (nn.ReLU, Conv, Norm, MaxPool, AvgPool, Halve, nn.Identity, Zero)
 
 
 class Work(Enum):
@@ -20,6 +21,10 @@ class Work(Enum):
     DENSE = (StepKind.DENSE, StepKind.DENSE_BACK, StepKind.DENSE_EVAL)
     MAX_POOL = (StepKind.MAX_POOL, StepKind.MAX_POOL_BACK, StepKind.MAX_POOL_EVAL)
     AVERAGE_POOL = (StepKind.AVERAGE_POOL, StepKind.AVERAGE_POOL_BACK, StepKind.AVERAGE_POOL_EVAL)
+    STRIDED = (StepKind.STRIDED, StepKind.STRIDED_BACK, StepKind.STRIDED_EVAL)
+    HALVED = (StepKind.HALVED, StepKind.HALVED_BACK, StepKind.HALVED)
+    AVERAGE = (StepKind.AVERAGE, StepKind.AVERAGE_BACK, StepKind.AVERAGE)
+    NORM = (StepKind.NORM, StepKind.NORM_BACK, StepKind.NORM_EVAL)
 
     @property
     def forward(self) -> StepKind:
@@ -33,13 +38,21 @@ class Work(Enum):
     def eval(self) -> StepKind:
         return self.value[2]
 
+    @property
+    def halvings(self) -> int:
+        """How much smaller its output is than its input."""
+        return int(self in (Work.STRIDED, Work.HALVED))
+
 
 @dataclass(frozen=True)
 class Stage:
-    """One pass that ends in a batch normalisation. Names of `numbers`, `parameters` and `statistics` are a step's fields."""
+    """One pass, which ends in a batch normalisation if it has `statistics`.
+
+    Names of `numbers`, `parameters` and `statistics` are a step's fields.
+    """
 
     work: Work
-    channels: int  # of its output, in one copy
+    channels: int | None  # of its output, in one copy; None for as many as come in
     numbers: dict[str, float]
     parameters: dict[str, nn.Parameter]
     statistics: dict[str, Tensor]
@@ -65,14 +78,19 @@ def stages(unit: nn.Module, copies: int) -> list[Stage] | NoConnection | None:
                 spatial, copies
             ) and _is_dense(mixing, copies, 1):
                 found.append(_separable(spatial, mixing, norm, copies))
-            case [nn.ReLU(), Conv() as conv, Norm() as norm, *rest] if _is_dense(conv, copies, 1, 3):
+            case [nn.ReLU(), Conv() as conv, Norm() as norm, *rest] if _is_mixing(conv, copies):
                 found.append(_mixing(conv, norm, copies, relu=True))
-            case [Conv() as conv, Norm() as norm, *rest] if _is_dense(conv, copies, 1, 3):
+            case [Conv() as conv, Norm() as norm, *rest] if _is_mixing(conv, copies):
                 found.append(_mixing(conv, norm, copies, relu=False))
-            case [MaxPool(), Norm() as norm, *rest]:
-                found.append(_stage(Work.MAX_POOL, norm, copies, {}, {}))
-            case [AvgPool(), Norm() as norm, *rest]:
-                found.append(_stage(Work.AVERAGE_POOL, norm, copies, {}, {}))
+            case [MaxPool() | AvgPool() as pool, Norm() as norm, *rest]:
+                work = Work.MAX_POOL if isinstance(pool, MaxPool) else Work.AVERAGE_POOL
+                found.append(_stage(work, norm, copies, {}, {}))
+            case [AvgPool(), *rest]:
+                found.append(Stage(Work.AVERAGE, None, {}, {}, {}))
+            case [Halve(), Conv() as conv, *rest] if _is_dense(conv, copies, 1):
+                found.append(Stage(Work.HALVED, len(conv.weight) // copies, {}, {"mixing": conv.weight}, {}))
+            case [Norm() as norm, *rest]:
+                found.append(_stage(Work.NORM, norm, copies, {}, {}))
             case [nn.Identity(), *rest]:
                 pass
             case [Zero()] if not found:
@@ -85,14 +103,18 @@ def stages(unit: nn.Module, copies: int) -> list[Stage] | NoConnection | None:
 
 def _is_depthwise(conv: Conv, copies: int) -> bool:
     width, channels_in, kernel, _ = conv.weight.shape
-    alone = conv.groups == width and channels_in == 1 and width % copies == 0
+    alone = conv.groups == width and channels_in == 1 and width % copies == 0 and conv.stride == 1
     return alone and kernel in (3, 5, 7) and conv.dilation in (1, 2)  # for_kernel in units.h
 
 
-def _is_dense(conv: Conv, copies: int, *kernels: int) -> bool:
-    """Whether the convolution mixes all channels of a copy, undilated, with one of these kernels."""
+def _is_dense(conv: Conv, copies: int, *kernels: int, stride: int = 1) -> bool:
+    """Whether the convolution mixes all channels of a copy, undilated, with one of these kernels and this stride."""
     whole = conv.groups == 1 if conv.common_input else conv.groups == copies
-    return whole and conv.dilation == 1 and conv.weight.shape[2] in kernels
+    return whole and conv.dilation == 1 and conv.weight.shape[2] in kernels and conv.stride == stride
+
+
+def _is_mixing(conv: Conv, copies: int) -> bool:
+    return _is_dense(conv, copies, 1, 3) or _is_dense(conv, copies, 3, stride=2)
 
 
 def _separable(spatial: Conv, mixing: Conv, norm: Norm, copies: int) -> Stage:
@@ -102,7 +124,7 @@ def _separable(spatial: Conv, mixing: Conv, norm: Norm, copies: int) -> Stage:
 
 def _mixing(conv: Conv, norm: Norm, copies: int, *, relu: bool) -> Stage:
     kernel = conv.weight.shape[2]
-    work = Work.POINTWISE if kernel == 1 else Work.DENSE
+    work = Work.POINTWISE if kernel == 1 else Work.DENSE if conv.stride == 1 else Work.STRIDED
     return _stage(work, norm, copies, {"kernel": kernel, "relu": int(relu)}, {"mixing": conv.weight})
 
 

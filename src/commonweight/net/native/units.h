@@ -201,7 +201,10 @@ inline void pointwise_back(const Step& step, const Run& run) {
     sum_lanes(step.d_mixing + size_t(run.copy) * co * ci, mixing_sums, size_t(co) * ci);
 }
 
-// ---------------------------------------------------------------- (ReLU →) dense 3×3 → BN
+// ---------------------------------------------------------------- (ReLU →) dense 3×3 with stride S → BN
+
+template <int S>
+INLINE Run strided(const Run& run) { return S == 1 ? run : run.halved(); }
 
 INLINE Vec* padded_input(const Step& step, const Run& run, int block) {
     const Padded shape = padded_of(run);
@@ -214,8 +217,10 @@ INLINE Vec* padded_input(const Step& step, const Run& run, int block) {
     return padded;
 }
 
-inline void dense_unit(const Step& step, const Run& run) {
-    const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
+template <int S>
+void dense_unit(const Step& step, const Run& run) {
+    const Run after = strided<S>(run);
+    const int pixels = after.pixels(), ci = step.channels_in, co = step.channels_out;
     const Padded shape = padded_of(run);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
     const std::vector<float> weight = forward_weights<TILES.dense_channels>(mixing, co, ci, 9);
@@ -229,34 +234,41 @@ inline void dense_unit(const Step& step, const Run& run) {
                 return padded[size_t(c) * shape.vectors() + tap / 3 * shape.stride() + tap % 3][0];
             });
         Moments* moments = no_moments(co);
-        dense3(to.out(), co, padded, ci, weight.data(), origins.bias.data(), shape, moments);
+        dense3<S>(to.out(), co, padded, ci, weight.data(), origins.bias.data(), shape, moments);
         sums.add(moments, run.lanes(block));
     }
-    finish(step, run, sums, origins.taken, origins.none);
+    finish(step, after, sums, origins.taken, origins.none);
 }
 
-inline void dense_back(const Step& step, const Run& run) {
+// With stride 2 the input's gradient is that of stride 1 from a gradient that is spread out among zeros.
+template <int S>
+void dense_back(const Step& step, const Run& run) {
+    const Run after = strided<S>(run);
     const int pixels = run.pixels(), ci = step.channels_in, co = step.channels_out;
-    const Padded shape = padded_of(run);
+    const Padded shape = padded_of(run), out = padded_of(after);
     const float* mixing = step.mixing + size_t(run.copy) * co * ci * 9;
     const std::vector<float> back_weight = backward_weights<TILES.dense_channels>(mixing, co, ci, 9);
-    const std::vector<Backward> by = backward_coefficients(step, run);
+    const std::vector<Backward> by = backward_coefficients(step, after);
     Vec* mixing_sums = cleared<Scratch::MIXING_SUMS>(size_t(co) * ci * 9);
     Vec* d_from = scratch<Scratch::D_MIDDLE>(size_t(ci) * pixels);
+    Vec* spread = S == 1 ? nullptr : cleared<Scratch::D_SPREAD>(size_t(co) * shape.vectors());
     const Planes d_from_planes(d_from, ci, pixels);
     for (int block = 0; block < run.blocks; block++) {
         const Vec mask = lane_mask(run, block);
-        Vec* d_y = padded_scratch<Scratch::D_PADDED>(shape, co);
+        Vec* d_y = padded_scratch<Scratch::D_PADDED>(out, co);
         for (int c = 0; c < co; c++)
-            for (int row = 0; row < run.height; row++) {
-                const size_t at = (size_t(block) * co + c) * pixels + row * run.width;
-                Vec* line = d_y + size_t(c) * shape.vectors() + shape.inside(row);
-                backward_plane(line, step.d_out + at, step.out + at, by[c], 0, run.width, mask);
+            for (int row = 0; row < after.height; row++) {
+                const size_t at = (size_t(block) * co + c) * after.pixels() + row * after.width;
+                Vec* line = d_y + size_t(c) * out.vectors() + out.inside(row);
+                backward_plane(line, step.d_out + at, step.out + at, by[c], 0, after.width, mask);
+                if (S == 1) continue;
+                Vec* wide = spread + size_t(c) * shape.vectors() + shape.inside(S * row);
+                for (int x = 0; x < after.width; x++) wide[S * x] = line[x];
             }
         const Vec* padded = padded_input(step, run, block);
-        dense3_weight_gradient(mixing_sums, d_y, co, padded, ci, shape);
+        dense3_weight_gradient<S>(mixing_sums, d_y, co, out, padded, ci, shape);
         if (!step.d_in[0]) continue;
-        dense3(d_from_planes.out(), ci, d_y, co, back_weight.data(), nullptr, shape, nullptr);
+        dense3<1, S>(d_from_planes.out(), ci, S == 1 ? d_y : spread, co, back_weight.data(), nullptr, shape, nullptr);
         for (int c = 0; c < ci; c++)
             for (int row = 0; row < run.height; row++) {
                 const size_t at = size_t(c) * pixels + row * run.width;

@@ -68,8 +68,8 @@ def finetuning_helps(  # noqa: PLR0917
     "The child just trained tends to be the best one; with a fixed order the curves repeat every round of all "
     "children, with shuffled orders they do not.",
     "Figures 5a and 5b: period 64; 'in most of mini-batches' the trained child is the best",
-    SEEDS.window(ROUNDS),
-    ORDERS_SHUFFLED.window(ROUNDS),
+    SEEDS.rounds(ROUNDS),
+    ORDERS_SHUFFLED.rounds(ROUNDS),
 )
 def the_last_trained_leads(seeds: Measured, shuffled: Measured, setting: Setting) -> tuple[Check, ...]:
     """How often the child just trained is the best; and whether curves repeat after a round of all children."""

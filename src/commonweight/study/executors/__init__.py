@@ -1,7 +1,17 @@
 """Executors: where jobs run. One contract, held by one test suite, for all of them; chosen by name."""
 
 from commonweight.study.executors.agenda import Agenda
-from commonweight.study.executors.contract import Advanced, Event, Executor, Factory, Failed, Finished, Started, Task
+from commonweight.study.executors.contract import (
+    Advanced,
+    Event,
+    Executor,
+    Factory,
+    Failed,
+    Finished,
+    Noted,
+    Started,
+    Task,
+)
 from commonweight.study.executors.inline import Inline
 from commonweight.study.executors.local import Local
 from commonweight.study.executors.registry import executor_names, make_executor
@@ -16,6 +26,7 @@ __all__ = [
     "Finished",
     "Inline",
     "Local",
+    "Noted",
     "Started",
     "Task",
     "executor_names",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from commonweight.errors import UsageError
-from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
+from commonweight.study.executors.contract import Event, Failed, Finished, Noted, Started, Task
+from commonweight.study.failures import Cause
 
 
 class Agenda:
@@ -35,6 +36,7 @@ class Agenda:
             raise UsageError(f"jobs {circle} wait for each other; expected an order in which they can begin") from None
         self._ready: list[int] = []  # places, a heap
         self._failed: set[str] = set()
+        self._lost: set[str] = set()  # those that were tried again
         self._look()
 
     @property
@@ -52,7 +54,17 @@ class Agenda:
         return self._tasks[heapq.heappop(self._ready)]
 
     def note(self, event: Event) -> list[Event]:
-        """What to tell when a task that was taken has this event: the event, then the failures of tasks that wait for it."""
+        """What to tell when a task that was taken has this event: the event, then the failures of tasks that wait for it.
+
+        The first loss of a task is no failure: it may begin again, and the second `Started` is not told.
+        """
+        again = event.job.id in self._lost
+        if isinstance(event, Started) and again:
+            return []
+        if isinstance(event, Failed) and event.cause is Cause.LOST and not again:
+            self._lost.add(event.job.id)
+            heapq.heappush(self._ready, self._place[event.job.id])
+            return [Noted(event.job, f"{event.reason}; it is tried once more")]
         if isinstance(event, Failed):
             self._failed.add(event.job.id)
         if not isinstance(event, Finished | Failed):
@@ -70,7 +82,10 @@ class Agenda:
                 if lost is None:
                     heapq.heappush(self._ready, place)
                     continue
-                told += [Started(task.job), Failed(task.job, f"job {lost}, from which it starts, failed", "")]
+                told += [
+                    Started(task.job),
+                    Failed(task.job, f"job {lost}, from which it starts, failed", "", Cause.SOURCE),
+                ]
                 self._failed.add(task.job.id)
                 self._waiting.done(task.job.id)
         return told

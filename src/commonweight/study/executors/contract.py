@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.schema import DataSpec
 from commonweight.study.work import Runtime
@@ -47,6 +48,14 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something in one line that a user should know of a job that goes on: where it goes on, or that it is tried again."""
+
+    job: Job
+    note: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The job's result is in the store, durably."""
 
@@ -65,9 +74,10 @@ class Failed:
     job: Job
     reason: str
     trace: str
+    cause: Cause = Cause.ERROR
 
 
-Event = Started | Advanced | Finished | Failed
+Event = Started | Advanced | Noted | Finished | Failed
 
 
 class Executor(Protocol):
@@ -76,15 +86,22 @@ class Executor(Protocol):
     Who calls: `run` is called from one thread and iterated there, to its end or until it is closed.
 
     Order: a task may begin when all that it comes after are finished. Among tasks that may begin, the first in the order
-    given begins first. Each task has one `Started`, then its `Advanced`, then exactly one `Finished` or `Failed`. The store
-    has the result before `Finished` is told. An `Agenda` keeps this order, and refuses tasks that have none.
+    given begins first. Each task has one `Started`, then its `Advanced` and `Noted`, then exactly one `Finished` or `Failed`.
+    The store has the result before `Finished` is told. An `Agenda` keeps this order, and refuses tasks that have none.
 
-    Failure: when a job fails, even by the death of its process, only the tasks that come after it fail too. Example: B comes
-    after A and C, and A fails. B is never tried: when C has ended too, `Started` and `Failed` of B are told, with A named as
-    the reason. A task that comes after B then fails in the same way, with B named.
+    Loss: a job whose worker process dies, or whose machine is lost, is tried again, once in a run. The executor gives its
+    agenda a `Failed` whose cause is `Cause.LOST`; the agenda makes a `Noted` of the first, and hands the task out again. Then
+    `done` of its `Advanced` may be less than before. An exception of the job is its failure at once.
+
+    Failure: when a job fails, only the tasks that come after it fail too. Example: B comes after A and C, and A fails. B is
+    never tried: when C has ended too, `Started` and `Failed` of B are told, with A named as the reason. A task that comes
+    after B then fails in the same way, with B named.
 
     Interruption: when the iterator is closed or an exception passes through it (Ctrl-C), no process of the executor is
-    left, finished jobs stay stored, and nothing of an unfinished one is.
+    left, finished jobs stay stored, and of an unfinished one nothing but its last checkpoint.
+
+    Checkpoints: a job goes on from the checkpoint in its store, whoever left that there, and is the same bits as one that was
+    never stopped. `perform` sees to it, and removes the checkpoint when the result is stored.
 
     Results do not depend on the executor, nor on the order of tasks.
     """

@@ -15,6 +15,7 @@ from commonweight.errors import UsageError
 from commonweight.study.executors.agenda import Agenda
 from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
 from commonweight.study.executors.wire import decode_event, encode_task
+from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.work import Runtime
 
@@ -23,7 +24,10 @@ LOG_TAIL = 4000  # bytes of a dead worker's standard error that its trace keeps
 
 @dataclass(frozen=True)
 class Local:
-    """An `Executor` of `workers` processes, each with the runtime's device and threads."""
+    """An `Executor` of `workers` processes, each with the runtime's device and threads.
+
+    They end at once when this process does, however it dies.
+    """
 
     workers: int
     runtime: Runtime = Runtime()
@@ -151,7 +155,8 @@ class _Process:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         self._log.seek(0)
         tail = self._log.read()[-LOG_TAIL:].decode(errors="replace")
-        return Failed(job, f"its worker process {how}", tail or "the process wrote nothing to standard error")
+        trace = tail or "the process wrote nothing to standard error"
+        return Failed(job, f"its worker process {how}", trace, Cause.LOST)
 
     def _read(self, stdout: IO[str]) -> None:
         for line in stdout:

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from commonweight.study.executors.contract import Advanced, Event, Failed, Finished, Started, Task
+from commonweight.study.executors.contract import Advanced, Event, Failed, Finished, Noted, Started, Task
+from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.schema import DataSpec
 
@@ -23,11 +24,16 @@ def decode_task(line: str) -> Task:
 
 def encode_event(event: Event) -> str:
     """The event as one line, without its job: both sides know which one is running."""
-    return json.dumps([type(event).__name__, {name: value for name, value in vars(event).items() if name != "job"}])
+    values = {name: value for name, value in vars(event).items() if name != "job"}
+    if isinstance(event, Failed):
+        values["cause"] = event.cause.value
+    return json.dumps([type(event).__name__, values])
 
 
 def decode_event(line: str, job: Job) -> Event:
     """The event that `encode_event` wrote, of this job."""
     name, values = json.loads(line)
-    kinds: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, Advanced, Finished, Failed)}
+    kinds: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, Advanced, Noted, Finished, Failed)}
+    if "cause" in values:
+        values["cause"] = Cause(values["cause"])
     return kinds[name](job, **values)

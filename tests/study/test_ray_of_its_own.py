@@ -1,0 +1,85 @@
+"""A Ray that the executor starts on this machine, in a process of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from commonweight.study.store import Store
+
+DRIVER = """
+import signal, sys
+from pathlib import Path
+from tiny import tiny_study
+from commonweight import api
+from commonweight.study.executors.on_ray import OnRay
+
+study = tiny_study(training__epochs=int(sys.argv[2]))
+before = signal.getsignal(signal.SIGTERM)
+api.run(study, ["figure-2"], sys.argv[1], OnRay(1), lambda event: print(type(event).__name__, file=sys.stderr, flush=True))
+assert signal.getsignal(signal.SIGTERM) is before
+"""
+
+
+def marked(mark):
+    """Ids of the processes with this in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (
+                mark.encode() in (folder / "environ").read_bytes()
+                and (folder / "stat").read_text().rpartition(")")[2][1] != "Z"
+            ):
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """Starts the script with (out, epochs) and how to find all processes that come from it, which are gone in the end."""
+    mark, begun = f"MARK={uuid4().hex}", []
+
+    def start(epochs):
+        here = Path(__file__).parents[1]
+        env = {**os.environ, "MARK": mark.partition("=")[2], "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
+        env.pop("RAY_ADDRESS", None)
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-c", DRIVER, str(tmp_path / "out"), str(epochs)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=env,
+            )
+        )
+        return begun[-1]
+
+    yield start
+    deadline = time.monotonic() + 30
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert marked(mark) == []
+
+
+def test_its_own_ray_is_silent_and_ends_with_it(driver, tmp_path):
+    """Nothing on standard output, where tables go; on the other what the test wrote itself."""
+    output, errors = driver(2).communicate(timeout=120)
+    assert output == ""
+    assert set(errors.split()) == {"Started", "Finished"}
+    assert len(list(Store(tmp_path / "out").ids())) == errors.split().count("Finished")
+
+
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_a_driver(driver, death):
+    process = driver(20_000)
+    while process.stderr.readline() != "Advanced\n":
+        assert process.poll() is None
+    process.send_signal(death)
+    process.communicate(timeout=60)
+    assert process.returncode == -death
