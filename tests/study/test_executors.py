@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from study import contributed, ray_here
-from tiny import PAIR, record_files, write_idx_folder
+from tiny import PAIR, all_images, record_files, write_idx_folder
 
 from commonweight.errors import UsageError
 from commonweight.sharing import similar, singletons
@@ -45,7 +45,7 @@ def ray():
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory):
     folder = write_idx_folder(tmp_path_factory.mktemp("images"), validation=120)
-    sets = {"data": {"name": "idx", "path": str(folder)}, "space.primitives": PAIR}
+    sets = {"data": all_images("idx", folder), "space.primitives": PAIR}
     return settle(load_study("smoke", sets | {"training.batch": 16, "net.cells": 1, "net.channels": 2}))
 
 

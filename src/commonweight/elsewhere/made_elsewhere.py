@@ -10,6 +10,7 @@ from commonweight.elsewhere.accuracy_tables import Scale
 from commonweight.errors import UsageError
 from commonweight.paper.figures import Identity
 from commonweight.ranking import ranks
+from commonweight.values import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,8 @@ class FromElsewhere:
     numbers `[child]` that a rank has to beat, more is better, by name. Raises `UsageError` when the parts do not fit each
     other.
     """
+
+    __repr__ = brief
 
     children: tuple[str, ...]
     accuracy: np.ndarray
