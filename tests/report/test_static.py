@@ -284,7 +284,7 @@ def test_a_heat_map_of_some_children_has_their_ranks_among_all():
 @pytest.mark.parametrize("made", [curves(), children_curves(), children_curves(shown=4, children=4), boxes()])
 def test_a_figure_draws_itself_into_given_axes_and_into_new_ones(made):
     """The same lines as in the report's figure, and nothing beside these axes but a bar of ranks."""
-    (expected, *_) = draw(made).axes
+    (expected, *_) = draw(made, Style.PAPER).axes
     figure = Figure()
     left, right = figure.subplots(1, 2)
     assert made.plot(ax=right) is right

@@ -70,11 +70,7 @@ def against_baselines(found: Sequence[FromElsewhere]) -> list[str]:
         first, shared = several[0], "" if several is found else f"{several[0].method}: "
         if not first.baselines:
             continue
-        taus = {
-            f"{_whose(one, found)}{name}": float(gt_tau(ranks, one.ground_truth).mean())
-            for one in several
-            for name, ranks in _ranked(one)
-        }
+        taus = {f"{_whose(one, found)}{name}": float(taus.mean()) for one in several for name, _, taus in _ranked(one)}
         known = {name: tau for name, tau in taus.items() if not np.isnan(tau)}
         best, most = max(known.items(), key=lambda one: one[1], default=("", -np.inf))
         for name, numbers in first.baselines.items():
@@ -158,18 +154,22 @@ def _of_best(found: FromElsewhere) -> str:
 
 def _baselines(found: FromElsewhere) -> list[Row]:
     truth = found.ground_truth
-    return [_row(f"{BASELINE}{name}", numbers[None], truth, None) for name, numbers in found.baselines.items()]
+    return [
+        _row(f"{BASELINE}{name}", numbers[None], gt_tau(numbers[None], truth), truth, None)
+        for name, numbers in found.baselines.items()
+    ]
 
 
-def _ranked(found: FromElsewhere) -> list[tuple[str, np.ndarray]]:
-    """The ranks `[rank, child]` of each row, with its name: across instances, then of each one's moments."""
+def _ranked(found: FromElsewhere) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, ranks `[rank, child]` and GT-Tau `[rank]` of each row: across instances, then of each one's moments."""
     instances, moments, _ = found.accuracy.shape
     ranked = []
     if instances > 1 or moments == 1:
         who = f"{instances} instances" if instances > 1 else "one rank"
-        ranked.append((f"{who}, last moment", found.accuracy[:, -1]))
+        ranked.append((f"{who}, last moment", found.accuracy[:, -1], found.gt_taus[:, -1]))
     if moments > 1:
-        ranked += [(f"instance {number}, {moments} moments", one) for number, one in enumerate(found.accuracy)]
+        pairs = enumerate(zip(found.accuracy, found.gt_taus, strict=True))
+        ranked += [(f"instance {number}, {moments} moments", *both) for number, both in pairs]
     return ranked
 
 
@@ -178,20 +178,24 @@ def _ranks(found: FromElsewhere, randomness: Randomness) -> list[Row]:
     ranked, inside = _ranked(found), list(sample(found, randomness)) if found.accuracy.shape[1] > 1 else []
     samples = [*[None] * (len(ranked) - len(inside)), *inside]
     return [
-        _row(name, ranks, found.ground_truth, randomness if sampled is None else None, sampled)
-        for (name, ranks), sampled in zip(ranked, samples, strict=True)
+        _row(name, ranks, taus, found.ground_truth, randomness if sampled is None else None, sampled)
+        for (name, ranks, taus), sampled in zip(ranked, samples, strict=True)
     ]
 
 
-def _row(
+def _row(  # noqa: PLR0917
     name: str,
     accuracies: np.ndarray,
+    gt_taus: np.ndarray,
     truth: np.ndarray,
     randomness: Randomness | None,
     sampled: np.ndarray | None = None,
 ) -> Row:
-    """One row for ranks `[rank, child]`; intervals where the ranks are independent. S-Tau is of `sampled`, if given."""
-    taus = [gt_tau(accuracies, truth), *(gt_tau_of_best(accuracies, truth, share) for share in BEST)]
+    """One row for ranks `[rank, child]` of these GT-Taus `[rank]`; intervals where the ranks are independent.
+
+    S-Tau is of `sampled`, if given.
+    """
+    taus = [gt_taus, *(gt_tau_of_best(accuracies, truth, share) for share in BEST)]
     tops = [top_n_rank(accuracies, truth, n) for n in TOPS]
     return _filled(name, accuracies, taus, tops, randomness, sampled)
 
