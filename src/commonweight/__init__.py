@@ -8,9 +8,7 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
     cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
     cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
-    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
-Tables have `to_frame()`, `to_markdown()`; figures `plot(ax)`; records arrays, `to_frame()`. What all raise is in `.errors`; metrics
-on arrays are in `.ranking`, our primitives and super-nets in `.net`, readers of images in `.images`.
+    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judgesWhat they raise is in `.errors`; metrics on arrays in `.ranking`, our super-nets in `.net`, readers of images in `.images`.
 """
 
 import typing
