@@ -1,7 +1,6 @@
 """Can a weight-sharing ranking of architectures be trusted, and what makes it better?
 
 With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
-
     study = cw.load_study("quick")          a study that is shipped, a YAML file's or a mapping's
     cw.run(study, ["table-1", "figure-2"])  trains what these targets need, makes them and writes a report
     cw.programme(study, "table-1")          what a run would do: its experiments and jobs, done and missing
@@ -10,10 +9,7 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
     cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
     cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
-
-Tables have `to_frame()` and `to_markdown()`, figures `plot(ax)`, records arrays and `to_frame()`. All raise a
-`CommonweightError` (in `.errors`). Metrics on arrays are in `.ranking`, our primitives and super-nets in `.net`, readers of
-images in `.images`.
+Tables and records have `to_frame()`, figures `plot(ax)`. Errors are in `.errors`, metrics in `.ranking`, nets in `.net`.
 """
 
 import typing

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from commonweight.frames import data_frame
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
 from commonweight.report import claim_forms, table_forms
 from commonweight.report.static import FORMATS, draw, render
+from commonweight.study.frames import data_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
