@@ -49,10 +49,10 @@ FORBIDDEN = {
     "images": ("torch",),
     "training": ("pathlib", "os", "rich", "tqdm", "safetensors", "json", "concurrent", "multiprocessing", "ray"),
     "own": ("torch.optim", "rich", "safetensors", "json", "concurrent", "multiprocessing", "ray"),
-    "study": ("matplotlib", "plotly"),
+    "study": ("matplotlib",),
     "paper": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
-    "elsewhere": (*THE_LOOP, "matplotlib", "plotly", "torch.nn", "torch.optim"),
-    "judging": ("matplotlib", "plotly", "torch.optim"),
+    "elsewhere": (*THE_LOOP, "matplotlib", "torch.nn", "torch.optim"),
+    "judging": ("matplotlib", "torch.optim"),
     "elsewhere.accuracy_tables": ("torch",),
 }
 """What the modules of a layer, and all that they import of commonweight, do without (the right column of the table)."""

@@ -12,6 +12,7 @@ from commonweight.study.record import RECORD, Record
 PAIR = ["max_pool_3x3", "sep_conv_3x3"]
 TINY = {
     "name": "tiny",
+    "trial": False,
     "data.train_images": 128,
     "data.sweep_images": 20,
     "data.judge_images": 30,

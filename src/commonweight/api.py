@@ -20,13 +20,15 @@ from commonweight.paper import (
     Evidence,
     Made,
     Table,
+    answer_so_far,
     artefacts,
+    chapter,
     claims_so_far,
     evidence,
     named,
     needed,
 )
-from commonweight.report import Run, about_study, write_report
+from commonweight.report import Run, Style, about_study, write_report
 from commonweight.report.callback import Progress, telling
 from commonweight.report.cost import cost_of
 from commonweight.study.checkpoint import sweep_checkpoints
@@ -137,12 +139,13 @@ class Programme:
         """What the experiments measured, by their names: `work.records["seeds"].accuracy`; raises as `make` does."""
         return {name: ExperimentRecord.of(one, self.store) for name, one in self.experiments.items()}
 
-    def report(self) -> tuple[list[Made], list[Path]]:
+    def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
         """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.
 
-        So the report has every other target that can be made too, the verdict on the claims that the records happen to speak
-        to, what is missing, and of targets that are `lacking` why. These are left out; another whose records are not there
-        raises as `make` does. Raises `ReadOnly` when the report cannot be written, and `make` gives the targets all the same.
+        So the report has every other target that can be made too, what a super-net's rank is worth, the verdict on the claims
+        that the records happen to speak to, what is missing, and of targets that are `lacking` why. These are left out;
+        another whose records are not there raises as `make` does. Raises `ReadOnly` when the report cannot be written, and
+        `make` gives the targets all the same.
         """
         whole, lacking = self.all_stored(), self.lacking()
         for target in self.targets:
@@ -154,11 +157,14 @@ class Programme:
         more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(whole._evidence)
         commands = {one.name: self.command(target.name) for target, one in whole._made}
         command = self.command(*([target.name for target in whole.targets] if whole.missing else ()))
-        run = Run(command, commands, facts, everything.lacking())
+        command += f" --style {style.value}" if style is not Style.CLEAR else ""
+        chapters = {one.name: chapter(target) for target, one in whole._made}
+        run = Run(command, commands, facts, everything.lacking(), chapters)
         about = about_study(self.setting)
         about = replace(about, sentences=(*about.sentences, *whole._lack()))
+        answer = answer_so_far(whole._evidence)
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about, [*shown, *more], self.store.out, run)
+            files = write_report(about, [*shown, *more], self.store.out, run, answer, style)
             listed.extend(files)
         return [one for target, one in whole._made if target in self.targets], files
 

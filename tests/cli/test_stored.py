@@ -156,3 +156,17 @@ def test_damaged_results_exit_with_4(copy):
         assert result.stdout == ""
         told = f"job {damaged}: accuracy.safetensors does not agree with its checksum"
         assert result.stderr.startswith((f"error: {told}", f"error: table-1: {told}"))
+
+
+def test_a_report_in_the_papers_layout_says_how_it_was_made(whole, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(whole[0], copy)
+    before = (copy / "report/figures/figure-2.svg").read_bytes()
+    call("report", "--out", copy, "--style", "paper", *TARGETS)
+    page = (copy / "report/index.html").read_text(encoding="utf-8")
+    assert f"--out {copy} --style paper" in page
+    call("report", "--out", copy, *TARGETS)
+    assert "--style" not in (copy / "report/index.html").read_text(encoding="utf-8")
+    assert (copy / "report/figures/figure-2.svg").read_bytes() == before
+    told = "error: style 'loud'; expected clear, paper"
+    assert told in call("report", "--out", copy, "--style", "loud", code=2).stderr

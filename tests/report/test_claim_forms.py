@@ -59,7 +59,7 @@ def test_a_claim_of_ours_is_told_apart_in_every_form():
     out = io.StringIO()
     Console(file=out, width=240).print(to_rich(MIXED))
     assert "Ours: the paper does not say this." in out.getvalue()
-    html = page(About("a study", ()), [MIXED], Run("command"))
+    html = page(About("a study", ()), [MIXED], Run("command"), {})
     assert '<p class="paper">Ours: the paper does not say this.</p>' in html
     assert "The paper: None" not in html
 

@@ -14,15 +14,23 @@ import pytest
 from commonweight.study.store import Store
 
 DRIVER = """
-import signal, sys
+import os, signal, sys
 from pathlib import Path
 from tiny import tiny_study
 from commonweight import api
 from commonweight.study.executors.on_ray import OnRay
 
-study = tiny_study(training__epochs=int(sys.argv[2]))
+killed = []
+
+def observe(event):
+    print(type(event).__name__, file=sys.stderr, flush=True)
+    if sys.argv[3] == "kill" and type(event).__name__ == "Advanced" and not killed:
+        titles = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+        killed.extend(path for path, title in titles.items() if title.startswith(f"ray::job {event.job.id}".encode()))
+        os.kill(int(killed[0].parent.name), signal.SIGKILL)
+
 before = signal.getsignal(signal.SIGTERM)
-api.run(study, ["figure-2"], sys.argv[1], OnRay(1), lambda event: print(type(event).__name__, file=sys.stderr, flush=True))
+api.run(tiny_study(training__epochs=int(sys.argv[2])), ["figure-2"], sys.argv[1], OnRay(1), observe)
 assert signal.getsignal(signal.SIGTERM) is before
 """
 
@@ -45,13 +53,13 @@ def driver(tmp_path):
     """Starts the script with (out, epochs) and how to find all processes that come from it, which are gone in the end."""
     mark, begun = f"MARK={uuid4().hex}", []
 
-    def start(epochs):
+    def start(epochs, *words):
         here = Path(__file__).parents[1]
         env = {**os.environ, "MARK": mark.partition("=")[2], "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
         env.pop("RAY_ADDRESS", None)
         begun.append(
             subprocess.Popen(
-                [sys.executable, "-c", DRIVER, str(tmp_path / "out"), str(epochs)],
+                [sys.executable, "-c", DRIVER, str(tmp_path / "out"), str(epochs), *words],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -68,16 +76,16 @@ def driver(tmp_path):
 
 
 def test_its_own_ray_is_silent_and_ends_with_it(driver, tmp_path):
-    """Nothing on standard output, where tables go; on the other what the test wrote itself."""
-    output, errors = driver(2).communicate(timeout=120)
+    """Nothing on standard output, where tables go, though a worker is killed; on the other what the test wrote itself."""
+    output, errors = driver(400, "kill").communicate(timeout=300)
     assert output == ""
-    assert set(errors.split()) == {"Started", "Finished"}
+    assert set(errors.split()) == {"Started", "Advanced", "Noted", "Finished"}
     assert len(list(Store(tmp_path / "out").ids())) == errors.split().count("Finished")
 
 
-@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_a_driver(driver, death):
-    process = driver(20_000)
+    process = driver(20_000, "wait")
     while process.stderr.readline() != "Advanced\n":
         assert process.poll() is None
     process.send_signal(death)

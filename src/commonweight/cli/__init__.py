@@ -24,6 +24,7 @@ from commonweight.cli.options import (
     Overrides,
     Results,
     StudyWord,
+    StyleName,
     Targets,
     WorkerCount,
 )
@@ -106,6 +107,7 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
     ] = False,
+    style: StyleName = "clear",
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -162,6 +164,7 @@ def check(out: Results, as_json: Json = False) -> None:
 def report(
     out: Results,
     target: Targets = None,
+    style: StyleName = "clear",
     as_json: Json = False,
 ) -> None:
     """Make tables, figures and the page again from stored records; nothing is trained."""

@@ -10,6 +10,7 @@ from commonweight.cli.stderr import errors, say
 from commonweight.errors import CommonweightError, JobFailed, ReadOnly, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import Made
+from commonweight.report import Style
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
@@ -31,9 +32,11 @@ def run(
     overrides: Sequence[str] | None,
     replace_study: bool,
     retry_failed: bool,
+    style: str,
     as_json: bool,
 ) -> None:
     """Train what is missing, then print and write the targets."""
+    chosen = Style.named(style)
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
@@ -67,7 +70,7 @@ def run(
                 f"sweeps in {work.setting.study.experiments.sweep_precision.value}: tau with float32 "
                 f"{min(agreement):.4f} … {max(agreement):.4f} over {len(agreement)} instances"
             )
-        made, told = _reported(work, failed)
+        made, told = _reported(work, failed, chosen)
     print_made(work, made, as_json)
     say(told)
     if failed:
@@ -178,10 +181,10 @@ def _given_up(inventory: Inventory) -> str:
     return f"{len(inventory.given_up)} given up, " if inventory.given_up else ""
 
 
-def _reported(work: api.Programme, failed: JobFailed | None) -> tuple[list[Made], str]:
+def _reported(work: api.Programme, failed: JobFailed | None, style: Style) -> tuple[list[Made], str]:
     """What was made, and where the report of it is; after a failure of jobs that alone is the error to be told."""
     try:
-        made, files = work.report()
+        made, files = work.report(style)
     except (CommonweightError, OSError) as error:
         if not (failed or isinstance(error, ReadOnly)):
             raise

@@ -61,4 +61,7 @@ EngineName = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the study.")
 ]
+StyleName = Annotated[
+    str, typer.Option("--style", help="How figures are laid out: clear, or paper for the paper's own layout.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

@@ -11,7 +11,7 @@ from commonweight.cli.output import print_all, print_json, print_made, print_tex
 from commonweight.cli.stderr import say
 from commonweight.errors import StudyError, UsageError
 from commonweight.paper import ARTEFACTS, named
-from commonweight.report import preface
+from commonweight.report import Style, preface
 from commonweight.study.checkpoint import checkpoints
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
@@ -86,12 +86,13 @@ def check(*, out: Path, as_json: bool) -> None:
     read_settled(out)
 
 
-def report(*, out: Path, target: Sequence[str] | None, as_json: bool) -> None:
+def report(*, out: Path, target: Sequence[str] | None, style: str, as_json: bool) -> None:
     """Make tables, figures and the page again from stored records, all that can be made unless targets are named."""
+    chosen = Style.named(style)
     work = _stored(out, target or ())
     if not work.targets and work.missing:
         raise next(iter(work.missing.values()))
-    made, files = work.report()
+    made, files = work.report(chosen)
     print_made(work, made, as_json)
     for error in work.missing.values():
         say(f"not made: {error}")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from commonweight.elsewhere.accuracy_tables import Rows, Scale, read_grids
+from commonweight.elsewhere.agreement import against_baselines
 from commonweight.elsewhere.given import given_baselines, given_grids, given_truth
 from commonweight.elsewhere.grids import STDIN, listed
 from commonweight.elsewhere.groups import groups_of
@@ -24,6 +25,7 @@ from commonweight.report import About, Run, write_report
 
 __all__ = [
     "FromElsewhere",
+    "against_baselines",
     "groups_of",
     "rank",
     "rank_command",

@@ -55,8 +55,33 @@ def band_of(intervals: Sequence[Interval | None]) -> tuple[np.ndarray | None, np
 
 
 @dataclass(frozen=True)
+class Origin:
+    """From where a figure counts its x: from `at`, in the words `x`; `down` counts what is left until then: 128 … 0."""
+
+    at: float
+    x: str
+    down: bool = False
+
+    def counted(self, at: np.ndarray) -> np.ndarray:
+        """The numbers that a reader sees for these places."""
+        return self.at - at if self.down else at - self.at
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where something begins that a reader must see: lines across the figure at each of `at`, under one `text`."""
+
+    at: tuple[float, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Curves(Plotted):
-    """A figure of curves over one axis. Where they belong to children, colour is their ground-truth rank of `children`."""
+    """A figure of curves over one axis. Where they belong to children, colour is their ground-truth rank of `children`.
+
+    `origin`, `marks` and `summary` are for a layout that speaks for itself, the paper's has none of them. `summary` are the
+    curves that it shows instead of the `series`, where these are too many to be told apart: their means, with a band.
+    """
 
     __repr__ = brief
 
@@ -68,6 +93,9 @@ class Curves(Plotted):
     notes: tuple[str, ...]
     children: int = 0
     log_x: bool = False
+    origin: Origin | None = None
+    marks: tuple[Mark, ...] = ()
+    summary: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,14 @@ from commonweight.report.forms import to_frame, to_terminal, to_text
 from commonweight.report.page import Run
 from commonweight.report.preface import About, about_study, preface
 from commonweight.report.static import draw, plot, render
+from commonweight.report.style import Style
 from commonweight.report.table_forms import to_csv, to_markdown, to_rich
 from commonweight.report.writing import write_report
 
 __all__ = [
     "About",
     "Run",
+    "Style",
     "about_study",
     "draw",
     "plot",

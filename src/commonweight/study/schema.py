@@ -119,6 +119,7 @@ class Study(Spec):
 
     name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     about: str = ""
+    trial: Annotated[bool, Field(description="its numbers mean nothing: reports give no verdicts")] = False
     seed: Seed = 1
     data: DataSpec
     space: SearchSpace = SearchSpace()

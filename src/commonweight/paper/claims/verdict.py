@@ -47,7 +47,8 @@ class Check:
 class Claim:
     """A claim, the paper's figures for it, and the checks of this data, or the `reason` why there are none.
 
-    `paper` is None for a claim of ours, which is not in the paper.
+    `paper` is None for a claim of ours, which is not in the paper. `shown` are the tables and figures that show its evidence,
+    by their names; a report may lack some.
     """
 
     __repr__ = brief
@@ -57,6 +58,7 @@ class Claim:
     paper: str | None
     checks: tuple[Check, ...] = ()
     reason: str = ""
+    shown: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
