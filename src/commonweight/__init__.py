@@ -8,7 +8,8 @@ With `import commonweight as cw`, and more of each in `help(cw.run)` and so on:
     cw.rank(accuracies, ground_truth)       what ranks are worth that another program made
     cw.Supernet(module, cw.Choices(sites))  a module of your own, as a super-net over the options at each site
     cw.judge(net, train, validation)        what its ranks are worth: trained a few times, and judged
-    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judgesWhat they raise is in `.errors`; metrics on arrays in `.ranking`, our super-nets in `.net`, readers of images in `.images`.
+    cw.Recorder(net, validation)            in a training loop of your own: writes what `cw.rank` judges
+Tables and records have `to_frame()`, figures `plot(ax)`. Errors are in `.errors`, metrics in `.ranking`, nets in `.net`.
 """
 
 import typing

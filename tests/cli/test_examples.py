@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import sys
+from pathlib import Path
 
 import pandas
 import pytest
@@ -19,12 +21,18 @@ EXAMPLES = {
 SMALL = {key: value for key, value in TINY.items() if key not in ("name", "training.epochs", "experiments.last_epochs")}
 SETS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={json.dumps(value)}")]
 
+SMALLER = {
+    "run": (*SETS, "--workers", "0"),
+    "plan": SETS,
+    "judge": ("--epochs", "1", "--instances", "2", "--batch", "1000", "--sweep-images", "60"),
+}
+PAGE = (Path(__file__).parents[2] / "docs/your-own-supernet.md").read_text(encoding="utf-8")
+
 
 def words(example, folder):
     """What a shell would call, with the study's size where a study is made."""
     _, *asked = shlex.split(example.replace("/tmp/", f"{folder}/"))
-    small = [*asked, *SETS] if asked[0] in ("run", "plan") else asked
-    return [*small, "--workers", "0"] if asked[0] == "run" else small
+    return [*asked, *SMALLER.get(asked[0], ())]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +50,31 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def with_net(folder, monkeypatch):
+    """There too: the first module of the page on super-nets of one's own, and the truth about its children."""
+    (module,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[:1]
+    there = folder / "own"
+    there.mkdir()
+    monkeypatch.syspath_prepend(there)
+    (there / "my_space.py").write_text(module, encoding="utf-8")
+    names = {}
+    exec(compile(module, "my_space.py", "exec"), names)
+    children = names["net"].space.children()
+    lines = [f"{child.name},{0.5 + place / 100}\n" for place, child in enumerate(children)]
+    (there / "truth.csv").write_text("".join(lines))
+    yield there
+    sys.modules.pop("my_space", None)
+
+
 def test_every_command_shows_one():
     assert all(EXAMPLES.values()), EXAMPLES
 
 
 @pytest.mark.parametrize("example", [example for shown in EXAMPLES.values() for example in shown])
-def test_it_works(example, folder, monkeypatch):
-    monkeypatch.chdir(folder)
+def test_it_works(example, folder, monkeypatch, request):
+    judges = example.startswith("commonweight judge ")
+    monkeypatch.chdir(request.getfixturevalue("with_net") if judges else folder)
     assert call(*words(example, folder)).stdout
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from rich.console import RenderableType
 
-from commonweight.frames import data_frame
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
 from commonweight.report import claim_forms, table_forms
 from commonweight.report.static import FORMATS, render
+from commonweight.study.frames import data_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from commonweight.frames import data_frame
+from commonweight.study.frames import data_frame
 from commonweight.study.setting import Experiment
 from commonweight.study.store import Store
 from commonweight.values import brief

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -214,7 +214,8 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _fields(section: Any) -> dict[str, Any]:
-    """The keys of a section, a pydantic model or a value, each with its type."""
+    """The keys of a section, a pydantic model or a value, or one of these that may be left out, each with its type."""
+    section = next((part for part in get_args(section) if part is not type(None)), section)
     if issubclass(section, BaseModel):
         return {key: field.annotation for key, field in section.model_fields.items()}
     return {field.name: field.type for field in fields(section)}
