@@ -179,6 +179,8 @@ def test_channels_last_survives_the_combination(combine, copies):
     blocks = [torch.stack([node.chunk(copies, dim=1)[copy] for node in nodes]) for copy in range(copies)]
     if combine is Combine.SUM:
         expected = torch.cat([block[0] + block[1] for block in blocks], dim=1)
+    elif combine is Combine.LAST:
+        expected = torch.cat([block[1] for block in blocks], dim=1)
     else:
         expected = torch.cat([torch.cat([block[0], block[1]], dim=1) for block in blocks], dim=1)
     assert torch.equal(combined, expected)

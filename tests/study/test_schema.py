@@ -39,7 +39,11 @@ IMPOSSIBLE = [
         ["sep_conv3x3", *PAIR],
         (r"space\.primitives: 'sep_conv3x3'; known are .*max_pool_3x3.*; did you mean 'sep_conv_3x3'\?"),
     ),
-    ("space.primitives", ["zzz", *PAIR], r"space\.primitives: 'zzz'; known are [a-z0-9_, ]*$"),
+    (
+        "space.primitives",
+        ["zzz", *PAIR],
+        r"space\.primitives: 'zzz'; known are [a-z0-9_, ]*; one of your own is named by its import path, module:function$",
+    ),
     ("space.primitives", ["conv_1x1"], r"space: .*make 1 children; a study .* 3 … 4096"),
     ("space", {"nodes": 4, "primitives": [*PAIR, "none"]}, r"space: nodes 4 and .*make 59049 children; .* 3 … 4096"),
     ("space", {"nodes": 99}, r"space: nodes 99 and .*; .* 3 … 4096"),
@@ -142,7 +146,7 @@ def test_impossible_values(key, value, message):
 
 
 UNKNOWN = {
-    "trainning": r"unknown key 'trainning'; allowed here are name, about, seed, data, .*; did you mean 'training'\?",
+    "trainning": r"unknown key 'trainning'; allowed here are name, about, trial, seed, data, .*; did you mean 'training'\?",
     "training.epoch": r"unknown key 'training\.epoch'; allowed here are epochs, batch, .*; did you mean 'epochs'\?",
     "data.augment.flips": r"'data\.augment\.flips'; allowed here are padding, flip; did you mean 'flip'\?",
     "experiments.zzz": r"'experiments\.zzz'; allowed here are instances, .*, stack$",
