@@ -193,7 +193,7 @@ def test_a_node_that_cannot_work_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         UsageError, match=r"^node \S+ of the Ray cluster cannot work: ImportError: no commonweight; install "
     ):
-        ray_session.require_fit_nodes(tmp_path, {"CPU": 1.0})
+        ray_session.require_fit_nodes(tmp_path, {"CPU": 1.0}, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -220,6 +220,17 @@ def test_a_result_may_be_seen_late_but_not_never(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_session, "SEEN_SECONDS", 0.2)
     with pytest.raises(StoreError, match=f"^job {'b' * 16} was stored by another node, but .* does not see it below "):
         ray_session.await_results(store, [late, "b" * 16])
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_job_is_finished_when_its_result_is_seen_here(setting, tmp_path, monkeypatch):
+    def unseen(store, job_ids):
+        raise StoreError(f"{[*job_ids]} below {store.out}")
+
+    monkeypatch.setattr(ray_flights, "await_results", unseen)
+    (task,) = tasks_of(setting, tmp_path, jobs_of(setting)[:1])
+    *_, end = OnRay(1).run([task])
+    assert end == Failed(task.job, f"StoreError: ['{task.job.id}'] below {tmp_path}", "")
 
 
 @pytest.mark.parametrize("address", ["auto", "local", "ray://head:10001", "head", ":6379", "head:6379/x", "a b:1"])

@@ -59,6 +59,12 @@ class Flights:
         gpus = {"GPU": 1.0} if self.runtime.device == "cuda" else {}
         return {"CPU": float(self.runtime.threads), **gpus}
 
+    @property
+    def environment(self) -> dict[str, dict[str, str]]:
+        """That of a worker process, as Ray's `runtime_env`; OpenMP reads its number before Python can say anything."""
+        passed = {PASSED_ON: os.environ[PASSED_ON]} if PASSED_ON in os.environ else {}
+        return {"env_vars": {"OMP_NUM_THREADS": str(self.runtime.threads), **passed}}
+
     def run(self, agenda: Agenda) -> Iterator[Event]:
         """Do all tasks; however the iterator ends, none is running afterwards."""
         try:
@@ -79,14 +85,13 @@ class Flights:
     @cached_property
     def _perform_there(self) -> Any:
         """`_perform` as Ray calls it; made once, since each one that is made stays with the cluster."""
-        passed = {PASSED_ON: os.environ[PASSED_ON]} if PASSED_ON in os.environ else {}
         return ray.remote(
             num_returns="streaming",
             num_cpus=self.runtime.threads,
             num_gpus=self.resources.get("GPU", 0),
             max_retries=0,  # the agenda tries again, once; Ray would do it without end after a kill for want of memory
             max_calls=0,  # a process does one job after another, on a GPU too: it keeps the images
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(self.runtime.threads), **passed}},
+            runtime_env=self.environment,
         )(_perform)
 
     def _hear(self) -> list[Event]:
