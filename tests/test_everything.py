@@ -36,6 +36,18 @@ def test_no_target_named_makes_all_of_them(everything):
     assert {item.name for item in made if not isinstance(item, Claims)} <= report
 
 
+def test_what_claims_and_the_answer_point_at_is_made(everything):
+    out, made = everything
+    (claims,) = [item for item in made if isinstance(item, Claims)]
+    names = {item.name for item in made}
+    assert all(claim.shown for claim in claims.claims)
+    assert {name for claim in claims.claims for name in claim.shown} <= names
+    page = (out / "report/index.html").read_text(encoding="utf-8")
+    assert 'id="answer"' in page
+    assert all(page.count(f'id="{name}"') == 1 for name in names)
+    assert page.count("<h2>Beyond the paper</h2>") == page.count("<h2>3.2 Variance of weight sharing</h2>") == 1
+
+
 @pytest.mark.parametrize("name", ARTEFACTS)
 def test_each_target_alone_needs_no_more_than_its_experiments_and_is_the_same(everything, tmp_path, name):
     """From a folder with the jobs of that target alone; nothing else is there, and nothing is trained."""

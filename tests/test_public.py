@@ -23,7 +23,7 @@ def test_the_public_names():
     """All that is no module of the package; type checkers take names for shown that are imported `as` themselves."""
     assert PUBLIC.keys() == {
         *("Choices", "Recorder", "Supernet", "judge"),
-        *("load_study", "programme", "rank", "run", "stored"),
+        *("load_study", "open", "programme", "rank", "run"),
     }
     imported = (node for node in ast.walk(ast.parse(inspect.getsource(cw))) if isinstance(node, ast.ImportFrom))
     assert {alias.asname for node in imported for alias in node.names} == PUBLIC.keys()
@@ -71,7 +71,7 @@ def test_the_version_is_told_without_anything_heavy(option):
     stdout, modules = loaded("-m", "commonweight", option)
     assert stdout == f"{version('commonweight')}\n"
     assert "commonweight.ondemand" in modules
-    assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib", "plotly"})
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "pydantic", "typer", "matplotlib"})
 
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("run", "--help"), ("rank", "-h")], ids=" ".join)
@@ -79,7 +79,7 @@ def test_help_is_shown_without_anything_heavy(words):
     stdout, modules = loaded("-m", "commonweight", *words)
     assert "Usage: " in stdout
     assert "commonweight.cli.options" in modules
-    assert modules.isdisjoint({"torch", "numpy", "scipy", "matplotlib", "plotly", "commonweight.values"})
+    assert modules.isdisjoint({"torch", "numpy", "scipy", "matplotlib", "commonweight.values"})
 
 
 def test_names_come_when_they_are_asked_for():

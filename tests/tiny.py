@@ -12,6 +12,7 @@ from commonweight.study.record import RECORD, Record
 PAIR = ["max_pool_3x3", "sep_conv_3x3"]
 TINY = {
     "name": "tiny",
+    "trial": False,
     "data.train_images": 128,
     "data.sweep_images": 20,
     "data.judge_images": 30,
@@ -31,6 +32,11 @@ TINY = {
 def tiny_study(**overrides):
     """`smoke` made tiny; an override `training__epochs=3` is the study's `training.epochs`."""
     return load_study("smoke", TINY | {key.replace("__", "."): value for key, value in overrides.items()})
+
+
+def all_images(name, path):
+    """A section `data` of all the images there are at this path, as they are."""
+    return {"name": name, "path": str(path)} | dict.fromkeys(("resize", "train_images", "sweep_images", "judge_images"))
 
 
 def make_job(children=("111", "112", "221"), *, init=(0,), **fields):

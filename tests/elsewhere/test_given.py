@@ -163,7 +163,7 @@ def test_baselines_and_the_population():
         (lambda: rank({}, TRUTH), "accuracies: {} holds nothing"),
         (lambda: rank(ROWS, TRUTH, baselines={"a": [1, 2, 3]}), r"baseline 'a' has shape \(3,\); expected one number for"),
         (lambda: rank(ROWS, TRUTH, baselines={"a": {"1": 0.5}}), r"baselines\['a'\]: no baseline 'a' for child '2' and 3 m"),
-        (lambda: rank(ROWS, TRUTH, baselines={"a": np.ones((1, 1, 5))}), r"has shape \(1, 1, 5\); expected \[child\], or \[seed, "),
+        (lambda: rank(ROWS, TRUTH, baselines={"a": [[TRUTH]]}), r"has shape \(1, 1, 5\); expected \[child\], or \[seed, "),
         (lambda: rank(ROWS, TRUTH, baselines={"a": [1, 2, 3, 4, np.nan]}), r"\['a'\] has 1 nan or infinite of 5 values"),
     ],
 )  # fmt: skip

@@ -45,7 +45,8 @@ def test_a_list_of_numbers_is_one_rank_and_in_a_dict_a_child():
 
 
 def test_what_is_nested_is_rows_or_instances_when_it_is_no_method():
-    assert read({"s0": RECORDS[0], "s1": RECORDS[1]}, by_method=False) == {"": [(NAMES, ROWS)]}
+    named = (("instance", *NAMES), tuple((name, *row) for name, row in zip(("s0", "s1"), ROWS, strict=True)))
+    assert read({"s0": RECORDS[0], "s1": RECORDS[1]}, by_method=False) == {"": [named]}
     assert read({"s0": COLUMNS, "s1": LISTS}, by_method=False) == {"": [(NAMES, ROWS), ((), ROWS)]}
 
 

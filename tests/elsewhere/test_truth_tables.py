@@ -269,6 +269,25 @@ def test_the_file_of_ground_truth_may_hold_baselines(write):
             read_baselines(words, [], truth)
 
 
+def test_rows_of_names_are_no_seeds(write):
+    """What one file holds of each child may be nested the other way round."""
+    nested = {
+        "params": dict(zip(CHILDREN, [10, 9, 8, 7], strict=True)),
+        "accuracy": dict(zip(CHILDREN, MEAN, strict=True)),
+    }
+    wide = table(("", *CHILDREN), ("params", 10, 9, 8, 7), ("accuracy", *MEAN))
+    for path in (write(json.dumps(nested), "a.json"), write(wide, "a.csv")):
+        truth = truth_of(read_truth_grid(path), CHILDREN)
+        np.testing.assert_array_equal(truth.seeds, [MEAN])
+        assert "column 'accuracy', others are left out: 'params'" in truth.how
+        grid = read_baselines([f"params={path}"], [], path)["params"]
+        assert baseline_of(grid, CHILDREN, "params")[0].tolist() == [10, 9, 8, 7]
+    seeds = {
+        str(number): dict(zip(CHILDREN, row, strict=True)) for number, row in zip((777, 888, 999), SEEDS, strict=True)
+    }
+    np.testing.assert_array_equal(truth_of(read_truth_grid(write(json.dumps(seeds))), CHILDREN).seeds, SEEDS)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -82,6 +82,21 @@ def test_what_decides_the_numbers_is_another_instance(more, tmp_path, trained):
     assert trained == [0, 0]
 
 
+def test_another_text_of_the_file_is_another_instance(tmp_path, trained):
+    path = tmp_path / "my_space.py"
+    path.write_text("from own.nets import by_select\n\nnet = by_select()\n")
+
+    def judged_file():
+        return judge(f"{path}:net", TRAIN, VALIDATION, out=tmp_path / "out", **QUICK | {"instances": 1})
+
+    judged_file()
+    judged_file()
+    assert trained == [0]
+    path.write_text(path.read_text() + "# the same net, but who knows that\n")
+    judged_file()
+    assert trained == [0, 0]
+
+
 def test_an_interrupted_run_goes_on_after_its_whole_instances(tmp_path, trained, monkeypatch):
     run = all_trials.run_trial
 

@@ -1,5 +1,7 @@
 """The frame of NAS-Bench-201 against its network in plain PyTorch: every operation, sizes odd and even, copies, stacks."""
 
+import importlib
+
 import numpy as np
 import oracle
 import pytest
@@ -112,3 +114,30 @@ def test_a_plan_for_the_other_frame(tail):
     shape = NetShape(cells=3, frame=frame, stem_multiplier=1, combine=Combine.LAST)
     with pytest.raises(UsageError, match=f"plan with tail={tail} for the frame {frame.value}; make it with tail"):
         SuperNet(share_all(CHILDREN, 3, tail=tail), shape, DataShape(1, 4), [Stream(1)])
+
+
+def test_a_net_of_a_large_space_is_made_at_once_and_keeps_few_paths(monkeypatch):
+    """Its units are those of every edge and primitive, whichever children; a path that was forgotten is made again alike."""
+    supernets = importlib.import_module("commonweight.net.supernet")
+    monkeypatch.setattr(supernets, "MOST_PATHS", 3)
+    every = bench_net(share_all(NAS_BENCH_201.children(), 3, tail=True), copies=1)
+    assert every.units.keys() == bench_net().units.keys()
+    assert len(every.units) == 1 + 3 * (1 + 6 * 5) + 2
+    first = every.path(CHILDREN[0])
+    for child in CHILDREN[1:8]:
+        every.path(child)
+        assert len(every._paths) <= 3
+    assert every.path(CHILDREN[0]) == first
+
+
+def test_what_a_sweep_keeps_does_not_grow_with_children(monkeypatch):
+    """Five values at each of six edges of the first cell, the stem, what is in front of the cell, and inner nodes' last."""
+    sweeping = importlib.import_module("commonweight.net.sweep")
+    made = []
+    flow = sweeping._Remembering
+    monkeypatch.setattr(sweeping, "_Remembering", lambda net: made.append(flow(net)) or made[-1])
+    some = NAS_BENCH_201.sample(200, np.random.default_rng(0))
+    net = bench_net(share_all(some, 3, tail=True), copies=1)
+    sweep(net, *oracle.random_batch(2, size=4), some)
+    (remembered,) = made
+    assert sum(len(values) for _, values in remembered._kept._of.values()) <= 30 + 2 + 2

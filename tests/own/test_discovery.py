@@ -10,6 +10,7 @@ from torch import nn
 import commonweight as cw
 from commonweight.errors import UsageError
 from commonweight.own import Users, probe, scratch
+from commonweight.own.probing import answer
 
 SOME, _ = images(20)
 
@@ -135,17 +136,34 @@ def test_silent_units_and_black_pixels_make_no_weight_unused():
         def __init__(self):
             super().__init__()
             self.body, self.head = nn.Linear(9, 40), nn.Linear(40, 3)
+            nn.init.constant_(self.body.bias[:9], -30)  # silent on any image
 
         def forward(self, x, child):
-            return self.head(torch.relu(getattr(torch, child["act"])(self.body(x)) - 0.5))
+            return self.head(torch.relu(getattr(nn.functional, child["act"])(self.body(x)) - 0.5))
 
     black = torch.rand(20, 9) * (torch.arange(9) > 4)
-    net = cw.Supernet(Silent, cw.Choices({"act": ["relu", "tanh"]}), forward=lambda m, x, c: m(x, c))
+    net = cw.Supernet(Silent, cw.Choices({"act": ["relu", "softplus"]}), forward=lambda m, x, c: m(x, c))
     found = net.sharing(black)
     assert not any(one.in_part for one in found.holdings.values())
     for child in net.space.children():
         used = probe(net, scratch(net, "cpu"), black, child).used
         assert used == {name: parameter.numel() for name, parameter in Silent().named_parameters()}
+
+
+def test_options_that_differ_only_where_these_images_do_not_lead_are_told_apart():
+    class Capped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(9, 40), nn.Linear(40, 3)
+
+        def forward(self, x, child):
+            return self.head(getattr(nn.functional, child["act"])(self.body(x)))
+
+    net = cw.Supernet(Capped, cw.Choices({"act": ["relu", "relu6"]}), forward=lambda m, x, c: m(x, c))
+    few = torch.rand(20, 9)
+    logits = [answer(net, scratch(net, "cpu"), few, child) for child in net.space.children()]
+    assert torch.equal(*logits)
+    net.sharing(few)
 
 
 def test_a_probe_leaves_the_module_as_it_was():

@@ -145,3 +145,12 @@ def test_every_child_goes_on_alone_from_its_instances_snapshot(name, epoch):
         assert not np.array_equal(ours.permutation(128), theirs.permutation(128))
     assert len({(job.seeds.data, job.seeds.augment) for job in built[name].jobs}) == 1
     assert len(built[name].jobs) == 2 * 8  # stacks of 2 and 1, as the source's
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: FIGURES[figure][0])
+def test_x_is_counted_from_the_snapshot_where_fine_tuning_starts(figure):
+    _, _, epoch = FIGURES[figure]
+    curves = only(figure(make()))
+    at = epoch * PER_EPOCH
+    assert curves.origin.counted(np.array([at - 7, at, at + TUNED])).tolist() == [-7, 0, TUNED]
+    assert [(mark.at, mark.text) for mark in curves.marks] == [((at,), "fine-tuning starts")]

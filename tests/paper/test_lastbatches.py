@@ -106,3 +106,34 @@ def test_figure_8_against_scipy(seed):
     for series in curves.series:
         assert series.at.tolist() == list(range(1, 17))
         assert series.values == pytest.approx(expected[series.name])
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: ALL[figure][0])
+def test_x_is_counted_down_to_the_end_and_a_line_is_where_the_last_round_begins(figure):
+    _, experiment, end = ALL[figure]
+    curves = only(figure(made_up(tiny_setting(), experiment, "ground-truth")))
+    assert (curves.origin.at, curves.origin.x) == (end, "mini-batches before the end")
+    assert curves.origin.counted(np.array([end - 15, end])).tolist() == [15, 0]
+    (rounds,) = curves.marks
+    assert (rounds.at, rounds.text) == ((end - 8,), "a round of 8 begins")  # of two rounds
+
+
+def test_rounds_of_a_group_are_as_long_as_the_group():
+    made = made_up(tiny_setting(), "seeds", "random-2", "ground-truth")
+    alone, together = only(figure_6a(made)), only(figure_6b(made))
+    end = alone.series[0].at[-1]
+    assert alone.marks[0].at == tuple(range(end - len(alone.series[0].at) + 4, end, 4))
+    assert alone.marks[0].text == "a round of 4 begins"
+    assert together.marks[0].at == ()  # one round of 8 is shown
+
+
+def test_figure_8_sums_up_each_momentum_as_mean_and_range():
+    made = made_up(tiny_setting(experiments__instances=3), "bn-0.1", "bn-0.9", "ground-truth")
+    curves, truth = only(figure_8(made)), truth_of(made)
+    for summary, momentum in zip(curves.summary, (0.1, 0.9), strict=True):
+        taus = [last_taus(made.measured[f"bn-{momentum}"], i, truth, 16) for i in range(3)]
+        columns = list(zip(*taus, strict=True))
+        assert summary.name == f"BN momentum {momentum}, mean of 3 instances"
+        assert summary.values == pytest.approx([mean(column) for column in columns])
+        assert summary.low == pytest.approx([min(column) for column in columns])
+        assert summary.high == pytest.approx([max(column) for column in columns])

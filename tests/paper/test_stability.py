@@ -184,6 +184,19 @@ def test_figure_2_against_scipy(seed):
         expected = [np.mean(taus(after_epoch(evidence.measured[name], e))) for e in range(1, EPOCHS + 1)]
         assert series.at.tolist() == [1, 2, 3, 4, 5]
         assert series.values == pytest.approx(expected, abs=1e-12)
+        assert (series.low <= series.values).all()
+        assert (series.values <= series.high).all()
+
+
+def test_the_last_interval_of_figure_2_is_that_of_table_1():
+    """The same ranks have the same interval wherever they are shown; of two instances there is none."""
+    evidence = make()
+    for name, series in zip(("seeds", "orders-shuffled"), figure_2(evidence).series, strict=False):
+        interval = row_of(table_1(evidence), name).numbers[0].interval
+        assert (series.low[-1], series.high[-1]) == (interval.low, interval.high)
+    few = make()
+    few.measured["seeds"] = replace(few.measured["seeds"], accuracy=few.measured["seeds"].accuracy[:2])
+    assert figure_2(few).series[0].low is None
 
 
 def test_moments_between_epochs_change_nothing():
@@ -269,7 +282,7 @@ def test_notes_tell_what_noise_of_validation_costs():
         notes = " ".join(table(evidence).notes)
         assert "Every row is read on the same 20 validation images, but the one that says 30:" in notes
         assert f"ground truth's own {what}: {own:.4f} on 20 images, {judged:.4f} on 30." in notes
-    assert figure_2(evidence).notes == ("Every point is read on the same 20 validation images, ground truth too.",)
+    assert figure_2(evidence).notes[0] == "Every point is read on the same 20 validation images, ground truth too."
 
 
 def test_one_set_of_images_needs_no_second_row_of_ground_truth():

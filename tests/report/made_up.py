@@ -3,6 +3,7 @@
 import numpy as np
 
 from commonweight.paper import (
+    Answer,
     Box,
     Boxes,
     Check,
@@ -182,6 +183,15 @@ def claims(name="claims"):
         ),
         ("Intervals: 95 %.",),
     )
+
+
+def answer():
+    """Three ways to rank, the last without an interval."""
+    numbers = (Number(0.25, 0.1, Interval(0.17, 0.31, 0.95)), Number(0.35, 0.1, Interval(0.3, 0.4, 0.95)), Number(0.7))
+    names = ("last moment", "mean of the last 64", "parameter count")
+    rows = tuple(Row(name, 5, (number,)) for name, number in zip(names, numbers, strict=True))
+    advice = ("Read it as the mean.", "Drop half.")
+    return Answer("Only roughly.", "Last: GT-Tau 0.25.", advice, rows, shown=("table-9", "table-2"))
 
 
 def whole_report():

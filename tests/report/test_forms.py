@@ -4,7 +4,7 @@ import pytest
 from report.made_up import boxes, claims, table, two_lines
 from rich.console import Console
 
-from commonweight.report import to_data, to_terminal, to_text
+from commonweight.report import draw, to_data, to_terminal, to_text
 from commonweight.report.forms import to_files
 
 
@@ -14,7 +14,7 @@ def test_what_is_text(made, capsys):
     assert made.title in text
     Console(width=200).print(to_terminal(made))
     assert made.title in capsys.readouterr().out
-    files = to_files(made)
+    files = to_files(made, {})
     assert set(files) == {f"tables/{made.name}.{kind}" for kind in ("md", "csv")}
     assert files[f"tables/{made.name}.md"].decode() == text
     assert to_data(made)["title"] == made.title
@@ -24,5 +24,7 @@ def test_what_is_text(made, capsys):
 def test_what_is_a_figure(made):
     assert to_text(made) is None
     assert to_terminal(made) is None
-    assert set(to_files(made)) == {f"figures/{made.name}.{kind}" for kind in ("pdf", "svg", "png")}
+    assert set(to_files(made, {made.name: draw(made)})) == {
+        f"figures/{made.name}.{kind}" for kind in ("pdf", "svg", "png")
+    }
     assert to_data(made)["title"] == made.title

@@ -1,138 +1,151 @@
-"""Interactive figures: plotly accepts them, and every number of the figure is in them."""
+"""What a reader can point at: every number that is drawn, where the drawing has it."""
 
 import json
+import re
 
 import numpy as np
-import plotly.graph_objects
 import pytest
 from matplotlib.cbook import boxplot_stats
 from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves, two_lines
 
-from commonweight.paper import Boxes, Curves, Series
-from commonweight.report.colours import child_colours
-from commonweight.report.interactive import interactive, shown
+from commonweight.paper import Curves, Identity, Series
+from commonweight.report import Style, draw
+from commonweight.report.interactive import picture
 
 CHILDREN = children_curves(children=8, shown=8, points=24, tuned=True)
 MANY = children_curves()
 ALL = [CHILDREN, MANY, boxes(), boxes(count=3), crowd(), survival_curves(), reading_curves(), two_lines(), points()]
+NAMES = [f"{number}-{made.name}" for number, made in enumerate(ALL)]
 
 
-@pytest.mark.parametrize("made", ALL, ids=[f"{number}-{made.name}" for number, made in enumerate(ALL)])
-def test_plotly_accepts_it_and_every_trace_has_a_name(made):
-    spec = json.loads(json.dumps(interactive(made), allow_nan=False))
-    plotly.graph_objects.Figure({"data": spec["data"], "layout": spec["layout"]})  # raises for what it does not know
-    assert len(spec["keys"]) == len(spec["data"])
-    named = [key for part in ("legend", "choices") for one in spec[part] for key in one["keys"]]
-    keys = [key for each in spec["keys"] for key in (each if isinstance(each, list) else [each])]
-    assert set(named) == set(keys)
-    assert (spec["layout"]["xaxis"]["title"]["text"], spec["layout"]["yaxis"]["title"]["text"]) == (made.x, made.y)
+def spec_of(made, style=Style.CLEAR):
+    """As the page's script reads it."""
+    return json.loads(json.dumps(picture(made, draw(made, style), style).spec, allow_nan=False))
+
+
+def rounded(values):
+    return [None if np.isnan(value) else float(f"{value:.4g}") for value in values]
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("made", ALL, ids=NAMES)
+def test_every_part_has_its_points_and_its_place_in_the_svg(made, style):
+    figure = draw(made, style)
+    found = picture(made, figure, style)
+    ids = set(re.findall(r'id="(part-\d+)"', found.svg.decode()))
+    assert {part["part"] for part in found.spec["parts"]} - {None} == ids
+    for part in found.spec["parts"]:
+        assert len(part["values"]) == len(found.spec["at"][part["at"]])
+        assert part["axes"] < len(found.spec["axes"])
+    assert found.spec["y"] == made.y
 
 
 @pytest.mark.parametrize("made", [CHILDREN, MANY, children_curves(shown=4)])
-def test_every_point_and_diamond_of_a_child(made):
-    spec = interactive(made)
-    traces = list(zip(spec["keys"], spec["data"], strict=True))
-    lines = [(key, trace) for key, trace in traces if trace["mode"] == "lines"]
-    diamonds = {key: trace for key, trace in traces if trace["mode"] == "markers"}
-    for (key, line), series, colour in zip(lines, made.series, child_colours(made), strict=True):
+def test_in_the_papers_style_every_child_is_a_curve(made):
+    spec = spec_of(made, Style.PAPER)
+    assert len(spec["parts"]) == len(made.series)
+    for number, (part, series) in enumerate(zip(spec["parts"], made.series, strict=True)):
         identity = series.identity
-        assert key == series.name
-        assert (line["x"], line["y"]) == (series.at.tolist(), series.values.tolist())
-        assert line["line"]["color"] == colour
-        assert (line["line"]["dash"] == "dot") == series.dotted
-        for told in (identity.child, ", ".join(identity.primitives), f"rank {identity.rank}, accuracy"):
-            assert told in line["hovertemplate"]
-        if series.marked is not None:
-            assert diamonds[key]["x"] == series.at[series.marked].tolist()
-            assert diamonds[key]["y"] == series.values[series.marked].tolist()
-            assert diamonds[key]["marker"]["symbol"] == "diamond"
-    assert len(diamonds) == sum(series.marked is not None for series in made.series)
+        assert (part["key"], part["name"]) == (series.name, f"{series.name} (rank {identity.rank})")
+        assert part["part"] == f"part-{number}"
+        assert spec["at"][part["at"]] == series.at.tolist()
+        assert part["values"] == rounded(series.values)
+        assert part["told"][:2] == [
+            ", ".join(identity.primitives),
+            f"ground truth: rank {identity.rank}, accuracy {identity.accuracy:.4g}",
+        ]
+        assert ("fine-tuned" in part["told"]) == series.dotted
+    assert spec["lines"] is None
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_heat_map_has_a_row_for_each_child_and_the_lines_of_four(tuned):
+    made = children_curves(points=64, tuned=tuned)
+    spec = spec_of(made)
+    rows = [part for part in spec["parts"] if part["part"] is None]
+    lines = [part for part in spec["parts"] if part["part"]]
+    assert [row["row"] for row in rows] == list(range(1, 65))
+    assert [row["name"].partition(" ")[2] for row in rows] == [f"(rank {rank})" for rank in range(1, 65)]
+    for row in rows:
+        curves = [series for series in made.series if series.name == row["key"]]
+        expected = {at: value for series in curves for at, value in zip(series.at, series.values, strict=True)}
+        assert spec["at"][row["at"]] == sorted(expected)
+        assert row["values"] == rounded([expected[at] for at in sorted(expected)])
+    assert {line["name"].partition(" ")[2] for line in lines} == {f"(rank {rank})" for rank in (1, 22, 43, 64)}
+    assert {line["axes"] for line in lines} == {spec["lines"]} == {1}
+    assert len(lines) == (8 if tuned else 4)
+    low, high = spec["axes"][1]["y"]
+    assert low < min(series.values.min() for series in made.series)  # a line of any child has room
+    assert high > max(series.values.max() for series in made.series)
 
 
 @pytest.mark.parametrize("made", [survival_curves(), reading_curves(), crowd(), two_lines()])
 def test_every_point_and_band_of_a_curve(made):
-    spec = interactive(made)
-    for series in made.series:
-        traces = [trace for key, trace in zip(spec["keys"], spec["data"], strict=True) if key == series.name]
-        line = traces.pop()
-        assert (line["x"], line["y"]) == (series.at.tolist(), series.values.tolist())
-        assert (line["line"]["dash"] == "dot") == series.dotted
-        assert len(traces) == (series.low is not None)
-        for band in traces:
-            assert band["y"] == series.low.tolist() + series.high.tolist()[::-1]
-            assert line["customdata"] == [list(pair) for pair in zip(series.low, series.high, strict=True)]
-    if made.log_x:
-        assert spec["layout"]["xaxis"]["type"] == "log"
-        assert spec["layout"]["xaxis"]["tickvals"] == [1, 2, 4, 8, 16, 32, 64, 128]
+    spec = spec_of(made)
+    for part, series in zip(spec["parts"], made.series, strict=True):
+        assert (part["key"], spec["at"][part["at"]]) == (series.name, series.at.tolist())
+        assert part["values"] == rounded(series.values)
+        band = (None, None) if series.low is None else (rounded(series.low), rounded(series.high))
+        assert (part.get("low"), part.get("high")) == band
+    assert spec["axes"][0]["log"] == made.log_x
 
 
-def test_points_that_are_no_curve_are_each_told_and_isolated_alone():
+def test_points_that_are_no_curve_are_each_a_part():
     made = points()
-    spec = interactive(made)
-    traces = list(zip(spec["keys"], spec["data"], made.series, strict=True))
-    for keys, trace, series in traces[:4]:
-        assert keys == trace["hovertext"] == list(series.names)
-        assert trace["x"] == series.at.tolist()
-        assert "%{hovertext}" in trace["hovertemplate"]
-        assert "lines" not in trace["mode"]
-        if series.low is not None:
-            assert trace["customdata"] == [list(pair) for pair in zip(series.low, series.high, strict=True)]
-            assert "interval %{customdata[0]" in trace["hovertemplate"]
-        assert ("error_y" in trace) == (series.numbered and series.low is not None)
-    best, worst = (trace for _, trace, _ in traces[2:4])
-    assert (best["text"], worst["text"]) == (["1", "2", "3"], ["1", "2"])
-    assert best["error_y"]["array"] == pytest.approx([0.05] * 3)
-    assert best["error_y"]["arrayminus"] == pytest.approx([0.1] * 3)
-    assert worst["y"] == [0.1, None]
-    families = [("super-nets", list(made.series[0].names)), ("groups", list(made.series[1].names))]
-    best = [
-        ("the best", ["short", "CHOSEN: long", "groups"]),
-        ("1. short", ["short"]),
-        ("2. CHOSEN: long", ["CHOSEN: long"]),
+    spec = spec_of(made)
+    told = [(part["name"], part["told"], part["values"]) for part in spec["parts"]]
+    expected = [
+        (f"{place}. {name}" if series.numbered else name, [series.name], rounded(series.values[place - 1 : place]))
+        for series in made.series
+        for place, name in enumerate(series.names or (), 1)
     ]
-    found = [(one["name"], one["keys"]) for one in spec["legend"]]
-    assert found[:6] == [*families, *best, ("3. groups", ["groups"])]
+    assert told[:-1] == expected
+    assert told[-1] == ("ground truth", [], [0.9, 0.9])
+    assert [part["part"] for part in spec["parts"][-3:]] == ["part-3", "part-3", "part-4"]
 
 
-def test_boxes_are_those_of_the_static_figure_with_the_best_on_top():
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("made", [MANY, two_lines(), boxes(), reading_curves()], ids=["heat", "lines", "boxes", "log"])
+def test_places_are_those_of_the_drawing(made, style):
+    """Corners of the axes against the rectangles that the SVG itself has, in its own units."""
+    figure = draw(made, style)
+    found = picture(made, figure, style)
+    svg = found.svg.decode()
+    for number, axes in enumerate(found.spec["axes"], 1):
+        group = svg[svg.index(f'<g id="axes_{number}">') :]
+        (x0, y0), (x1, _), (_, y1) = [map(float, pair) for pair in re.findall(r"[ML] ([\d.]+) ([\d.]+)", group)[:3]]
+        assert (axes["left"], axes["top"]) == (pytest.approx(x0, abs=0.1), pytest.approx(y1, abs=0.1))
+        assert (axes["width"], axes["height"]) == (pytest.approx(x1 - x0, abs=0.1), pytest.approx(y0 - y1, abs=0.1))
+
+
+def test_boxes_are_those_of_the_static_figure():
     made = boxes()
-    spec = interactive(made)
-    *drawn, dots = spec["data"]
-    assert spec["keys"][-1] == spec["keys"][:-1] == [box.identity.child for box in made.boxes]
-    for place, (box, trace) in enumerate(zip(made.boxes, drawn, strict=True)):
+    spec = spec_of(made)
+    for place, (box, part) in enumerate(zip(made.boxes, spec["parts"], strict=True), 1):
         (stats,) = boxplot_stats(box.values)
-        assert (trace["x"], trace["y"]) == ([place], [box.values.tolist()])
-        assert [trace[part] for part in ("q1", "median", "q3", "lowerfence", "upperfence")] == [
-            [stats[part]] for part in ("q1", "med", "q3", "whislo", "whishi")
-        ]
-        assert (dots["x"][place], dots["y"][place]) == (place, stats["med"])
-        assert f"rank {box.identity.rank}," in dots["hovertemplate"][place]
-    assert spec["layout"]["yaxis"]["autorange"] == "reversed"
-    assert spec["layout"]["xaxis"]["ticktext"] == [box.identity.child for box in made.boxes]
-    assert len(spec["ranks"]) == 64
+        assert (spec["at"][part["at"]], part["values"]) == ([place], [stats["med"]])
+        assert f"median {stats['med']:g}, quartiles {stats['q1']:g} and {stats['q3']:g}" in part["told"]
+    top, bottom = spec["axes"][0]["y"][::-1]
+    assert top < bottom  # the best rank on top
+    assert spec["across"]
 
 
 def test_an_undefined_point_is_a_gap():
     made = two_lines()
     made.series[0].values[2] = np.nan
-    assert interactive(made)["data"][0]["y"][2] is None
-
-
-def test_epochs_are_whole_numbers():
-    at = np.arange(1, 5)
-    for place, tick in ((at, 1), (at / 2, None), (at * 10, None)):
-        made = Curves("figure-2", "t", "epoch", "y", (Series("s", place, at),), ())
-        assert interactive(made)["layout"]["xaxis"].get("dtick") == tick
+    assert spec_of(made)["parts"][0]["values"][2] is None
 
 
 def test_nothing_to_show():
-    for empty in (
-        Curves("f", "t", "x", "y", (), ()),
-        Curves("f", "t", "x", "y", (), (), 8),
-        Boxes("f", "t", "x", "y", (), (), 0),
-    ):
-        assert all(trace["x"] == [] for trace in interactive(empty)["data"])
+    assert spec_of(Curves("f", "t", "x", "y", (), ()))["parts"] == []
+    single = Curves("f", "t", "x", "y", (Series("s", np.array([3]), np.array([0.5])),), ())
+    assert spec_of(single)["at"] == [[3]]
 
 
-def test_text_for_plotly():
-    assert shown("<b>&amp; %{x}</b>") == "&lt;b&gt;&amp;amp; &#37;{x}&lt;/b&gt;"
+def test_of_thousands_of_children_some_rows_tell_their_numbers():
+    at = np.arange(3)
+    made = [Series(f"{n}", at, at / (n + 1), Identity(f"{n}", (), n + 1, 0.5)) for n in range(1000)]
+    spec = spec_of(Curves("f", "t", "x", "y", tuple(made), (), 1000))
+    rows = [part["row"] for part in spec["parts"] if part["part"] is None]
+    assert (len(rows), rows[0], rows[-1]) == (256, 1, 1000)
+    assert all(part["key"] == str(part["row"] - 1) for part in spec["parts"] if part["part"] is None)

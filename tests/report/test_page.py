@@ -1,15 +1,21 @@
-"""The page in headless Chromium: it draws everything, asks for nothing, and shows names as they are."""
+"""The page in headless Chromium: it shows everything, asks for nothing, and shows names as they are."""
 
+import base64
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pypdf
 import pytest
 from report.browser import CHROMIUM, Browser
 from report.made_up import (
+    answer,
     boxes,
     children_curves,
     claims,
     crowd,
+    points,
     reading_curves,
     survival_curves,
     table,
@@ -18,8 +24,9 @@ from report.made_up import (
 )
 from tiny import tiny_study
 
-from commonweight.paper import Box, Boxes, Curves, Identity, Series
-from commonweight.report import Run, about_study, write_report
+from commonweight.paper import Box, Boxes, Column, Curves, Identity, Mark, Number, Origin, Row, Series
+from commonweight.report import Run, Style, about_study, draw, write_report
+from commonweight.report.interactive import picture
 from commonweight.report.page import page
 from commonweight.study.setting import Setting
 
@@ -37,10 +44,12 @@ def about(**overrides):
     return about_study(setting(**overrides))
 
 
-def write(folder, made, run=RUN, **overrides):
+def write(folder, made, run=RUN, style=Style.CLEAR, **overrides):
     """The page alone, without the files beside it: they take long and it must do without them."""
+    figures = [item for item in made if isinstance(item, Curves | Boxes)]
+    pictures = {item.name: picture(item, draw(item, style), style) for item in figures}
     path = folder / "index.html"
-    path.write_text(page(about(**overrides), made, run), encoding="utf-8")
+    path.write_text(page(about(**overrides), made, run, pictures, answer()), encoding="utf-8")
     return path
 
 
@@ -50,21 +59,40 @@ def browser():
         yield browser
 
 
+def end(made):
+    """The figure with its x counted to its end, and a mark."""
+    last = float(made.series[0].at[-1])
+    return replace(
+        made, origin=Origin(last, "before the end", down=True), marks=(Mark((last - 16,), "a round begins"),)
+    )
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """One figure of each kind, small enough to be written often."""
+    """One figure of each kind, small enough to be written often, and a wide table."""
     made = [
         claims(),
         table(),
+        wide(),
         boxes(count=8),
         children_curves("figure-4a", children=8, shown=8, points=16, tuned=True),
-        children_curves("figure-5a", children=16, shown=16, points=32),
+        end(children_curves("figure-5a", children=16, shown=16, points=32)),
         crowd(instances=4, points=20),
         survival_curves(),
         reading_curves(),
         two_lines(),
+        points(),
     ]
-    return write_report(about(), made, tmp_path_factory.mktemp("small"), RUN)[0]
+    return write_report(about(), made, tmp_path_factory.mktemp("small"), RUN, answer())[0]
+
+
+def wide():
+    """A table that is wider than a telephone, and than paper if nothing in it wraps."""
+    columns = tuple(Column(f"c{number}", f"a long title {number}") for number in range(14))
+    number = Number(0.43219, 0.1, None)
+    return replace(
+        table("table-7", "Wide"), columns=columns, rows=tuple(Row(f"row {n}", 5, (number,) * 14) for n in range(5))
+    )
 
 
 @pytest.fixture
@@ -74,169 +102,218 @@ def clean(browser):
     browser.requests.clear()
     yield browser
     assert browser.errors == []
-    assert len(set(browser.requests)) == 1
+    assert {request for request in browser.requests if not request.startswith("data:")} == {browser.requests[0]}
     assert browser.requests[0].startswith("file:///")
     assert browser.requests[0].endswith("/index.html")
 
 
-def opacities(browser, name):
-    """How visible each trace of a figure is, or each point of a trace of many, by what it belongs to."""
-    script = f"""(() => {{
-        const drawing = figures.find(({{ figure }}) => figure.dataset.figure === "{name}");
-        return drawing.plot.data.flatMap((trace, i) => {{
-            const key = drawing.spec.keys[i];
-            if (!Array.isArray(key)) return [[key, trace.opacity ?? 1]];
-            return key.map((each, point) => [each, trace.marker.opacity?.[point] ?? 1]);
-        }});
-    }})()"""
-    return browser.run(script)
+def figure(name):
+    """The figure in the page's script."""
+    return f"figures.find((one) => one.name === '{name}')"
 
 
-def visible(browser, name):
-    """What is not faded; all traces of one thing must agree."""
-    pairs = opacities(browser, name)
-    seen = {key for key, opacity in pairs if opacity == 1}
-    assert not seen & {key for key, opacity in pairs if opacity < 1}
-    return seen
+def faded(browser, name):
+    """The parts that are faded."""
+    script = f"[...{figure(name)}.svg.querySelectorAll('[class^=part]')].filter((one) => one.style.opacity)"
+    return set(browser.run(f"{script}.map((one) => one.getAttribute('class'))"))
 
 
-def place(browser, name, trace, point):
-    """Where a point of a trace is in the window, after scrolling to its figure."""
+def place(browser, name, part, point):
+    """Where a point of a part is in the window, after scrolling to its figure."""
     script = f"""(async () => {{
-        const {{ plot }} = figures.find(({{ figure }}) => figure.dataset.figure === "{name}");
-        plot.scrollIntoView({{ block: "center" }});
+        const one = {figure(name)}, part = one.spec.parts[{part}];
+        one.plot.scrollIntoView({{ block: "center" }});
         await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-        const {{ xaxis, yaxis }} = plot._fullLayout, at = plot.getBoundingClientRect();
-        const x = plot.data[{trace}].x[{point}], y = plot.data[{trace}].y[{point}];
-        return [at.x + xaxis._offset + xaxis.c2p(x), at.y + yaxis._offset + yaxis.c2p(y)];
+        const [x, y] = one.place(part, {point}), box = one.svg.getBoundingClientRect(), view = one.svg.viewBox.baseVal;
+        return [box.x + x * box.width / view.width, box.y + y * box.height / view.height];
     }})()"""
     return browser.run(script)
 
 
-def hover(browser, name, trace, point):
-    """The lines of the label of a point."""
-    x, y = place(browser, name, trace, point)
-    browser("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+def told(browser, name):
+    """The lines that a figure tells; none while it tells nothing."""
+    return browser.run(f"{figure(name)}.told.hidden ? [] : {figure(name)}.told.textContent.split('\\n')")
+
+
+def hover(browser, name, part, point):
+    """The lines of a point under the mouse."""
+    x, y = place(browser, name, part, point)
     browser("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-    browser.wait("document.querySelector('.hovertext') !== null")
-    return browser.run("[...document.querySelectorAll('.hovertext .nums tspan.line')].map((one) => one.textContent)")
+    browser.wait(f"!{figure(name)}.told.hidden")
+    return told(browser, name)
+
+
+def press(browser, *keys):
+    for key in keys:
+        for kind in ("keyDown", "keyUp"):
+            browser("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("width", [1280, 390])
 def test_everything_is_drawn_and_nothing_overflows(clean, small, width, dark):
     clean.open(small, width, dark=dark)
-    figures = clean.run("document.querySelectorAll('figure').length")
-    assert figures == 7
-    clean.run("drawAll().then(() => null)")
-    assert clean.run("document.querySelectorAll('.js-plotly-plot .main-svg:first-child').length") == figures
-    assert clean.run("figures.every(({ plot }) => plot.querySelector('path.js-line, path.box, path.point'))")
+    assert clean.run("figures.length") == 8
+    assert clean.run("document.querySelectorAll('.plot > svg').length") == 9  # and the answer's
+    assert clean.run("figures.every(({ svg }) => svg.querySelector('[class^=part] path, [class^=part] use'))")
     assert clean.run("document.documentElement.scrollWidth <= innerWidth")
-    narrow = "figures.every(({ plot }) => plot.querySelector('.main-svg').clientWidth <= plot.clientWidth)"
-    assert clean.run(narrow)
-    assert clean.run("figures.every(({ plot }) => plot.clientWidth <= innerWidth)")
-    ink, back = (clean.run(f"getComputedStyle(document.body).{what}") for what in ("color", "backgroundColor"))
-    light, shade = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, back))
-    assert (light > shade) == dark
-    assert abs(light - shade) > 500
+    assert clean.run("innerWidth") == width
+    assert clean.run("figures.every(({ plot }) => plot.getBoundingClientRect().right <= innerWidth)")
+    for ground in ("document.body", "document.querySelector('.plot')"):
+        ink, back = (clean.run(f"getComputedStyle({ground}).{what}") for what in ("color", "backgroundColor"))
+        light, shade = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, back))
+        assert (light > shade) == dark
+        assert abs(light - shade) > 500
+    text = "document.querySelector('.plot text')"
+    assert clean.run(f"getComputedStyle({text}).fill === getComputedStyle(document.body).color")
 
 
-def test_a_whole_report_is_drawn_when_it_is_scrolled_to(clean, tmp_path):
-    clean.open(write(tmp_path, whole_report()), 360)
-    drawn = "figures.filter(({ plot }) => plot.querySelector('.main-svg')).length"
-    count = clean.run("figures.length")
-    assert count == 17
-    clean.wait("document.querySelectorAll('figure').length > 0")
-    assert clean.run(drawn) < count  # those far away are not drawn yet
-    for number in range(count):
-        clean.run(f"figures[{number}].figure.scrollIntoView()")
-        clean.wait(f"figures[{number}].plot.querySelector('.main-svg') !== null")
-    assert clean.run(drawn) == count
-    assert clean.run("document.documentElement.scrollWidth <= innerWidth")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_first_screen_says_what_was_found(clean, small, width):
+    clean.open(small, width, 844)
+    for told in ("document.querySelector('.verdict')", "document.querySelector('.forest svg')"):
+        assert clean.run(f"{told}.getBoundingClientRect().bottom") < 844
+    assert clean.run("document.querySelector('.verdict').textContent") == "Only roughly."
 
 
-def test_printing_draws_everything(clean, tmp_path):
-    clean.open(write(tmp_path, [two_lines(f"figure-{number}") for number in range(12)]))
-    assert not clean.run("figures.every(({ drawn }) => drawn)")
-    clean.run("dispatchEvent(new Event('beforeprint'))")
-    clean.wait("figures.every(({ plot }) => plot.querySelector('.main-svg'))")
+def test_the_contents_stay_and_lead_everywhere(clean, small):
+    clean.open(small, 1280)
+    for name in ("table-7", "glossary", "claims"):
+        clean.run(f"document.querySelector('nav a[href=\"#{name}\"]').click()")
+        assert clean.run("document.querySelector('nav').getBoundingClientRect().top") == 0
+        assert -1 < clean.run(f"document.getElementById('{name}').getBoundingClientRect().top") < 900
+    clean.open(small, 390)
+    assert not clean.run("contents.open")  # they would hide the page
 
 
-def test_a_click_on_a_curve_isolates_its_child(clean, small):
+def test_a_wide_table_scrolls_with_its_first_column_frozen(clean, small):
+    clean.open(small, 390)
+    region = "document.querySelector('#table-7 .wide')"
+    assert clean.run(f"{region}.scrollWidth > {region}.clientWidth")
+    left = clean.run(f"{region}.querySelector('tbody th').getBoundingClientRect().left")
+    clean.run(f"{region}.scrollLeft = 200")
+    assert clean.run(f"{region}.querySelector('tbody th').getBoundingClientRect().left") == left
+    assert clean.run(f"{region}.querySelector('tbody td').getBoundingClientRect().left") < left
+
+
+def test_on_paper_no_column_is_cut(clean, small):
+    clean.open(small, 718)  # 190 mm
+    clean("Emulation.setEmulatedMedia", media="print")
+    try:
+        cut = "[...document.querySelectorAll('main td, main th, main svg')].filter((one) => one.getBoundingClientRect().right"
+        assert clean.run(f"{cut} > 719).length") == 0
+        assert clean.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert clean.run("getComputedStyle(document.querySelector('.wide')).overflowX") == "visible"  # nothing to scroll
+    finally:
+        clean("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("style", Style)
+def test_a_whole_report_is_light_and_printed_on_few_pages(clean, tmp_path, style):
+    path = write(tmp_path, whole_report(), style=style)
+    assert path.stat().st_size < 3_000_000
+    clean.open(path)
+    made = clean("Page.printToPDF", preferCSSPageSize=True)["data"]
+    (tmp_path / "page.pdf").write_bytes(base64.b64decode(made))
+    assert len(pypdf.PdfReader(tmp_path / "page.pdf").pages) < 15
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_accessible(clean, small, width, dark):
+    core = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    clean.open(small, width, dark=dark)
+    clean.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    clean.run((Path(core.__file__).parent / "axe.min.js").read_text(encoding="utf-8") + ";0")
+    found = clean.run(
+        "axe.run().then(({ passes, violations }) => [passes.length, violations.map(({ id, impact }) => [id, impact])])"
+    )
+    assert found[0] > 20  # rules were tried
+    assert found[1] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "alone"),
+    [
+        ("figure-3a", 2, {"part-2"}),
+        ("figure-4a", 3, {"part-2", "part-3"}),  # its dotted part too
+        ("figure-8", 1, {"part-1"}),
+        ("recipe-cost", 3, {"part-0"}),
+    ],
+)
+def test_a_click_isolates_and_another_brings_all_back(clean, small, name, part, alone):
     clean.open(small)
-    clean.run("drawAll().then(() => null)")
-    for name in ("figure-4a", "figure-5a", "figure-3a"):
-        everyone = {key for key, _ in opacities(clean, name)}
-        assert visible(clean, name) == everyone
-        trace, point = next(i for i, (key, _) in enumerate(opacities(clean, name)) if key == "113"), 0
-        if name == "figure-3a":
-            trace, point = 8, trace  # the dots on the boxes
-        clean.click(*place(clean, name, trace, point))
-        clean.wait(f"figures.find(({{ figure }}) => figure.dataset.figure === '{name}').alone")
-        alone = visible(clean, name)
-        assert len(alone) == 1
-        (child,) = alone
-        seen = [key for key, opacity in opacities(clean, name) if opacity == 1]
-        assert len(seen) == {"figure-4a": 3, "figure-5a": 2, "figure-3a": 2}[name]  # the dotted part, the diamonds too
-        clean.run("new Promise((done) => setTimeout(done, 600))")  # or it would be a double click
-        clean.click(*place(clean, name, trace, point))
-        clean.wait(f"figures.find(({{ figure }}) => figure.dataset.figure === '{name}').alone === null")
-        assert visible(clean, name) == everyone
-        assert child in everyone
+    everything = set(clean.run(f"{figure(name)}.spec.parts.map(({{ part }}) => part)"))
+    point = clean.run(f"Math.floor({figure(name)}.spec.parts[{part}].values.length / 2)")
+    assert faded(clean, name) == set()
+    clean.click(*place(clean, name, part, point))
+    assert clean.run(f"{figure(name)}.alone === {figure(name)}.spec.parts[{part}].key")
+    assert faded(clean, name) == everything - alone
+    clean.click(*place(clean, name, part, point))
+    assert faded(clean, name) == set()
 
 
-def test_a_double_click_restores(clean, small):
+def test_the_list_isolates_and_a_row_of_a_heat_map_becomes_a_line(clean, small):
     clean.open(small)
-    clean.run("drawAll().then(() => null)")
-    clean.run("figures[1].isolate(['113']).then(() => null)")
-    assert visible(clean, "figure-4a") == {"113"}
-    clean.click(*place(clean, "figure-4a", 0, 0), times=2)
-    clean.run("new Promise((done) => setTimeout(done, 600))")
-    assert len(visible(clean, "figure-4a")) == 8
+    chosen = f"{figure('figure-5a')}.select"
+    names = clean.run(f"[...{chosen}.options].map((one) => one.textContent)")
+    assert names[:2] == ["all", next(one for one in names if one.endswith("(rank 1)"))]
+    assert len(names) == 17
+    clean.run(f"{chosen}.selectedIndex = 3; {chosen}.dispatchEvent(new Event('change'))")
+    (line,) = clean.run(
+        f"[...{figure('figure-5a')}.extra.querySelectorAll('polyline')].map((one) => one.points.length)"
+    )
+    assert line == 32
+    assert len(faded(clean, "figure-5a")) == 4  # the lines of others
+    clean.run(f"{chosen}.selectedIndex = 0; {chosen}.dispatchEvent(new Event('change'))")
+    assert clean.run(f"{figure('figure-5a')}.extra.childElementCount") == 0
+    assert faded(clean, "figure-5a") == set()
 
 
-def test_names_and_the_list_isolate_too(clean, small):
+def test_the_mouse_tells_the_child_the_moment_and_the_band(clean, small):
     clean.open(small)
-    clean.run("drawAll().then(() => null)")
-    controls = "document.querySelector('[data-figure=\"{}\"] .controls')"
-    legend = controls.format("insight-1-curves")
-    button = f"{legend}.querySelectorAll('button')[2]"
-    assert clean.run(f"{button}.textContent") == "top 5, epochs of one instance"
-    clean.run(f"{button}.click()")
-    assert visible(clean, "insight-1-curves") == {"top 5, epochs of one instance"}
-    assert clean.run(f"{button}.getAttribute('aria-pressed')") == "true"
-    clean.run(f"{button}.click()")
-    assert len(visible(clean, "insight-1-curves")) == 9
-    family = controls.format("figure-8")
-    clean.run(f"{family}.querySelector('button').click()")
-    assert visible(clean, "figure-8") == {f"BN momentum 0.1, instance {number}" for number in range(4)}
-    choice = f"{controls.format('figure-5a')}.querySelector('select')"
-    first = clean.run(f"{choice}.options[1].textContent")
-    assert first.endswith("(rank 1)")
-    clean.run(f"{choice}.value = '0'; {choice}.dispatchEvent(new Event('change'))")
-    assert visible(clean, "figure-5a") == {first.partition(" ")[0]}
-    clean.run(f"{choice}.value = '-1'; {choice}.dispatchEvent(new Event('change'))")
-    assert len(visible(clean, "figure-5a")) == 16
-
-
-def test_hover_tells_the_child(clean, small):
-    clean.open(small)
-    clean.run("drawAll().then(() => null)")
-    curves = children_curves("figure-5a", children=16, shown=16, points=32)
+    curves = end(children_curves("figure-5a", children=16, shown=16, points=32))
     best = curves.series[-1]
-    trace = [key for key, _ in opacities(clean, "figure-5a")].index(best.name)
-    point = int(np.flatnonzero(best.marked)[0])
-    lines = hover(clean, "figure-5a", trace, point)
-    assert f"child {best.name}" in lines
-    assert ", ".join(best.identity.primitives) in lines
-    assert "ground truth: rank 1, accuracy 0.9" in lines
-    assert f"mini-batch: {best.at[point]}" in lines
-    assert f"validation accuracy: {best.values[point]:.4g}" in lines
-    box = boxes(count=8).boxes[2]
-    lines = hover(clean, "figure-3a", 8, 2)
-    assert f"child {box.identity.child}" in lines
+    lines = hover(clean, "figure-5a", 0, 20)
+    assert lines == [
+        f"{best.name} (rank 1)",
+        ", ".join(best.identity.primitives),
+        f"ground truth: rank 1, accuracy {best.identity.accuracy:.4g}",
+        "before the end: 11",
+        f"validation accuracy: {best.values[20]:.4g}",
+    ]
+    band = survival_curves().series[1]
+    lines = hover(clean, "insight-1-curves", 1, 12)
+    assert lines[0] == band.name
+    assert lines[-1] == f"band: {band.low[12]:.4g} … {band.high[12]:.4g}"
+    lines = hover(clean, "figure-3a", 2, 0)
+    assert lines[0].startswith(boxes(count=8).boxes[2].identity.child)
     assert any("median" in line for line in lines)
-    assert sum(line.startswith("child ") for line in lines) == 1  # not of its neighbours
+    clean("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    clean.wait(f"{figure('figure-3a')}.told.hidden")
+
+
+def test_the_keyboard_reads_and_isolates(clean, small):
+    clean.open(small)
+    name, made = "insight-1-curves", survival_curves()
+    clean.run(f"{figure(name)}.plot.focus()")
+    press(clean, "ArrowRight")
+    assert told(clean, name)[0] == made.series[0].name
+    assert told(clean, name)[1].endswith(f": {made.series[0].at[0]:.6g}")
+    press(clean, "ArrowRight", "ArrowDown")
+    assert told(clean, name)[0] == made.series[1].name
+    assert told(clean, name)[1].endswith(f": {made.series[1].at[1]:.6g}")
+    press(clean, "ArrowUp", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowLeft")  # no further than the first
+    assert told(clean, name)[0] == made.series[0].name
+    press(clean, "Enter")
+    assert clean.run(f"{figure(name)}.alone") == made.series[0].name
+    assert clean.run(f"{figure(name)}.select.value") == made.series[0].name
+    press(clean, "Escape")
+    assert clean.run(f"{figure(name)}.alone") is None
+    clean.run(f"{figure('figure-3a')}.plot.focus()")
+    press(clean, "ArrowRight", "ArrowRight")  # boxes have one point each: to the next one
+    assert told(clean, "figure-3a")[0].endswith("(rank 2)")
+    assert told(clean, name) == []
 
 
 def test_hostile_names_are_shown_as_they_are(clean, tmp_path):
@@ -249,23 +326,19 @@ def test_hostile_names_are_shown_as_they_are(clean, tmp_path):
         Boxes("figure-3a", EVIL, EVIL, EVIL, (Box(identity, at), Box(other, at)), (EVIL,), 2),
         table(title=EVIL),
     ]
-    run = Run(EVIL, {"figure-8": EVIL, EVIL: EVIL}, {EVIL: EVIL})
+    run = Run(EVIL, {"figure-8": EVIL, EVIL: EVIL}, {EVIL: EVIL}, chapters={"figure-8": EVIL})
     clean.open(write(tmp_path, made, run, about=EVIL))
-    clean.run("drawAll().then(() => null)")
-    assert clean.run("document.querySelectorAll('main img, .plot img, .controls img, a[href^=http]').length") == 0
-    for axis in ("xtitle", "ytitle"):
-        titles = clean.run(f"[...document.querySelectorAll('.{axis}')].map((one) => one.textContent)")
-        assert titles == [EVIL] * 3
-    ticks = clean.run("[...document.querySelectorAll('.xtick')].map((one) => one.textContent)")
-    assert "<img src=x…{{ 7*7 }}" in ticks  # too long for a tick
-    assert clean.run("document.querySelector('button').textContent") == f"{EVIL} (rank 1)"
-    assert clean.run("document.querySelectorAll('select')[0].options[1].textContent") == f"{EVIL} (rank 1)"
+    assert clean.run("document.querySelectorAll('main img, main b').length") == 0
+    texts = clean.run("figures.map(({ svg }) => [...svg.querySelectorAll('text')].map((one) => one.textContent))")
+    assert all(shown.count(EVIL) >= 3 for shown in texts)  # title and both axes
+    assert any("<img src=x…{{ 7*7 }}" in shown for shown in texts)  # too long for a tick
+    assert clean.run(f"{figure('figure-5a')}.select.options[1].textContent") == f"{EVIL} (rank 1)"
     lines = hover(clean, "figure-5a", 0, 2)
-    assert lines[:2] == [f"child {EVIL}", f"{EVIL}, sep_conv_3x3"]
+    assert lines[:2] == [f"{EVIL} (rank 1)", f"{EVIL}, sep_conv_3x3"]
     assert lines[3:] == [f"{EVIL}: 2", f"{EVIL}: 0.5"]
-    assert hover(clean, "figure-8", 1, 1)[0] == EVIL
-    text = clean.run("document.body.innerText")
-    assert text.count(EVIL) >= 12
+    assert hover(clean, "figure-8", 0, 1)[0] == EVIL
+    clean.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert clean.run("document.body.innerText").count(EVIL) >= 12
 
 
 def test_the_page_is_read_without_scripts_too(browser, small):
@@ -273,8 +346,12 @@ def test_the_page_is_read_without_scripts_too(browser, small):
     try:
         browser.errors.clear()
         browser.open(small)
-        shown = "[...document.querySelectorAll('noscript img')].map((one) => one.naturalWidth)"
-        browser.wait(f"{shown}.length === 7 && {shown}.every((width) => width > 1000)")
+        widths = browser.run(
+            "[...document.querySelectorAll('figure svg')].map((one) => one.getBoundingClientRect().width)"
+        )
+        assert len(widths) == 8
+        assert min(widths) > 500
+        assert browser.run("[...document.querySelectorAll('figcaption label')].every((one) => one.offsetWidth === 0)")
         assert browser.errors == []
     finally:
         browser("Emulation.setScriptExecutionDisabled", value=False)

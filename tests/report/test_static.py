@@ -7,11 +7,13 @@ from dataclasses import replace
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves
 
-from commonweight.paper import Curves, Series
-from commonweight.report import draw, render
+from commonweight.paper import Curves, Mark, Origin, Series
+from commonweight.report import Style, draw, render
 from commonweight.report.colours import INK, box_colours, child_colours
 from commonweight.report.static import FORMATS
 
@@ -129,7 +131,7 @@ def intervals(made):
 
 @pytest.mark.parametrize("made", [children_curves(tuned=True), children_curves(shown=4, children=8)])
 def test_children_have_the_colour_of_their_rank_and_a_diamond_where_they_were_trained(made):
-    axes = draw(made).axes[0]
+    axes = draw(made, Style.PAPER).axes[0]
     lines = [line for line in axes.lines if line.get_marker() == "None"]
     diamonds = [line for line in axes.lines if line.get_marker() == "D"]
     assert len(lines) == len(made.series)
@@ -148,7 +150,7 @@ def test_few_children_are_named_the_best_first_and_many_have_a_bar():
     assert [text.get_text() for text in legend.get_texts()] == [
         f"{series.name} (ground-truth rank {series.identity.rank})" for series in children_curves(shown=4).series[::-1]
     ]
-    figure = draw(children_curves())
+    figure = draw(children_curves(), Style.PAPER)
     assert figure.legends == []
     assert len(figure.axes) == 2
     assert figure.axes[1].get_ylabel() == "ground-truth rank (1 = best)"
@@ -193,3 +195,117 @@ def test_a_long_name_takes_not_the_place_of_the_figure():
     (label,) = axes.get_xticklabels()
     assert label.get_text() == "conv-conv-…-conv-end"
     assert render(axes.figure, "png")
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_many_children_are_a_heat_map_by_ground_truth_beside_a_few_lines(tuned):
+    made = children_curves(points=64, tuned=tuned)
+    heat, lines, _ = draw(made).axes
+    (mesh,) = heat.collections
+    values = mesh.get_array()
+    best_first = sorted({series.identity.rank: series.name for series in made.series}.items())
+    for row, (_, name) in zip(values, best_first, strict=True):
+        curves = [series for series in made.series if series.name == name]
+        expected = {at: value for series in curves for at, value in zip(series.at, series.values, strict=True)}
+        assert row.tolist() == [expected[at] for at in sorted(expected)]
+    (diamonds,) = [line for line in heat.lines if line.get_marker() == "D"]
+    marked = {(at, one.identity.rank) for one in made.series if one.marked is not None for at in one.at[one.marked]}
+    assert set(zip(*diamonds.get_data(), strict=True)) == marked
+    bottom, top = heat.get_ylim()
+    assert top < bottom  # the best on top
+    assert heat.get_xlim() == lines.get_xlim()
+    drawn = [line for line in lines.lines if line.get_marker() == "None"]
+    shown = [one for one in made.series if one.identity.rank in (1, 22, 43, 64)]
+    assert [line.get_ydata().tolist() for line in drawn] == [one.values.tolist() for one in shown]
+    (legend,) = heat.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        f"{name} (ground-truth rank {rank})" for rank, name in best_first if rank in (1, 22, 43, 64)
+    ]
+
+
+def marked(down=True):
+    """Three curves over the last 128 of 1000 mini-batches, of which the clear style shows one; two marks."""
+    at = np.arange(873, 1001)
+    series = tuple(Series(f"instance {number}", at, np.sin(at / 9) + number, family="all") for number in range(2))
+    mean = Series("mean", at, np.sin(at / 9), low=np.sin(at / 9) - 1, high=np.sin(at / 9) + 1, family="all")
+    origin = Origin(1000, "before the end", down=True) if down else Origin(936, "after the snapshot")
+    marks = (Mark((904, 936), "it begins"),)
+    return Curves("f", "t", "mini-batch", "y", series, (), origin=origin, marks=marks, summary=(mean,))
+
+
+@pytest.mark.parametrize(
+    ("down", "ticks"), [(True, ["128", "96", "64", "32", "0"]), (False, ["-64", "-32", "0", "32", "64"])]
+)
+def test_x_is_counted_from_where_it_matters_and_marks_are_drawn(down, ticks):
+    figure = draw(marked(down))
+    (axes,) = figure.axes
+    figure.canvas.draw()
+    shown = [tick.get_text() for tick in axes.get_xticklabels() if axes.get_xlim()[0] <= tick.get_position()[0]]
+    assert [tick for tick in ticks if tick in shown] == shown
+    assert len(shown) >= 4
+    at_zero = dict(zip([tick.get_text() for tick in axes.get_xticklabels()], axes.get_xticks(), strict=True))["0"]
+    assert at_zero == (1000 if down else 936)
+    assert axes.get_xlabel() == ("before the end" if down else "after the snapshot")
+    curve, *lines = axes.lines
+    assert curve.get_label() != "instance 0"
+    assert np.array_equal(curve.get_ydata(), marked().summary[0].values)  # the mean alone, with its band
+    assert len(axes.collections) == 1
+    assert [line.get_xdata()[0] for line in lines] == [904, 936]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["mean", "it begins"]
+
+
+def test_the_papers_style_counts_mini_batches_marks_nothing_and_shows_every_instance():
+    (axes,) = draw(marked(), Style.PAPER).axes
+    assert axes.get_xlabel() == "mini-batch"
+    assert [line.get_ydata()[0] for line in axes.lines] == [series.values[0] for series in marked().series]
+
+
+def test_a_heat_map_has_its_marks_in_both_panels():
+    made = replace(
+        children_curves(), origin=Origin(1127, "before the end", down=True), marks=(Mark((1063,), "a round"),)
+    )
+    heat, lines, _ = draw(made).axes
+    for axes in (heat, lines):
+        assert [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"] == [[1063, 1063]]
+    assert (heat.get_xlabel(), lines.get_xlabel()) == ("", "before the end")
+
+
+def test_a_heat_map_of_some_children_has_their_ranks_among_all():
+    made = children_curves()
+    some = replace(made, series=made.series[:20])  # the worst of 64, drawn first
+    heat = draw(some).axes[0]
+    labels = [label.get_text() for label in heat.get_yticklabels()]
+    ranks = sorted(series.identity.rank for series in some.series)
+    assert labels == [str(ranks[int(tick) - 1]) for tick in heat.get_yticks()]
+    assert labels[-1] == "64"
+
+
+@pytest.mark.parametrize("made", [curves(), children_curves(), children_curves(shown=4, children=4), boxes()])
+def test_a_figure_draws_itself_into_given_axes_and_into_new_ones(made):
+    """The same lines as in the report's figure, and nothing beside these axes but a bar of ranks."""
+    (expected, *_) = draw(made, Style.PAPER).axes
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert made.plot(ax=right) is right
+    assert len(left.lines) == 0
+    for found in (right, made.plot()):
+        assert found.get_title() == made.title
+        assert len(found.lines) == len(expected.lines) > 0
+        for ours, theirs in zip(found.lines, expected.lines, strict=True):
+            np.testing.assert_array_equal(ours.get_xydata(), theirs.get_xydata())
+    assert pyplot.gca() is found  # a new one is pyplot's, which shows it
+    pyplot.close("all")
+    figure.savefig(io.BytesIO())
+    assert figure.legends == []
+
+
+def test_a_lone_pair_of_axes_without_a_layout_has_its_legend_beside_nothing_else():
+    figure = Figure()
+    axes = curves().plot(figure.add_subplot())
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1 One", "2 One"]
+    figure.savefig(io.BytesIO())
+
+
+def test_a_notebook_shows_a_figure_as_a_picture():
+    assert curves()._repr_png_() == render(draw(curves()), "png")

@@ -7,14 +7,25 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from plotly.offline import get_plotlyjs
-from report.made_up import claims
+from report.made_up import answer, claims
 from tiny import tiny_study
 
 from commonweight.paper import Column, Curves, Number, Row, Series, Table
 from commonweight.ranking import Interval
-from commonweight.report import Run, about_study, claim_forms, draw, preface, render, to_csv, to_markdown, write_report
-from commonweight.report.interactive import interactive
+from commonweight.report import (
+    Run,
+    Style,
+    about_study,
+    claim_forms,
+    draw,
+    preface,
+    render,
+    to_csv,
+    to_markdown,
+    write_report,
+)
+from commonweight.report.glossary import TERMS
+from commonweight.report.interactive import picture
 from commonweight.study.load import load_study
 from commonweight.study.setting import Setting
 
@@ -140,7 +151,7 @@ def test_a_report_again_is_the_same_bytes(tmp_path):
 
 
 def test_the_page_shows_hostile_text_and_runs_none_of_it(page):
-    assert [kind for kind, _ in page.scripts] == ["application/json", None, None]  # the figure, plotly, ours
+    assert [kind for kind, _ in page.scripts] == ["application/json", None]  # the figure, ours
     assert page.open == []  # every element is closed
     text = "".join(page.words)
     assert text.count(EVIL) >= 10  # about, fact, commands, the table's title, row and note, the figure's title and note
@@ -150,24 +161,30 @@ def test_the_page_shows_hostile_text_and_runs_none_of_it(page):
 def test_the_figure_is_data_in_the_page(page):
     ((_, text), *_) = page.scripts
     assert not re.search("[<>&]", text)
-    assert json.loads(text) == interactive(CURVES)
+    assert json.loads(text) == picture(CURVES, draw(CURVES), Style.CLEAR).spec
 
 
 def test_the_page_needs_no_other_file_and_no_network(tmp_path, page):
-    here = [f"figures/figure-9.{kind}" for kind in ("png", "pdf", "svg", "png")]  # for printing, and without scripts
-    assert [address for address in page.addresses if not address.startswith("#")] == here
+    files = [f"figures/figure-9.{kind}" for kind in ("pdf", "svg", "png")]  # for printing
+    outside = [address for address in page.addresses if not address.startswith("#")]
+    assert outside == ["https://arxiv.org/abs/2001.01431", *files]  # where the paper is, which is named beside it
+    assert "Deeper Insights into Weight Sharing in Neural Architecture Search" in "".join(page.words)
     (text,) = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("index.html")]
-    ours = text.replace(get_plotlyjs(), "")
-    assert len(ours) < 60_000
-    assert not re.search(r"url\(|@import|//cdn|fetch\(|XMLHttpRequest|WebSocket", ours)
-    assert set(re.findall(r"https?:[^\s\"']*", ours)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
-    assert "default-src 'none'" in ours
+    assert len(text) < 80_000
+    assert not re.search(r"url\((?!#)|@import|//cdn|fetch\(|XMLHttpRequest|WebSocket", text)
+    named = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names, and no addresses
+    assert set(re.findall(r"https?:[^\s\"'>]*", text)) == {*named, "https://arxiv.org/abs/2001.01431"}
+    assert "default-src 'none'" in text
 
 
 def test_every_link_inside_leads_somewhere(tmp_path, page):
     (text,) = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("index.html")]
     inside = {address[1:] for address in page.addresses if address.startswith("#")}
-    assert inside == {"table-9", "figure-9", "claims", "reproduce", "settings", "lacking"}
+    words = {term.anchor for term in TERMS}
+    claimed = {f"claim-{number}" for number in range(1, 5)}
+    sections = {"table-9", "figure-9", "claims", "chapter-1", "reproduce", "settings", "glossary", "report", "lacking"}
+    assert sections <= inside <= sections | words | claimed
+    inside |= words | claimed
     assert all(text.count(f' id="{name}"') == 1 for name in inside)
 
 
@@ -240,3 +257,66 @@ def test_the_shipped_paper_study_differs_in_nothing():
     assert "epochs: 200, children alone 300 (200)." in preface(longer)[1]
     shared = preface(setting(sharing={"kind": "all-but", "kinds": ["norm"], "edges": [2]}))[1]
     assert "sharing: all but norm, edge 2 (all)" in shared
+
+
+def test_the_page_opens_with_the_answer(tmp_path):
+    files = write_report(about(), [TABLE, claims()], tmp_path, Run("command"), answer())
+    text, document = (path.read_text(encoding="utf-8") for path in files[:2])
+    words = "".join(Page(text).words)
+    places = [words.index(told) for told in (answer().verdict, "GT-Tau 0.25", *answer().advice, "Claims. ")]
+    assert places == sorted(places)
+    assert (
+        'href="#table-9"' in text[text.index('id="answer"') : text.index('id="claims"')]
+    )  # of what it names, what is here
+    assert 'href="#table-2"' not in text
+    assert document.index(answer().verdict) < document.index("figures/answer.png") < document.index(answer().advice[0])
+    assert {f"answer.{kind}" for kind in ("pdf", "svg", "png")} <= {path.name for path in files}
+    assert "In short" not in "".join(Page(write_report(about(), [TABLE], tmp_path, Run("c"))[0].read_text()).words)
+
+
+def test_a_trial_has_no_verdicts(tmp_path):
+    text = "".join(Page(write_report(about(trial=True), [claims()], tmp_path, Run("c"))[0].read_text()).words)
+    assert "This study says that its numbers mean nothing" in text
+    assert not re.search("[✓✗~?] |Of 4 claims|2 supported", text.partition("Settings")[0])
+    assert "S-Tau of ground truth minus" in text  # its numbers are shown
+    assert "This study says" not in "".join(
+        Page(write_report(about(), [claims()], tmp_path, Run("c"))[0].read_text()).words
+    )
+
+
+def test_claims_and_their_evidence_lead_to_each_other(tmp_path):
+    made = claims()
+    made = replace(made, claims=(replace(made.claims[0], shown=("table-9", "figure-3")), *made.claims[1:]))
+    text = write_report(about(), [made, TABLE], tmp_path, Run("c"))[0].read_text(encoding="utf-8")
+    claim = text[text.index('id="claim-1"') : text.index('id="claim-2"')]
+    assert 'Evidence: <a href="#table-9">Table 9</a>.' in claim
+    assert "figure-3" not in claim  # it is not in this report
+    assert 'Evidence for <a href="#claim-1">claim 1</a>.' in text[text.index('<section id="table-9"') :]
+
+
+def test_chapters_keep_what_belongs_together(tmp_path):
+    chapters = {"table-9": "3 Three", "figure-9": "3 Three", "table-8": "4 Four"}
+    made = [TABLE, replace(TABLE, name="table-8"), CURVES]
+    page = Page(write_report(about(), made, tmp_path, Run("c", chapters=chapters))[0].read_text(encoding="utf-8"))
+    text = "".join(page.words).partition("Can this")[2]
+    places = [text.index(told) for told in ("3 Three", "Table 9. ", "Figure 9. ", "4 Four", "Table 8. ")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_page_shows_the_figures_of_the_files(tmp_path, style):
+    files = write_report(about(), [CURVES], tmp_path, Run("c"), style=style)
+    (svg,) = [path.read_text(encoding="utf-8") for path in files if path.suffix == ".svg"]
+    page = files[0].read_text(encoding="utf-8")
+    (d,) = re.findall(r'<g id="part-0">\s*<path d="([^"]*)"', svg)
+    places = " ".join(f"{float(number):.2f}" for number in re.findall(r"[\d.]+", d))
+    (shown,) = re.findall(r'class="part-0">\s*<(?:svg:)?path d="([^"]*)"', page)
+    assert " ".join(f"{float(number):.2f}" for number in re.findall(r"[\d.]+", shown)) == places
+
+
+def test_every_word_is_explained_where_it_first_stands_and_once(tmp_path):
+    notes = ("GT-Tau of each instance.", "GT-Tau <b>again</b>, and S-Tau.")
+    page = write_report(about(), [replace(TABLE, notes=notes)], tmp_path, Run("c"))[0].read_text(encoding="utf-8")
+    assert page.count('href="#word-gt-tau"') == 1
+    assert page.index('href="#word-gt-tau"') < page.index("&lt;b&gt;again")
+    assert all(f'<dt id="{term.anchor}">' in page for term in TERMS)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from commonweight.elsewhere.accuracy_tables import read_accuracy_table
+from commonweight.elsewhere.accuracy_tables import read_grids, wide_table
 from commonweight.errors import UsageError
 from commonweight.space import Choices, Chosen, SearchSpace, Space
 from commonweight.space import choices as module
@@ -167,5 +167,6 @@ def test_names_come_through_a_table(sites, tmp_path):
     writer.writerows([["step", *(child.name for child in children)], [1, *np.linspace(0.1, 0.9, len(children))]])
     path = tmp_path / "log.csv"
     path.write_text(text.getvalue())
-    assert read_accuracy_table(path).children == tuple(child.name for child in children)
+    ((grid,),) = read_grids(path).values()
+    assert wide_table(grid).children == tuple(child.name for child in children)
     assert [Choices(sites).child(child.name) for child in children] == children

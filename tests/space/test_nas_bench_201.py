@@ -1,5 +1,8 @@
 """NAS-Bench-201's space: its size and its children's names, as the benchmark's own files have them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from commonweight.errors import UsageError
@@ -50,3 +53,9 @@ def test_what_names_no_architecture(text):
 def test_children_of_other_spaces_have_no_such_name():
     with pytest.raises(UsageError, match=r"child 143 is of another space; expected one of NAS_BENCH_201"):
         architecture(SearchSpace().child("143"))
+
+
+def test_the_python_of_its_page_runs():
+    page = (Path(__file__).parents[2] / "docs" / "nas-bench-201.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(block, "nas-bench-201.md", "exec"), {})

@@ -148,8 +148,8 @@ def seen(monkeypatch, worker, job, store):
     """A digest of the images and labels of each mini-batch that the job trains on."""
     digests, epoch = [], ImageSet.epoch
 
-    def watched(*args):
-        for images, labels in epoch(*args):
+    def watched(*args, **named):
+        for images, labels in epoch(*args, **named):
             digests.append(hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes()).hexdigest())
             yield images, labels
 

@@ -51,7 +51,7 @@ def test_a_worker_ends_in_the_middle_of_a_native_call(way, loader, number):
 
 
 def test_tasks_arrive_and_a_mistake_is_an_ordinary_end():
-    """Not that of a lock of standard input's, which a thread holds."""
+    """Though a thread still reads standard input, whose lock it holds."""
     source = (
         "from commonweight.study.lifeline import held; lines = held(); print(next(lines), end=''); raise SystemExit(7)"
     )

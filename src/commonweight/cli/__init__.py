@@ -24,6 +24,7 @@ from commonweight.cli.options import (
     Overrides,
     Results,
     StudyWord,
+    StyleName,
     Targets,
     WorkerCount,
 )
@@ -60,7 +61,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Can a weight-sharing ranking of architectures be trusted, and what makes it better?",
@@ -107,6 +107,7 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
     ] = False,
+    style: StyleName = "clear",
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -163,6 +164,7 @@ def check(out: Results, as_json: Json = False) -> None:
 def report(
     out: Results,
     target: Targets = None,
+    style: StyleName = "clear",
     as_json: Json = False,
 ) -> None:
     """Make tables, figures and the page again from stored records; nothing is trained."""
@@ -267,4 +269,4 @@ def judge(
 
 def main(interrupts: Interrupts) -> None:
     """Run the command line, which these signals end."""
-    app(obj=interrupts)
+    app(obj=interrupts, prog_name="commonweight")

@@ -6,6 +6,7 @@ Example: `{"112": 0.5, "143": 0.6}` is one rank, `{"112": [0.5, 0.55], "143": [0
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from commonweight.elsewhere.grids import Grid, listed
@@ -46,7 +47,9 @@ def nested_grids(where: str, found: Any, *, by_method: bool) -> Methods:
         return {name: _only(f"{where}, {name!r}", part) for name, part in parts.items()}
     inner = list(parts.values())
     if all(isinstance(part, Mapping) and not any(map(_depth, part.values())) for part in inner):
-        return {"": [_records(where, inner)]}
+        grid = _records(where, inner)
+        rows = [(name, *row) for name, row in zip(parts, grid.rows, strict=True)]
+        return {"": [replace(grid, names=("instance", *(grid.names or ())), rows=rows)]}
     return {"": [grid for name, part in parts.items() for grid in _only(f"{where}, {name!r}", part)]}
 
 

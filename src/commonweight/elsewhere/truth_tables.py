@@ -74,7 +74,7 @@ def read_baselines(words: Sequence[str], files: Sequence[Path], ground_truth: Pa
         if path.resolve() in ranks or (again and path == STDIN):
             raise UsageError(f"{path} is given twice; expected another file for baseline {name!r}")
         grid = read_truth_grid(path)
-        if again and name not in (grid.names or grid.headed().names or ()):
+        if again and name not in {*(grid.names or grid.headed().names or ()), *grid.column(0)}:
             raise UsageError(f"{path} is given twice, and has no column {name!r}; expected one, or another file")
         known.add(path.resolve())
         found[name] = grid
@@ -85,7 +85,7 @@ def truth_of(grid: Grid, children: Sequence[str], *, lower_is_better: bool = Fal
     """Ground truth in the order of `children`.
 
     - One number per line, or in one row, in the order of the children; without names several rows are seeds.
-    - Children as columns, with a row for each seed.
+    - Children as columns, with a row for each seed; or one row is called ground truth, mean or accuracy.
     - Children in a column, in any order. Beside it stands one number, or one for each seed (columns called `seed 0`, `1`
       or `acc_2`), or a column `seed` tells the rows of a child apart. Where more stands there, it is the one column that is
       called ground truth, mean or accuracy.
@@ -116,7 +116,7 @@ def _read(grid: Grid, asked: _Asked) -> tuple[np.ndarray, str, int]:
     if not names or names == (NUMBER,):
         seeds, how = _in_order(grid, asked)
     elif len(set(names) & children) > max(len(set(grid.column(p)) & children) for p in range(width)):
-        seeds, how, others = _as_columns(grid, asked)
+        seeds, how, others = _as_columns(grid, asked, told)
     else:
         seeds, how, others = _as_rows(grid, asked, told)
     if others:
@@ -157,9 +157,14 @@ def _in_order(grid: Grid, asked: _Asked) -> tuple[np.ndarray, str]:
     return values, f"{how}, in the order of the table's children"
 
 
-def _as_columns(grid: Grid, asked: _Asked) -> tuple[np.ndarray, str, list[str]]:
+def _as_columns(grid: Grid, asked: _Asked, told: list[str]) -> tuple[np.ndarray, str, list[str]]:
     """`[seed, child]` of children that are columns, and the other children."""
     names = list(grid.names or ())
+    titles = next((p for p, name in enumerate(names) if column_word(name) in (*INSTANCE_WORDS, *ROW_WORDS)), None)
+    if titles is not None and sum(column_word(title) in asked.words for title in grid.column(titles)) == 1:
+        columns = zip(names, zip(*grid.rows, strict=True), strict=True)
+        rows = [(name, *cells) for p, (name, cells) in enumerate(columns) if p != titles]
+        return _as_rows(replace(grid, names=("child", *grid.column(titles)), rows=rows), asked, told)
     place = {name: p for p, name in enumerate(names)}
     _require_all(grid, asked, place)
     if len(place) < len(names):

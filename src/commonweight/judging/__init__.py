@@ -87,9 +87,10 @@ def judge(
     >>> verdict.accuracy.shape  # [instance, moment, child]
     (2, 10, 4)
     """
-    imported = import_supernet(net) if isinstance(net, str) else None
-    net = net if imported is None else imported.net
-    if imported is not None:
+    imported = None
+    if isinstance(net, str):
+        imported = import_supernet(net)
+        net = imported.net
         truth = imported.data.get("truth") if truth is None else truth
         if train is None:
             train, validation = imported.data.get("train"), imported.data.get("validation")

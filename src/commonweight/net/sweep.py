@@ -116,6 +116,7 @@ class _Remembering(Plain):
         return self._kept.once(site, module, (x,), lambda _: module(x))
 
     def add(self, node: Node, values: Sequence[Tensor]) -> Tensor:
+        add = super().add
         if not in_common(node):
-            return super().add(node, values)
-        return self._kept.once(node, None, values, lambda _: super(_Remembering, self).add(node, values))
+            return add(node, values)
+        return self._kept.once(node, None, values, lambda _: add(node, values))

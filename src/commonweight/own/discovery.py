@@ -106,7 +106,8 @@ def _with_every_option(space: Choices, probes: dict[Chosen, Probe], rng: np.rand
 
 
 def _differ(a: Probe, b: Probe) -> bool:
-    return not same(a.logits, b.logits) or a.used != b.used
+    logits = zip((a.logits, *a.others), (b.logits, *b.others), strict=True)
+    return a.used != b.used or not all(same(*pair) for pair in logits)
 
 
 def _require_apart(site: str, space: Choices, alike: Sequence[tuple[Option, Option]]) -> None:

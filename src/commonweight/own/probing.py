@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from commonweight.own.declared import Supernet
 
 
-REPEATED = 3  # with other signs, at most, while numbers of a parameter have no gradient
+REPEATED = 4  # with other signs, at most, while numbers of a parameter have no gradient
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
     """What one child did with some images.
 
-    `logits` `[image, class]` in eval mode. `used`: for each parameter with a gradient other than zero, by its name in the
+    `logits` `[image, class]` in eval mode, and `others` on noise with other signs of all weights: options whose difference
+    these images do not show differ there. `used`: for each parameter with a gradient other than zero, by its name in the
     module, how many of its numbers have one, on the images or, with other signs of all weights, on noise: a unit that is
     silent on some images, or a pixel that is black in all, does not make a weight unused. `masked`: parameters that the
     loss reaches by zeros alone. `moved`: buffers that a forward pass in training mode changes, such as the running
@@ -34,6 +35,7 @@ class Probe:
 
     child: Chosen
     logits: Tensor
+    others: tuple[Tensor, ...]
     used: Mapping[str, int]
     masked: frozenset[str]
     moved: frozenset[str]
@@ -64,23 +66,26 @@ def probe(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> 
     Raises `UsageError` for a module that fails, and for logits that no parameter reaches.
     """
     logits = answer(net, module, images, child)
+    others = []
+    for number in range(2):
+        with _other_signs(module, number):
+            others.append(answer(net, module, _noise(images, number), child))
     before = {name: buffer.clone() for name, buffer in module.named_buffers()}
     masks = _reached(net, module, images, child)
     now = dict(module.named_buffers())
     moved = frozenset(name for name, old in before.items() if name in now and not torch.equal(old, now[name]))
-    rng = torch.Generator().manual_seed(2)
-    for _ in range(REPEATED):
+    for number in range(REPEATED):
         if all(mask.all() for mask in masks.values()):
             break
-        with _other_signs(module, rng):
-            for name, mask in _reached(net, module, _noise(images, rng), child).items():
+        with _other_signs(module, number):
+            for name, mask in _reached(net, module, _noise(images, number), child).items():
                 masks[name] = mask | masks[name] if name in masks else mask
     with torch.no_grad():
         for name, old in before.items():
             if name in now:
                 now[name].copy_(old)
     used = {name: int(mask.sum()) for name, mask in masks.items() if mask.any()}
-    return Probe(child, logits, used, frozenset(masks.keys() - used.keys()), moved)
+    return Probe(child, logits, tuple(others), used, frozenset(masks.keys() - used.keys()), moved)
 
 
 def _reached(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) -> dict[str, Tensor]:
@@ -99,9 +104,13 @@ def _reached(net: "Supernet", module: nn.Module, images: Tensor, child: Chosen) 
 
 
 @contextmanager
-def _other_signs(module: nn.Module, rng: torch.Generator) -> Iterator[None]:
-    """Every number of the parameters with a sign drawn at random inside, and with its own afterwards."""
-    signed = [(p, (2 * torch.randint(2, p.shape, generator=rng) - 1).to(p)) for p in module.parameters()]
+def _other_signs(module: nn.Module, number: int) -> Iterator[None]:
+    """Every number of the parameters with a sign drawn at random inside, and with its own afterwards.
+
+    Draw 1 has the opposite signs of draw 0, and so on: a unit that is silent with one bias speaks with the other.
+    """
+    rng, turn = torch.Generator().manual_seed(number // 2), (-1) ** number
+    signed = [(p, (turn * (2 * torch.randint(2, p.shape, generator=rng) - 1)).to(p)) for p in module.parameters()]
     with torch.no_grad():
         for parameter, signs in signed:
             parameter.mul_(signs)
@@ -113,11 +122,12 @@ def _other_signs(module: nn.Module, rng: torch.Generator) -> Iterator[None]:
                 parameter.mul_(signs)
 
 
-def _noise(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Normal numbers, half as large as the images to 16 times; what is not floating (words, say) as it is."""
+def _noise(images: Tensor, number: int) -> Tensor:
+    """Normal numbers, half as large as the images to 256 times; what is not floating (words, say) as it is."""
     if not images.is_floating_point():
         return images
-    size = 2 ** torch.linspace(-1, 4, len(images)).reshape(-1, *[1] * (images.ndim - 1))
+    rng = torch.Generator().manual_seed(number)
+    size = 2 ** torch.linspace(-1, 8, len(images)).reshape(-1, *[1] * (images.ndim - 1))
     return (torch.randn(images.shape, generator=rng) * size).to(images) * images.std()
 
 

@@ -14,6 +14,7 @@ from commonweight.paper import (
     instability,
     landmark_equivalents,
     lastbatches,
+    published,
     reading_costs,
     recipes,
     stability,
@@ -56,6 +57,13 @@ def named(words: Iterable[str]) -> list[Artefact]:
             raise UsageError(f"unknown target {word!r}; known are {', '.join(ARTEFACTS)}{nearest(word, ARTEFACTS)}")
         wanted |= found
     return [artefact for name, artefact in ARTEFACTS.items() if name in wanted]
+
+
+def chapter(target: Artefact) -> str:
+    """The chapter of a report that a target stands in: its section in the paper, or that it is in none."""
+    if target.section is None:
+        return "Beyond the paper"
+    return f"{target.section} {published.SECTIONS[target.section]}"
 
 
 def artefacts(words: Iterable[str], setting: Setting) -> tuple[tuple[Artefact, ...], dict[str, str]]:

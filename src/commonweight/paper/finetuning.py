@@ -1,13 +1,14 @@
 """Figure 4 and Insight 2: fine-tuning every child alone from a snapshot of the super-net (paper §3.3)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from commonweight.paper.estimates import estimated_mean
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import FINETUNED_END, FINETUNED_HALF, SEEDS
-from commonweight.paper.figures import Curves, Identity, Series, band_of
+from commonweight.paper.figures import Curves, Identity, Mark, Origin, Series, band_of
 from commonweight.paper.lastbatches import DIAMONDS, INSTANCE
 from commonweight.paper.looks import END, HALF
 from commonweight.paper.tables import INTERVALS, PLUS_MINUS, Column, Number, Row, Table
@@ -131,7 +132,8 @@ def _accuracy_curves(
         series.append(Series(who.child, at, joined, who, dotted=True))
     notes = (DIAMONDS, f"Solid: all children share; dotted: each fine-tuned alone. Instance {INSTANCE}.", HOW)
     title = f"Fine-tuning from epoch {epoch}: accuracy"
-    return Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, len(identities))
+    drawn = Curves(name, title, "mini-batch", "validation accuracy", tuple(series), notes, len(identities))
+    return _from_the_snapshot(drawn, before)
 
 
 def _gt_tau_curves(name: str, before: Measured, after: Measured, truth: np.ndarray, epoch: int) -> Curves:
@@ -143,4 +145,12 @@ def _gt_tau_curves(name: str, before: Measured, after: Measured, truth: np.ndarr
         Series("fine-tuned", at, np.concatenate([shared[-1:], alone]), dotted=True),
     )
     notes = (f"Instance {INSTANCE}. Solid: all children share; dotted: each fine-tuned alone.", HOW)
-    return Curves(name, f"Fine-tuning from epoch {epoch}: GT-Tau", "mini-batch", "GT-Tau", series, notes)
+    drawn = Curves(name, f"Fine-tuning from epoch {epoch}: GT-Tau", "mini-batch", "GT-Tau", series, notes)
+    return _from_the_snapshot(drawn, before)
+
+
+def _from_the_snapshot(drawn: Curves, before: Measured) -> Curves:
+    """The figure with its x counted from the snapshot, and a line where fine-tuning starts."""
+    at = float(before.step[-1])
+    origin = Origin(at, "mini-batches of fine-tuning (below 0: of the super-net, before its snapshot)")
+    return replace(drawn, origin=origin, marks=(Mark((at,), "fine-tuning starts"),))

@@ -15,7 +15,7 @@ from commonweight.paper.experiments import (
     in_fours,
     quarter,
 )
-from commonweight.paper.figures import Curves, Identity, Series
+from commonweight.paper.figures import Curves, Identity, Mark, Origin, Series
 from commonweight.paper.planned import FromScratch
 from commonweight.paper.targets import artefact
 from commonweight.paper.truth import GROUND_TRUTH, GROUP_OF_THE_BEST, IDENTITIES
@@ -24,81 +24,112 @@ from commonweight.study.setting import Measured, Setting
 
 INSTANCE = 0  # the one whose curves are shown
 ROUNDS = 2  # rounds of all children at the end of a run that are shown
-COLOURS = "Colour: ground-truth rank, lighter is better."
+COLOURS = "Colour of a line: ground-truth rank, lighter is better."
 DIAMONDS = f"{COLOURS} Diamond: the child that the mini-batch has just trained."
 
 
 @artefact("figure-5a", "4.1", SEEDS.window(ROUNDS), IDENTITIES)
-def figure_5a(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_5a(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """One instance with a fixed order."""
-    return (_of_children("figure-5a", "Accuracy at the end of one instance, fixed order", window, identities),)
+    return (
+        _of_children(
+            "figure-5a", "Accuracy at the end of one instance, fixed order", window, identities, setting.together
+        ),
+    )
 
 
 @artefact("figure-5b", "4.1", ORDERS_SHUFFLED.window(ROUNDS), IDENTITIES)
-def figure_5b(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_5b(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """One instance with shuffled orders."""
-    return (_of_children("figure-5b", "Accuracy at the end of one instance, shuffled orders", window, identities),)
+    return (
+        _of_children(
+            "figure-5b", "Accuracy at the end of one instance, shuffled orders", window, identities, setting.together
+        ),
+    )
 
 
 @artefact("figure-6a", "4.2.1", in_fours(RANDOM, FromScratch.window), GROUP_OF_THE_BEST, IDENTITIES)
 def figure_6a(window: Measured, group: np.ndarray, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """A group of four that was trained alone."""
     title = f"A group of {len(group)} children, trained alone (m = {quarter(setting)})"
-    return (_of_the_best("figure-6a", title, window, group, identities),)
+    return (_of_the_best("figure-6a", title, window, group, identities, len(group)),)
 
 
 @artefact("figure-6b", "4.2.1", SEEDS.window(), GROUP_OF_THE_BEST, IDENTITIES)
-def figure_6b(window: Measured, group: np.ndarray, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_6b(window: Measured, group: np.ndarray, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """The same four where all children share."""
     title = "The same children, trained with all others (m = 1)"
-    return (_of_the_best("figure-6b", title, window, group, identities),)
+    return (_of_the_best("figure-6b", title, window, group, identities, setting.together),)
 
 
 @artefact("figure-7", "A.2", SEEDS_LONG.window(ROUNDS), IDENTITIES)
 def figure_7(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Figure 5a after a much longer training."""
     epochs = setting.study.training.epochs * setting.study.experiments.long_factor
-    return (_of_children("figure-7", f"Accuracy at the end of {epochs} epochs", window, identities),)
+    return (_of_children("figure-7", f"Accuracy at the end of {epochs} epochs", window, identities, setting.together),)
 
 
 @artefact("figure-8", "A.2", BN_MOMENTUM.each(lambda one: one.window(ROUNDS)), GROUND_TRUTH)
-def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, _: Setting) -> tuple[Curves]:
+def figure_8(windows: Mapping[float, Measured], truth: np.ndarray, setting: Setting) -> tuple[Curves]:
     """GT-Tau over the last mini-batches under low and high BN momentum."""
-    series = []
+    series, means, step = [], [], np.zeros(1)
     for momentum, window in windows.items():
-        family = f"BN momentum {momentum}"
-        for number, taus in enumerate(gt_tau(window.accuracy, truth)):
-            series.append(Series(f"{family}, instance {number}", window.step, taus, family=family))
+        family, taus, step = f"BN momentum {momentum}", gt_tau(window.accuracy, truth), window.step
+        for number, of_one in enumerate(taus):
+            series.append(Series(f"{family}, instance {number}", step, of_one, family=family))
+        name, (low, high) = f"{family}, mean of {len(taus)} instances", (taus.min(axis=0), taus.max(axis=0))
+        means.append(Series(name, step, taus.mean(axis=0), low=low, high=high, family=family))
     title = f"GT-Tau over the last {ROUNDS * len(truth)} mini-batches, by BN momentum"
-    return (Curves("figure-8", title, "mini-batch", "GT-Tau", tuple(series), ()),)
+    notes = ("Where a mean is shown, the band around it goes from the lowest instance to the highest.",)
+    drawn = Curves("figure-8", title, "mini-batch", "GT-Tau", tuple(series), notes, summary=tuple(means))
+    return (_before_the_end(drawn, step, setting.together),)
 
 
 @artefact("figure-9", "A.2", NO_SGD_MOMENTUM.window(ROUNDS), IDENTITIES)
-def figure_9(window: Measured, identities: Sequence[Identity], _: Setting) -> tuple[Curves]:
+def figure_9(window: Measured, identities: Sequence[Identity], setting: Setting) -> tuple[Curves]:
     """Figure 5a without SGD momentum."""
-    return (_of_children("figure-9", "Accuracy at the end of one instance, SGD momentum 0", window, identities),)
+    return (
+        _of_children(
+            "figure-9", "Accuracy at the end of one instance, SGD momentum 0", window, identities, setting.together
+        ),
+    )
 
 
-def _of_the_best(name: str, title: str, window: Measured, group: np.ndarray, identities: Sequence[Identity]) -> Curves:
+def _of_the_best(  # noqa: PLR0917
+    name: str, title: str, window: Measured, group: np.ndarray, identities: Sequence[Identity], together: int
+) -> Curves:
     """Figure 6, which says how its group was chosen."""
     best = min(identities, key=lambda who: who.rank).child
     note = f"Of all random groups it is the one that holds the truly best child, {best}: chosen by ground truth."
-    drawn = _of_children(name, title, window, identities, group)
+    drawn = _of_children(name, title, window, identities, together, group)
     return replace(drawn, notes=(*drawn.notes, note))
 
 
-def _of_children(
+def _of_children(  # noqa: PLR0917
     name: str,
     title: str,
     window: Measured,
     identities: Sequence[Identity],
+    together: int,
     children: np.ndarray | slice = slice(None),
 ) -> Curves:
-    """Instance 0's curves of these children, or of all."""
+    """Instance 0's curves of these children, or of all that are ranked; so many are trained `together`, once in a round."""
     who = [identities[index] for index in np.arange(len(identities))[children]]
     accuracy, trained = (array[INSTANCE][:, children] for array in (window.accuracy, window.trained))
     drawn = child_curves(name, title, window.step, accuracy, trained, who)
-    return replace(drawn, children=len(identities), notes=(*drawn.notes, f"Instance {INSTANCE}."))
+    drawn = replace(drawn, children=len(identities), notes=(*drawn.notes, f"Instance {INSTANCE}."))
+    return _before_the_end(drawn, window.step, together)
+
+
+def _before_the_end(drawn: Curves, step: np.ndarray, together: int) -> Curves:
+    """The figure of the moments `step` with its x counted down to the end, and a line where each round begins.
+
+    Example: of rounds of 64 children that end after 1,000 mini-batches the last begins after 936.
+    """
+    end = float(step[-1])
+    begins = np.arange(end, step[0] - 1, -together)[:0:-1]  # the end begins none
+    rounds = Mark(tuple(begins.tolist()), f"a round of {together} begins")
+    return replace(drawn, origin=Origin(end, "mini-batches before the end", down=True), marks=(rounds,))
 
 
 def child_curves(  # noqa: PLR0917

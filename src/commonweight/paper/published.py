@@ -2,6 +2,19 @@
 
 from commonweight.paper.tables import Number
 
+TITLE = "Deeper Insights into Weight Sharing in Neural Architecture Search"
+ADDRESS = "https://arxiv.org/abs/2001.01431"
+SECTIONS = {
+    "3.2": "Variance of weight sharing",
+    "3.3": "Exploitable from variance",
+    "4.1": "Source of variance",
+    "4.2": "Group sharing: reduce variance",
+    "4.2.1": "Grouping by random",
+    "4.3": "Prefix sharing",
+    "A.2": "Effects of hyperparameters",
+}
+"""The headings of its sections that have tables or figures."""
+
 TABLE_1 = {
     "seeds": (0.5415, 0.7977, 0.2471),
     "orders": (0.3930, 0.7021, -0.0129),

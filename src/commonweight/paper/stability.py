@@ -6,7 +6,7 @@ from commonweight.paper import published
 from commonweight.paper.estimates import estimated_mean, estimated_s_tau
 from commonweight.paper.evidence import report_stream
 from commonweight.paper.experiments import ORDERS, ORDERS_SHUFFLED, SEEDS, TRUTH
-from commonweight.paper.figures import Curves, Series
+from commonweight.paper.figures import Curves, Series, band_of
 from commonweight.paper.tables import (
     INTERVALS,
     PLUS_MINUS,
@@ -102,11 +102,17 @@ def table_2(  # noqa: PLR0917
 @artefact("figure-2", "3.2", SEEDS.after_epochs(), ORDERS_SHUFFLED.after_epochs(), TRUTH.after_epochs())
 def figure_2(seeds: np.ndarray, shuffled: np.ndarray, alone: np.ndarray, setting: Setting) -> tuple[Curves]:
     """S-Tau evaluated after every epoch for different seeds, shuffled orders and ground truth."""
-    series = []
+    stream, series = report_stream(setting), []
     for planned, accuracy in ((SEEDS, seeds), (ORDERS_SHUFFLED, shuffled), (TRUTH, alone)):
-        values = np.array([s_tau(accuracy[:, epoch]).mean for epoch in range(accuracy.shape[1])])
-        series.append(Series(f"{planned.title} ({len(accuracy)} ranks)", np.arange(1, len(values) + 1), values))
-    notes = (f"Every point is read on the same {setting.sweep_images} validation images, ground truth too.",)
+        taus = [estimated_s_tau(accuracy[:, epoch], stream) for epoch in range(accuracy.shape[1])]
+        values = np.array([tau.value for tau in taus])
+        low, high = band_of([tau.interval for tau in taus])
+        name, epochs = f"{planned.title} ({len(accuracy)} ranks)", np.arange(1, len(taus) + 1)
+        series.append(Series(name, epochs, values, low=low, high=high))
+    notes = (
+        f"Every point is read on the same {setting.sweep_images} validation images, ground truth too.",
+        "Bands: 95 % bootstrap over instances.",
+    )
     return (Curves("figure-2", "S-Tau after every epoch", "epoch", "S-Tau", tuple(series), notes),)
 
 
@@ -153,6 +159,6 @@ def _images(setting: Setting, what: str, swept: float, judged: float) -> str:
 
 def _last_epochs(shuffled: np.ndarray, setting: Setting) -> str:
     return (
-        f"Different epochs: the last {setting.study.experiments.last_epochs} epochs of instance "
+        f"Different epochs: the last {setting.study.last_epochs} epochs of instance "
         f"{median_instance(shuffled)} of the shuffled orders, the one with the (lower) median S-Tau over them."
     )

@@ -61,7 +61,7 @@ from commonweight.ranking.readings import (
     median_of_last,
     readings,
 )
-from commonweight.ranking.sampling import tau_sampling_deviation
+from commonweight.ranking.sampling_error import tau_sampling_deviation
 
 __all__ = [
     "HelpAndHarm",

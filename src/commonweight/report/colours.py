@@ -16,7 +16,7 @@ DASHES = 4
 
 def rank_colours(children: int) -> list[str]:
     """One colour for each ground-truth rank, the best lightest; dark to light also without any colour (viridis)."""
-    shades = np.linspace(0.93, 0.0, max(2, children))  # the lightest yellow would not be seen on white
+    shades = np.linspace(0.93, 0.25, max(2, children))  # the ends would not be seen on white, or on a dark page
     found = (255 * colormaps["viridis"](shades)[:children, :3]).round().astype(int).tolist()
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in found]  # to_hex, for thousands at once
 

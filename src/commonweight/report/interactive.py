@@ -1,251 +1,156 @@
-"""Figures for the page: what plotly draws, from the same numbers, colours and lines as the static figures.
+"""What a reader can point at in a figure of the page: its numbers, and where the drawing has them.
 
-A figure is plain data for JSON. `data` (traces) and `layout` are plotly's. `keys` has a key for each trace, or a list with
-one for each of its points; a reader isolates all that have one key. `legend` (lines with a name) and `choices` (names in a
-list) say which keys each of their entries isolates. `ranks` are the colours of a bar from the best rank to the last.
-Example: child 143 has a trace of its curve and one of its diamonds, both with the key `143`, and `choices` has
-`143 (rank 5)` for it. Texts in `data` and `layout` are escaped for plotly, which would read markup in them; others are plain.
+A `Picture` is an SVG and plain data for JSON. In the data `axes` are rectangles in the SVG's units with the numbers at their
+borders, `at` lists of places along x, and `parts` what is drawn: of the class `part` where it can fade, on `axes` number so,
+at the places `at[part.at]`, at the height of `values`, or all in one `row` of a heat map. A reader isolates all parts of one
+`key`, and reads at each point the `told` lines, x and y in words, and `low` and `high`. `lines` is the number of the axes on
+which the line of a heat map's row is drawn when it is isolated. Example: child 143 of a heat map has a part in its row, and
+one of its line if it is among those shown, both with the key `143` and the name `143 (rank 5)`.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cbook import boxplot_stats
+from matplotlib.figure import Figure
 
 from commonweight.paper import Boxes, Curves, Identity, Series
-from commonweight.report.colours import Look, box_colours, child_colours, few_children, looks, rank_colours
-from commonweight.report.static import POINTS, TICK_LETTERS, rank_ticks
-from commonweight.report.wording import short
+from commonweight.report.heat import heat_of, shown_children
+from commonweight.report.static import part, render
+from commonweight.report.style import Style, is_heat_map, laid_out
 
 Spec = dict[str, Any]
-DASHED = ("solid", "dash", "dashdot", "longdash")
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-left", "triangle-right", "pentagon")
+DIGITS = 4  # that a reader is told
+ROWS = 256  # of a heat map that tell their numbers; of more children, evenly spread ones do
 
 
-def interactive(made: Curves | Boxes) -> Spec:
-    """The figure of these numbers."""
-    match made:
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page has it: the SVG that is also a file, and what a reader can point at in it."""
+
+    svg: bytes
+    spec: Spec
+
+
+def picture(made: Curves | Boxes, figure: Figure, style: Style) -> Picture:
+    """The picture of these numbers, which are drawn in `figure` in this style."""
+    svg = render(figure, "svg")  # before the places are read, which it settles
+    shown = laid_out(made, style)
+    heat = is_heat_map(shown, style)
+    places = _Places()
+    match shown:
         case Boxes():
-            return _boxes(made)
-        case Curves(children=0):
-            return _lines(made)
+            parts = _of_boxes(shown, places)
+        case Curves() if heat:
+            parts = _of_heat(shown, places)
         case Curves():
-            return _children(made)
-
-
-def shown(text: str) -> str:
-    """Text that plotly shows as it is: no tag, no entity, and no `%{…}` to be filled in."""
-    replaced = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;"}
-    return "".join(replaced.get(letter, letter) for letter in text)
-
-
-def _children(curves: Curves) -> Spec:
-    """A line for each child, and its diamonds."""
-    few = few_children(curves)
-    data, keys, named = [], [], {}
-    for series, colour in zip(curves.series, child_colours(curves), strict=True):
-        assert series.identity is not None
-        text = _who(series.identity) + ("<br>fine-tuned" if series.dotted else "")
-        line = {"color": colour, "width": 2 if few else 1.2, "dash": "dot" if series.dotted else "solid"}
-        data.append(_trace(curves, series, text) | {"mode": "lines", "line": line})
-        keys.append(series.name)
-        label = _choice(f"{series.name} (rank {series.identity.rank})", series.name)
-        named[series.identity.rank] = label | {"colour": colour, "dash": "solid"}
-        if series.marked is not None and series.marked.any():
-            marked = Series(series.name, series.at[series.marked], series.values[series.marked], series.identity)
-            edge = {"color": "#000", "width": 0.8}
-            marker = {"symbol": "diamond", "color": colour, "size": 9 if few else 6, "line": edge}
-            data.append(_trace(curves, marked, f"{text}<br>just trained") | {"mode": "markers", "marker": marker})
-            keys.append(series.name)
-    names = [named[rank] for rank in sorted(named)]
-    return {
-        "data": data,
-        "layout": _layout(curves),
-        "keys": keys,
-        "legend": names if few else [],
-        "choices": [] if few else names,
-        "ranks": [] if few else rank_colours(curves.children),
+            parts = [one for number, series in enumerate(shown.series) for one in _of_series(series, number, places)]
+    origin = shown.origin if isinstance(shown, Curves) else None
+    spec = {
+        "x": shown.x if origin is None else origin.x,
+        "y": shown.y,
+        "origin": None if origin is None else {"at": origin.at, "down": origin.down},
+        "axes": [_rectangle(axes, figure) for axes in figure.axes[: 2 if heat else 1]],
+        "at": places.known,
+        "parts": parts,
+        "lines": 1 if heat else None,
+        "across": isinstance(shown, Boxes),
     }
+    return Picture(svg, spec)
 
 
-def _lines(curves: Curves) -> Spec:
-    """A line for each curve, with its band; points that are no curve each with a key of their own."""
-    data, keys, legend, choices = [], [], {}, []
-    for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
-        symbol = SYMBOLS[place % len(SYMBOLS)]
-        if series.names is not None:
-            data.append(_points(curves, series, look, symbol))
-            keys.append(list(series.names))
-            each = enumerate(series.names, 1) if series.numbered else ()
-            entries = {look.label: list(series.names)} | {f"{number}. {name}": [name] for number, name in each}
-            for name, own in entries.items():
-                legend[name] = {"name": name, "keys": own, "colour": look.colour, "dash": "dot"}
-            continue
-        dash = "dot" if look.dash is None else DASHED[look.dash]
-        band = series.low is not None and series.high is not None
-        trace = _trace(curves, series, shown(series.name))
-        trace["line"] = {"color": look.colour, "width": 1 if look.crowd else 2, "dash": dash}
-        trace["mode"] = "lines"
-        if len(series.at) <= POINTS and not look.crowd:
-            trace["mode"] = "lines+markers"
-            trace["marker"] = {"symbol": symbol, "color": look.colour, "size": 7}
-        if band:
-            trace |= _told(trace, series, "band")
-            data.append(_band(series, look.colour))
-            keys.append(series.name)
-        data.append(trace)
-        keys.append(series.name)
-        line = {"name": look.label, "keys": [], "colour": look.colour, "dash": dash}
-        legend.setdefault(look.label, line)["keys"].append(series.name)
-        if look.crowd:
-            choices.append(_choice(series.name, series.name))
-    layout = _layout(curves)
-    if curves.log_x:
-        farthest = max((float(series.at.max()) for series in curves.series if len(series.at)), default=1.0)
-        ticks = [2**power for power in range(math.ceil(math.log2(farthest)) + 1)]
-        layout["xaxis"] |= {"type": "log", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks]}
-    elif _whole(curves):
-        layout["xaxis"]["dtick"] = 1
-    names = list(legend.values())
-    return {"data": data, "layout": layout, "keys": keys, "legend": names, "choices": choices, "ranks": []}
+class _Places:
+    """Lists of places, each known once by its number: the children of a figure have most of them in common."""
+
+    def __init__(self) -> None:
+        self.known: list[list[float]] = []
+
+    def number(self, at: np.ndarray) -> int:
+        places = at.tolist()
+        if places not in self.known:
+            self.known.append(places)
+        return self.known.index(places)
 
 
-def _points(curves: Curves, series: Series, look: Look, symbol: str) -> Spec:
-    """Points that are not joined; numbered ones are circles with the number inside, and with a bar for the interval."""
-    trace = _trace(curves, series, "%{hovertext}") | {"hovertext": [shown(name) for name in series.names or ()]}
-    trace |= {"mode": "markers", "marker": {"symbol": symbol, "color": look.colour, "size": 7}}
-    if series.numbered:
-        edge = {"color": look.colour, "width": 1.5}
-        trace |= {"mode": "markers+text", "marker": {"symbol": "circle", "color": "#fff", "size": 17, "line": edge}}
-        trace |= {"text": [str(number) for number in range(1, len(series.at) + 1)], "textfont": {"size": 10}}
-    if series.low is None or series.high is None:
-        return trace
-    if series.numbered:
-        up, down = _finites(series.high - series.values), _finites(series.values - series.low)
-        bar = {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
-        trace["error_y"] = bar | {"color": look.colour, "thickness": 1, "width": 0}
-    return trace | _told(trace, series, "interval")
-
-
-def _boxes(boxes: Boxes) -> Spec:
-    """A box for each child with the same quartiles and whiskers as in the static figure, and a dot on its median."""
-    data, medians, told = [], [], []
-    for place, (box, colour) in enumerate(zip(boxes.boxes, box_colours(boxes), strict=True)):
-        (stats,) = boxplot_stats(box.values)
-        low, q1, median, q3, high = (float(stats[what]) for what in ("whislo", "q1", "med", "q3", "whishi"))
-        data.append(
-            {
-                "type": "box",
-                "x": [place],
-                "y": [_finites(box.values)],
-                "q1": [q1],
-                "median": [median],
-                "q3": [q3],
-                "lowerfence": [low],
-                "upperfence": [high],
-                "boxpoints": "outliers",
-                "jitter": 0,
-                "pointpos": 0,
-                "width": 0.7,
-                "fillcolor": colour,
-                "line": {"color": "#222", "width": 1},
-                "marker": {"symbol": "circle-open", "size": 4, "color": "#222"},
-                "hoverinfo": "skip",
-            }
+def _of_series(series: Series, number: int, places: _Places, axes: int = 0) -> list[Spec]:
+    """A curve, or points each of which is a part with its own name."""
+    drawn = {"part": part(number), "axes": axes}
+    if series.names is None:
+        who = (
+            {"key": series.name, "name": series.name, "told": []} if series.identity is None else _who(series.identity)
         )
-        quartiles = f"median {median:g}, quartiles {q1:g} and {q3:g}"
+        told = [*who["told"], *(["fine-tuned"] if series.dotted and series.identity else [])]
+        return [who | {"told": told} | drawn | _points(series, slice(None), places)]
+    names = [f"{place}. {name}" if series.numbered else name for place, name in enumerate(series.names, 1)]
+    return [
+        {"key": name, "name": name, "told": [series.name]} | drawn | _points(series, slice(place, place + 1), places)
+        for place, name in enumerate(names)
+    ]
+
+
+def _points(series: Series, some: slice, places: _Places) -> Spec:
+    """Where these points of a curve are, and their band."""
+    points = {"at": places.number(series.at[some]), "values": _finites(series.values[some])}
+    if series.low is None or series.high is None:
+        return points
+    return points | {"low": _finites(series.low[some]), "high": _finites(series.high[some])}
+
+
+def _of_heat(curves: Curves, places: _Places) -> list[Spec]:
+    """A row for each of `ROWS` children, and the lines of a few."""
+    heat = heat_of(curves)
+    at, children = places.number(heat.at), len(heat.identities)
+    told = set(np.linspace(1, children, min(children, ROWS)).round().astype(int).tolist())
+    rows = [
+        _who(identity) | {"part": None, "axes": 0, "at": at, "values": _finites(values), "row": row}
+        for row, (identity, values) in enumerate(zip(heat.identities, heat.values, strict=True), 1)
+        if row in told
+    ]
+    lines = [_of_series(curves.series[number], number, places, 1)[0] for number in shown_children(curves)]
+    return [*rows, *lines]
+
+
+def _of_boxes(boxes: Boxes, places: _Places) -> list[Spec]:
+    """A part for each box, at its median, which tells the quartiles that are drawn."""
+    found = []
+    for number, box in enumerate(boxes.boxes):
+        (stats,) = boxplot_stats(box.values)
+        quartiles = f"median {stats['med']:g}, quartiles {stats['q1']:g} and {stats['q3']:g}"
         spread = f"from {np.min(box.values):g} to {np.max(box.values):g}, {len(box.values)} values"
-        medians.append(median)
-        told.append(f"{_who(box.identity)}<br>{quartiles}<br>{spread}<extra></extra>")
-    dots = {
-        "type": "scatter",
-        "x": list(range(len(medians))),
-        "y": medians,
-        "mode": "markers",
-        "marker": {"color": "#fff", "size": 5, "line": {"color": "#222", "width": 1}},
-        "hovertemplate": told,
-    }
-    children = [box.identity.child for box in boxes.boxes]
-    layout: Spec = {**_layout(boxes), "hovermode": "x", "hoverdistance": -1, "boxmode": "overlay"}
-    names = [shown(short(child, TICK_LETTERS)) for child in children]
-    layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -90, "showgrid": False}
-    layout["yaxis"] |= {"autorange": "reversed", "tickvals": rank_ticks(boxes.children)}  # the best rank on top
-    ranks = rank_colours(boxes.children)
-    choices = [_choice(f"{one.child} (rank {one.rank})", one.child) for one in (box.identity for box in boxes.boxes)]
+        who = _who(box.identity)
+        drawn = {
+            "part": part(number),
+            "axes": 0,
+            "at": places.number(np.array([number + 1])),
+            "values": [float(stats["med"])],
+        }
+        found.append(who | drawn | {"told": [*who["told"], quartiles, spread]})
+    return found
+
+
+def _who(identity: Identity) -> Spec:
+    made_of = [", ".join(identity.primitives)] if identity.primitives else []
+    told = [*made_of, f"ground truth: rank {identity.rank}, accuracy {identity.accuracy:.4g}"]
+    return {"key": identity.child, "name": f"{identity.child} (rank {identity.rank})", "told": told}
+
+
+def _rectangle(axes: Axes, figure: Figure) -> Spec:
+    """Where axes stand in the SVG, whose y goes down, and the numbers at their borders."""
+    (width, height), box = figure.get_size_inches() * 72, axes.get_position()
     return {
-        "data": [*data, dots],
-        "layout": layout,
-        "keys": [*children, children],
-        "legend": [],
-        "choices": choices,
-        "ranks": ranks,
+        "left": round(box.x0 * width, 2),
+        "top": round((1 - box.y1) * height, 2),
+        "width": round(box.width * width, 2),
+        "height": round(box.height * height, 2),
+        "x": list(axes.get_xlim()),
+        "y": list(axes.get_ylim()),
+        "log": axes.get_xscale() == "log",
     }
 
 
-def _choice(name: str, key: str) -> Spec:
-    return {"name": name, "keys": [key]}
-
-
-def _trace(curves: Curves, series: Series, text: str) -> Spec:
-    """A curve that tells `text` and the point under the mouse."""
-    x, y = shown(curves.x), shown(curves.y)
-    return {
-        "type": "scatter",
-        "x": series.at.tolist(),
-        "y": _finites(series.values),
-        "hovertemplate": f"{text}<br>{x}: %{{x:~g}}<br>{y}: %{{y:.4~g}}<extra></extra>",
-    }
-
-
-def _told(trace: Spec, series: Series, what: str) -> Spec:
-    """What more a curve is that tells `low` and `high` of the point under the mouse."""
-    low, high = _finites(series.low), _finites(series.high)
-    more = f"<br>{what} %{{customdata[0]:.4~g}} … %{{customdata[1]:.4~g}}<extra>"
-    return {
-        "customdata": [list(pair) for pair in zip(low, high, strict=True)],
-        "hovertemplate": trace["hovertemplate"].replace("<extra>", more),
-    }
-
-
-def _band(series: Series, colour: str) -> Spec:
-    """The area between `low` and `high`; for a single point a line."""
-    x, low, high = series.at.tolist(), _finites(series.low), _finites(series.high)
-    single = len(x) == 1
-    return {
-        "type": "scatter",
-        "x": x + x[::-1],
-        "y": low + high[::-1],
-        "mode": "lines",
-        "line": {"color": colour, "width": 1 if single else 0},
-        "fill": "none" if single else "toself",
-        "fillcolor": f"rgba({', '.join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5))}, 0.14)",
-        "hoverinfo": "skip",
-    }
-
-
-def _who(identity: Identity) -> str:
-    made_of = ", ".join(shown(name) for name in identity.primitives)
-    ground_truth = f"ground truth: rank {identity.rank}, accuracy {identity.accuracy:.4g}"
-    return f"<b>child {shown(identity.child)}</b><br>{made_of}<br>{ground_truth}"
-
-
-def _layout(made: Curves | Boxes) -> dict[str, Any]:
-    return {
-        "xaxis": {"title": {"text": shown(made.x), "standoff": 10}, "automargin": True},
-        "yaxis": {"title": {"text": shown(made.y), "standoff": 8}, "automargin": True},
-        "hovermode": "closest",
-        "showlegend": False,
-        "margin": {"l": 55, "r": 12, "t": 12, "b": 55},
-    }
-
-
-def _whole(curves: Curves) -> bool:
-    """Whether x counts something and is so short that each number has its tick."""
-    points = np.concatenate([series.at for series in curves.series]) if curves.series else np.zeros(0)
-    return len(points) > 0 and np.array_equal(points, np.round(points)) and bool(np.ptp(points) <= 12)
-
-
-def _finites(values: np.ndarray | None) -> list[float | None]:
-    """Numbers as Python's, None for nan, which JSON does not have."""
-    return [] if values is None else [value if math.isfinite(value) else None for value in values.tolist()]
+def _finites(values: np.ndarray) -> list[float | None]:
+    """Numbers as Python's with the digits that are told, None for nan, which JSON does not have."""
+    return [float(f"{one:.{DIGITS}g}") if math.isfinite(one) else None for one in values]

@@ -1,146 +1,151 @@
 "use strict";
 
-// Every figure is data in a script element beside its place; it is drawn when it comes near the window. A click on a
-// curve, a name below it or in the list leaves only that one; again, or a double click, brings all back.
+// Beside every figure's SVG stands, as data, what a reader can point at in it (see interactive.py). Under the mouse, or by the
+// arrow keys, the nearest point tells its numbers; a click, Enter or the list leaves only what belongs to that point's key.
 
-const FADED = 0.07;
-const figures = [];
+const NEAR = 24; // units of the SVG
+const FADED = 0.08;
+const SVG = "http://www.w3.org/2000/svg";
 
-function spec(figure) {
-  return JSON.parse(figure.querySelector("script[type='application/json']").textContent);
-}
-
-function element(kind, text, parent) {
-  const made = document.createElement(kind);
-  made.textContent = text;
+function drawn(kind, attributes, parent) {
+  const made = document.createElementNS(SVG, kind);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   parent.append(made);
   return made;
 }
 
-function same(some, others) {
-  return JSON.stringify(some) === JSON.stringify(others);
+function share(value, [low, high], log) {
+  return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
 }
 
-class Drawing {
+class Figure {
   constructor(figure) {
-    this.figure = figure;
+    this.name = figure.dataset.figure;
     this.plot = figure.querySelector(".plot");
-    this.drawn = null; // the promise that it is drawn, once it has begun
-    this.alone = null; // the keys that are isolated
-    this.updates = []; // told the keys that are isolated, each time
+    this.svg = figure.querySelector("svg");
+    this.told = figure.querySelector(".told");
+    this.select = figure.querySelector("select");
+    this.spec = JSON.parse(figure.querySelector("script").textContent);
+    this.alone = null; // the key that is isolated
+    this.at = null; // the point that is told: a part and the number of its point
+    this.extra = drawn("g", { fill: "none", stroke: "currentColor", "stroke-width": 1.5 }, this.svg); // what is isolated
+    this.ring = drawn("circle", { r: 5, fill: "none", stroke: "currentColor", "stroke-width": 1.5, visibility: "hidden" }, this.svg);
+    this.list();
+    this.plot.addEventListener("pointermove", (event) => this.point(event));
+    this.plot.addEventListener("pointerleave", () => this.tell(null));
+    this.plot.addEventListener("click", (event) => { this.point(event); this.toggle(); });
+    this.plot.addEventListener("keydown", (event) => this.key(event));
+    this.plot.addEventListener("blur", () => this.tell(null));
   }
 
-  draw() {
-    this.drawn ??= this.begin();
-    return this.drawn;
+  list() {
+    const names = new Map(this.spec.parts.map(({ key, name }) => [key, name]));
+    for (const [key, name] of names) this.select.append(new Option(name, key));
+    this.select.addEventListener("change", () => this.isolate(this.select.selectedIndex ? this.select.value : null));
+    this.select.parentElement.hidden = names.size < 2;
   }
 
-  async begin() {
-    this.spec = spec(this.figure);
-    this.controls();
-    const touch = matchMedia("(pointer: coarse)").matches;
-    const layout = {
-      ...this.spec.layout,
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, sans-serif", size: 12, color: "#1b1d22" },
-      hoverlabel: { bgcolor: "#ffffff", bordercolor: "#1b1d22", font: { color: "#1b1d22" }, align: "left" },
-      dragmode: touch ? false : "zoom", // a finger scrolls the page
-    };
-    for (const axis of ["xaxis", "yaxis"]) {
-      layout[axis] = { gridcolor: "#d5d8de", zeroline: false, linecolor: "#5a606b", showline: true, ...layout[axis] };
+  place(part, number, value = part.row ?? part.values[number], axes = this.spec.axes[part.axes]) {
+    const x = this.spec.at[part.at][number];
+    return [axes.left + share(x, axes.x, axes.log) * axes.width, axes.top + (1 - share(value, axes.y)) * axes.height];
+  }
+
+  seen() {
+    return this.spec.parts.filter(({ key }) => this.alone === null || key === this.alone);
+  }
+
+  point({ clientX, clientY }) {
+    const box = this.svg.getBoundingClientRect(), { width, height } = this.svg.viewBox.baseVal;
+    const x = (clientX - box.x) * width / box.width, y = (clientY - box.y) * height / box.height;
+    let best = null, least = NEAR;
+    for (const part of this.seen()) {
+      const { left, top, width: wide, height: high } = this.spec.axes[part.axes];
+      if (x < left - 4 || x > left + wide + 4 || y < top - 4 || y > top + high + 4) continue;
+      for (let number = 0; number < part.values.length; number++) {
+        if (part.values[number] === null) continue;
+        const [px, py] = this.place(part, number);
+        const far = this.spec.across ? Math.abs(px - x) : Math.hypot(px - x, py - y);
+        if (far < least) [best, least] = [{ part, number }, far];
+      }
     }
-    const options = { responsive: true, displaylogo: false, displayModeBar: false };
-    await Plotly.newPlot(this.plot, this.spec.data, layout, options);
-    let doubled = false; // a double click ends with a click of its own
-    this.plot.on("plotly_doubleclick", () => {
-      doubled = true;
-      setTimeout(() => { doubled = false; }, 50);
-      this.isolate(null);
-    });
-    this.plot.on("plotly_click", ({ points }) => {
-      if (doubled || !points.length) return;
-      const { curveNumber, pointNumber } = points[0];
-      const key = this.spec.keys[curveNumber];
-      this.toggle([Array.isArray(key) ? key[pointNumber] : key]);
-    });
+    this.tell(best);
   }
 
-  toggle(keys) {
-    return this.isolate(same(keys, this.alone) ? null : keys);
+  tell(at) {
+    this.at = at;
+    this.told.hidden = at === null;
+    const value = at?.part.values[at.number] ?? null; // null in a gap too
+    this.ring.setAttribute("visibility", value === null ? "hidden" : "visible");
+    if (at === null) return;
+    const { part, number } = at, { x, y, origin } = this.spec, place = this.spec.at[part.at][number];
+    const counted = origin === null ? place : (place - origin.at) * (origin.down ? -1 : 1);
+    const lines = [part.name, ...part.told];
+    if (!this.spec.across) lines.push(`${x}: ${+counted.toPrecision(6)}`, `${y}: ${value ?? "undefined"}`);
+    if (part.low?.length) lines.push(`band: ${part.low[number]} … ${part.high[number]}`);
+    const text = lines.join("\n");
+    if (this.told.textContent !== text) this.told.textContent = text;
+    const [px, py] = this.place(part, number), { width, height } = this.svg.viewBox.baseVal;
+    this.ring.setAttribute("cx", px);
+    this.ring.setAttribute("cy", py);
+    const side = px > width / 2 ? "right" : "left", edge = py > height / 2 ? "bottom" : "top";
+    for (const each of ["left", "right", "top", "bottom"]) this.told.style[each] = "auto";
+    this.told.style[side] = `${100 * (side === "left" ? px : width - px) / width + 2}%`;
+    this.told.style[edge] = `${100 * (edge === "top" ? py : height - py) / height + 2}%`;
   }
 
-  isolate(keys) {
-    this.alone = keys;
-    for (const update of this.updates) update(keys);
-    const seen = (key) => (keys === null || keys.includes(key) ? 1 : FADED);
-    const whole = this.spec.keys.map((key) => (Array.isArray(key) ? 1 : seen(key)));
-    const points = this.spec.keys.map((key) => (Array.isArray(key) ? key.map(seen) : undefined));
-    return Plotly.restyle(this.plot, { opacity: whole, "marker.opacity": points });
+  toggle() {
+    if (this.at === null) return this.isolate(null);
+    const { key } = this.at.part;
+    return this.isolate(key === this.alone ? null : key);
   }
 
-  controls() {
-    const place = this.figure.querySelector(".controls");
-    this.names(place);
-    if (this.spec.choices.length) this.list(place);
-    if (this.spec.ranks.length) this.bar(place);
+  isolate(key) {
+    this.alone = key;
+    this.select.selectedIndex = key === null ? 0 : [...this.select.options].findIndex((one, place) => place && one.value === key);
+    const seen = new Set(this.seen().map(({ part }) => part));
+    for (const { part } of this.spec.parts) {
+      if (part === null) continue;
+      for (const one of this.svg.querySelectorAll(`.${part}`)) one.style.opacity = seen.has(part) ? "" : FADED;
+    }
+    this.extra.replaceChildren();
+    if (key !== null) this.seen().forEach((part) => this.outline(part));
   }
 
-  names(place) {
-    for (const { name, keys, colour, dash } of this.spec.legend) {
-      const button = element("button", "", place);
-      button.type = "button";
-      button.append(swatch(colour, dash));
-      element("span", name, button);
-      button.addEventListener("click", () => this.toggle(keys));
-      this.updates.push((alone) => button.setAttribute("aria-pressed", String(same(keys, alone))));
+  outline(part) { // a row of a heat map is framed and drawn as a line, a point that shares its class with others is ringed
+    if (part.row) {
+      const axes = this.spec.axes[part.axes], [, y] = this.place(part, 0), row = Math.abs(axes.height / (axes.y[1] - axes.y[0]));
+      drawn("rect", { x: axes.left, y: y - row / 2, width: axes.width, height: row, stroke: "#fefefe" }, this.extra);
+      const known = part.values.map((value, number) => [value, number]).filter(([value]) => value !== null);
+      const points = known.map(([value, number]) => this.place(part, number, value, this.spec.axes[this.spec.lines]));
+      drawn("polyline", { points: points.join(" ") }, this.extra);
+    } else if (part.values.length === 1 && !this.spec.across) {
+      const [cx, cy] = this.place(part, 0);
+      drawn("circle", { cx, cy, r: 9 }, this.extra);
     }
   }
 
-  list(place) {
-    const { choices } = this.spec;
-    const select = element("select", "", element("label", "Show only ", place));
-    element("option", "all", select).value = "-1";
-    choices.forEach(({ name }, number) => { element("option", name, select).value = String(number); });
-    select.addEventListener("change", () => this.isolate(choices[Number(select.value)]?.keys ?? null));
-    this.updates.push((alone) => { select.value = String(choices.findIndex(({ keys }) => same(keys, alone))); });
+  key(event) {
+    const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (steps) this.step(...steps);
+    else if (event.key === "Enter" && this.at) this.toggle();
+    else if (event.key === "Escape") this.isolate(null);
+    else return;
+    event.preventDefault();
   }
 
-  bar(place) {
-    const bar = element("span", "", place);
-    bar.className = "bar";
-    element("span", "ground-truth rank: 1 (best)", bar);
-    element("i", "", bar).style.background = `linear-gradient(to right, ${this.spec.ranks.join(", ")})`;
-    element("span", String(this.spec.ranks.length), bar);
+  step(parts, points) {
+    const seen = this.seen();
+    if (!seen.length) return undefined;
+    if (!seen.includes(this.at?.part)) return this.tell({ part: seen[0], number: 0 });
+    const { part, number } = this.at;
+    const next = seen[Math.min(Math.max(seen.indexOf(part) + parts, 0), seen.length - 1)];
+    const alike = next.at === part.at ? number : Math.min(number, next.values.length - 1);
+    const last = next.values.length - 1;
+    if (points && last === 0) return this.step(points, 0); // boxes and points have one each
+    return this.tell({ part: next, number: Math.min(Math.max(alike + points, 0), last) });
   }
 }
 
-function swatch(colour, dash) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of [["width", 26], ["height", 10], ["aria-hidden", true]]) svg.setAttribute(name, value);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const dashes = { solid: "", dot: "2 2", dash: "6 3", dashdot: "6 2 2 2", longdash: "10 3" }[dash];
-  const look = { x1: 1, x2: 25, y1: 5, y2: 5, stroke: colour, "stroke-width": 3, "stroke-dasharray": dashes };
-  for (const [name, value] of Object.entries(look)) line.setAttribute(name, value);
-  svg.append(line);
-  return svg;
-}
-
-function drawAll() {
-  return Promise.all(figures.map((drawing) => drawing.draw()));
-}
-
-for (const figure of document.querySelectorAll("figure[data-figure]")) figures.push(new Drawing(figure));
-if ("IntersectionObserver" in window) {
-  const near = new IntersectionObserver((seen) => {
-    for (const { isIntersecting, target } of seen) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      figures.find(({ figure }) => figure === target).draw();
-    }
-  }, { rootMargin: "600px" });
-  for (const { figure } of figures) near.observe(figure);
-} else {
-  drawAll();
-}
-window.addEventListener("beforeprint", drawAll);
+const figures = [...document.querySelectorAll("figure[data-figure]")].map((figure) => new Figure(figure));
+const contents = document.querySelector("nav details");
+if (!matchMedia("(min-width: 64rem)").matches) contents.open = false;

@@ -7,6 +7,7 @@ from commonweight.paper.tables import lengths, sampled
 from commonweight.study.load import dump_study
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
+from commonweight.values import brief
 
 FROZEN = (
     "Weights that a mini-batch does not use are left alone here (training.inactive: freeze). The paper's numbers were made "
@@ -16,17 +17,24 @@ FROZEN = (
 
 @dataclass(frozen=True)
 class About:
-    """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up."""
+    """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up.
+
+    The numbers of a `trial` mean nothing, so that its report has no verdicts.
+    """
+
+    __repr__ = brief
 
     name: str
     sentences: tuple[str, ...]
     settings: str = ""
+    trial: bool = False
 
 
 def about_study(setting: Setting) -> About:
     """A study's report."""
-    said = (setting.study.about,) if setting.study.about else ()
-    return About(f"Study {setting.study.name}", (*said, *preface(setting)), dump_study(setting.study))
+    study = setting.study
+    said = (study.about,) if study.about else ()
+    return About(f"Study {study.name}", (*said, *preface(setting)), dump_study(study), study.trial)
 
 
 def preface(setting: Setting) -> list[str]:

@@ -58,6 +58,6 @@ def _similarity(found: FoundSpec, source: Job, store: Store, images: ImageSet) -
     net = make_net(source.of_copy(found.number), images).double()
     snapshot = store.read_snapshot(source, f"epoch-{epochs}")
     net.load_state_dict(weights_of_copy(snapshot, found.number, source.copies))
-    streams = (source.seeds.stream(purpose).fork(epochs) for purpose in ("data", "augment"))
-    batches = islice(images.epoch(source.training.batch, *streams), found.over)
+    data, augment = (source.seeds.stream(purpose).fork(epochs) for purpose in ("data", "augment"))
+    batches = islice(images.epoch(source.training.batch, data, augment), found.over)
     return gradient_similarity(net, [(some.double(), labels) for some, labels in batches])[0].cpu().numpy()

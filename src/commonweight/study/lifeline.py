@@ -30,10 +30,8 @@ def held() -> Iterator[str]:
     lines: SimpleQueue[str] = SimpleQueue()
 
     def read() -> None:
-        # Not sys.stdin, whose lock would be held when the process ends for another reason.
-        with open(0, encoding="utf-8", closefd=False) as told:
-            for line in told:
-                lines.put(line)
+        for line in sys.stdin:
+            lines.put(line)
         os._exit(1)
 
     Thread(target=read, daemon=True).start()

@@ -1,6 +1,7 @@
 """The list of the claims: its order, its numbers of the paper, what it needs, and when it says that it cannot say."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,16 @@ def test_what_a_correction_would_change_is_told_of_the_claims_themselves():
     (some,) = claims_so_far(made_up(tiny_setting(**SEVERAL), "seeds", "orders", "orders-shuffled", "ground-truth"))
     assert [claim.number for claim in some.claims] == [1, 2, 3, 4, 6, 11]
     assert some.notes[-1:] == told(some.claims)
+
+
+def test_a_trial_shows_its_numbers_and_gives_no_verdict():
+    records = everything(**SEVERAL)
+    study = records.setting.study.model_copy(update={"trial": True})
+    trial = Evidence(replace(records.setting, study=study), records.measured)
+    for list_of in (only(claims(trial)), only(claims_so_far(trial))):
+        assert {claim.verdict for claim in list_of.claims} == {Verdict.NOT_MEASURED}
+        assert all("mean nothing" in claim.reason for claim in list_of.claims)
+        checks = [check for claim in list_of.claims for check in claim.checks]
+        assert {(check.verdict, check.p, check.enough) for check in checks} == {(Verdict.NOT_MEASURED, None, None)}
+        said = [check.statistic for claim in only(claims(records)).claims for check in claim.checks]
+        assert [check.statistic for check in checks] == said

@@ -64,7 +64,7 @@ class Native:
         self._known: dict[Child, bool] = {}
         self._memory: Memory | None = None
         self._programs: dict[Child, _Program | None] = {}
-        self._sweeps: dict[tuple[tuple[int, ...], tuple[Child, ...]], _Sweep] = {}
+        self._sweeps: dict[tuple[tuple[int, int], tuple[Child, ...]], _Sweep] = {}
         # Where it knows all units of a net in which no two share a weight, it knows all children.
         self._knows_all = net.plan.space.nodes <= MAX_INPUTS and know_apart(
             (unit for unit in net.units.values() if not isinstance(unit, Head)), net.copies
@@ -110,7 +110,7 @@ class Native:
         return accuracy
 
     def _sweep(self, images: Tensor, labels: Tensor, children: tuple[Child, ...]) -> Tensor:
-        size, pixels = tuple(images.shape[2:]), images.shape[2] * images.shape[3]
+        size, pixels = (images.shape[2], images.shape[3]), images.shape[2] * images.shape[3]
         lanes = self._library.lanes
         blocks = max(1, SWEEP_BYTES // (4 * lanes * pixels * self.net.shape.channels))
         if (size, children) not in self._sweeps:
@@ -139,7 +139,7 @@ class Native:
 
     def _training(self, images: Tensor, child: Child) -> _Program | None:
         """The child's program, laid out when first needed; None when only PyTorch can run the child."""
-        blocks, size = -(-len(images) // self._library.lanes), tuple(images.shape[2:])
+        blocks, size = -(-len(images) // self._library.lanes), (images.shape[2], images.shape[3])
         if self._memory is None or self._memory.blocks < blocks or self._memory.size != size:
             self._memory, self._programs = Memory(blocks, size, self._library.lanes), {}
         if child not in self._programs:

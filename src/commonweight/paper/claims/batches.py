@@ -37,6 +37,7 @@ A_FEW = 10  # mini-batches of fine-tuning (paper §3.3: 10 from half-way, 5 from
     SEEDS.after(END),
     FINETUNED_END.every_batch(),
     GROUND_TRUTH,
+    shown=("insight-2", "insight-2-steps", "figure-4c", "figure-4d"),
 )
 def finetuning_helps(  # noqa: PLR0917
     shared_half: np.ndarray,
@@ -70,6 +71,7 @@ def finetuning_helps(  # noqa: PLR0917
     "Figures 5a and 5b: period 64; 'in most of mini-batches' the trained child is the best",
     SEEDS.rounds(ROUNDS),
     ORDERS_SHUFFLED.rounds(ROUNDS),
+    shown=("figure-5a", "figure-5b"),
 )
 def the_last_trained_leads(seeds: Measured, shuffled: Measured, setting: Setting) -> tuple[Check, ...]:
     """How often the child just trained is the best; and whether curves repeat after a round of all children."""
@@ -106,6 +108,7 @@ def trained_leads(accuracies: np.ndarray, trained: np.ndarray, who: str, randomn
     BN_MOMENTUM.each(lambda one: one.window(ROUNDS)),
     NO_SGD_MOMENTUM.window(ROUNDS),
     GROUND_TRUTH,
+    shown=("figure-8", "figure-9"),
 )
 def momentum_steadies(
     seeds: Measured, by_bn: Mapping[float, Measured], no_sgd: Measured, truth: np.ndarray, setting: Setting

@@ -14,7 +14,8 @@ from commonweight.study.setting import Setting
 class Definition:
     """A claim in words, with the paper's figures for it; None of what is not in the paper but a claim of ours.
 
-    Called with evidence, it checks it, and looks at `view` alone.
+    `shown` are the tables and figures that show its evidence, by their names. Called with evidence, it checks it, and looks
+    at `view` alone.
     """
 
     number: int
@@ -22,6 +23,7 @@ class Definition:
     paper: str | None
     view: View[tuple[Any, ...]]
     check: Callable[..., tuple[Check, ...]]
+    shown: tuple[str, ...] = ()
 
     def __call__(self, evidence: Evidence) -> tuple[Check, ...]:
         return self.check(*self.view.read(evidence), evidence.setting)
@@ -36,7 +38,7 @@ class Definition:
 
 
 def claim(
-    number: int, text: str, paper: str | None, *views: View[Any]
+    number: int, text: str, paper: str | None, *views: View[Any], shown: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., tuple[Check, ...]]], Definition]:
     """Makes a claim of a function, which is called with what each view gives, and with the study's setting."""
-    return lambda check: Definition(number, text, paper, all_of(*views), check)
+    return lambda check: Definition(number, text, paper, all_of(*views), check, shown)

@@ -1,9 +1,11 @@
 """The paper's ten claims and ours: what each needs, and its verdict from whatever was measured."""
 
+from dataclasses import replace
+
 from commonweight.paper.claims import batches, ours, ranks, sharing_less
 from commonweight.paper.claims.correction import told
 from commonweight.paper.claims.definition import Definition
-from commonweight.paper.claims.verdict import Claim, Claims
+from commonweight.paper.claims.verdict import Claim, Claims, Verdict
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
 from commonweight.paper.planned import Planned
@@ -16,6 +18,7 @@ DEFINITIONS = tuple(
     sorted((one for one in _DECLARED if isinstance(one, Definition)), key=lambda definition: definition.number)
 )
 TITLE = "Claims, checked on this data"
+TRIAL = "the study says that its numbers mean nothing (trial), so they are shown without a verdict"
 NOTES = (
     "A claim is supported when all its checks are; against it is data whose interval excludes what a check needs; it is "
     "undecided when this data can do neither, and not measured when something was not run or is undefined. That says "
@@ -48,7 +51,10 @@ def _verdict(definition: Definition, evidence: Evidence) -> Claim:
     if missing and not reason:
         reason = f"it needs the experiments {', '.join(missing)}, which no target here asked for; run the target claims"
     checks = () if reason else definition(evidence)
-    return Claim(definition.number, definition.text, definition.paper, checks, reason or "")
+    if evidence.setting.study.trial and checks:
+        checks = tuple(replace(check, verdict=Verdict.NOT_MEASURED, p=None, enough=None) for check in checks)
+        reason = TRIAL
+    return Claim(definition.number, definition.text, definition.paper, checks, reason or "", definition.shown)
 
 
 EVERY_CLAIM = View(_of_those_possible, _verdicts)

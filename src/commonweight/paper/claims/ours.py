@@ -23,6 +23,7 @@ MOST = 0.5  # of the gap between super-nets and ground truth
     None,
     under_statistics(SEEDS),
     TRUTH.last(),
+    shown=("instability", "hidden-choices"),
 )
 def statistics_are_unstable(seeds: Mapping[str, np.ndarray], alone: np.ndarray, setting: Setting) -> tuple[Check, ...]:
     """What statistics of the validation batch add to S-Tau, and how much of the gap to ground truth's that closes."""

@@ -35,6 +35,7 @@ SUPER_NETS = (SEEDS, ORDERS, ORDERS_SHUFFLED)
     "S-Tau 0.54 (seeds), 0.39 (orders), 0.44 (shuffled); ground truth 0.71, random 0.04",
     *(planned.last_epochs() for planned in SUPER_NETS),
     TRUTH.last_epochs(),
+    shown=("table-1", "figure-2"),
 )
 def unstable(
     seeds: np.ndarray, orders: np.ndarray, shuffled: np.ndarray, alone: np.ndarray, setting: Setting
@@ -88,6 +89,7 @@ def beyond_random_ranks(accuracies: np.ndarray, who: str, randomness: Randomness
     *(planned.last() for planned in SUPER_NETS),
     TRUTH.last(),
     TRUTH.judged(),
+    shown=("table-2",),
 )
 def far_from_the_truth(  # noqa: PLR0917
     seeds: np.ndarray,
@@ -128,6 +130,7 @@ def far_from_the_truth(  # noqa: PLR0917
     "Ranks differ between the last epochs of one instance about as much as between instances.",
     "S-Tau 0.53 between epochs, 0.44 between instances of shuffled orders",
     ORDERS_SHUFFLED.last_epochs(),
+    shown=("table-1", "figure-3b"),
 )
 def epochs_differ_as_instances_do(epochs: np.ndarray, setting: Setting) -> tuple[Check, ...]:
     """On the last epochs `[instance, epoch, child]` of each instance of shuffled orders."""
@@ -158,6 +161,7 @@ def moments_differ_as_instances_do(accuracies: np.ndarray, moments: str, randomn
     ORDERS_SHUFFLED.last_epochs(),
     TRUTH.last(),
     TRUTH.judged(),
+    shown=("figure-3a", "figure-3b", "insight-1"),
 )
 def bad_ones_stay_bad(
     epochs: np.ndarray, single: np.ndarray, judged: np.ndarray, setting: Setting

@@ -40,6 +40,7 @@ from commonweight.study.setting import Measured, Setting
     TRUTH.judged(),
     RANDOM.each(FromScratch.window),
     SIMILAR.each(FromScratch.window),
+    shown=("table-3a",),
 )
 def groups_matter(  # noqa: PLR0917
     seeds: Measured,
@@ -85,6 +86,7 @@ def groups_matter(  # noqa: PLR0917
     "Figure 6: 143, 144 and 344 go together, 424 against them",
     in_fours(RANDOM_SHUFFLED, FromScratch.window),
     in_fours(SIMILAR_SHUFFLED, FromScratch.window),
+    shown=("figure-6a", "figure-6b", "section-4.2.1"),
 )
 def children_interfere(random: Measured, similar: Measured, setting: Setting) -> tuple[Check, ...]:
     """Effects of training one child on another inside random groups, and of other company on a child.
@@ -169,6 +171,7 @@ class Named:
     GROUND_TRUTH,
     PREFIX_LONG.each(FromScratch.window),
     PREFIX.each(FromScratch.window),
+    shown=("table-3b", "table-4"),
 )
 def fewer_shared_cells(
     truth: np.ndarray, long: Mapping[int, Measured], short: Mapping[int, Measured], setting: Setting
