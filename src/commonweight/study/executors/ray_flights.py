@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import chdir, suppress
@@ -79,7 +80,7 @@ class Flights:
     def _send(self, flight: _Flight) -> None:
         """Hand the task to Ray."""
         there = self._perform_there.options(name=f"job {flight.task.job.id}")
-        lines = there.remote(self.runtime.model_dump_json(), str(Path.cwd()), encode_task(flight.task))
+        lines = there.remote(self.runtime.model_dump_json(), str(Path.cwd()), sys.path, encode_task(flight.task))
         self._flying[lines] = flight
 
     @cached_property
@@ -145,8 +146,12 @@ def _seen(task: Task, event: Event) -> Event:
     return event
 
 
-def _perform(runtime: str, folder: str, line: str) -> Iterator[str]:
-    """On a node: do the task of this line, whose relative paths go from a folder; yields the host, then the events."""
+def _perform(runtime: str, folder: str, importable: list[str], line: str) -> Iterator[str]:
+    """On a node: do the task of this line, whose relative paths go from a folder; yields the host, then the events.
+
+    A primitive of one's own is where the driver finds it.
+    """
+    sys.path += [path for path in importable if path not in sys.path]
     task = decode_task(line)
     yield socket.gethostname()
     with chdir(folder):
