@@ -15,6 +15,7 @@ from ray.cluster_utils import Cluster
 from study import ray_here
 from study.test_executors import after, change, check_story, endless, jobs_of, tasks_of
 from study.test_executors import setting as setting  # noqa: PLC0414 - its fixture
+from study.test_imported_primitive import MODULE, NAME
 from tiny import record_files, tiny_study
 
 from commonweight import api
@@ -27,6 +28,7 @@ from commonweight.study.executors import (
     Noted,
     Started,
     on_ray,
+    ray_flights,
     ray_session,
     registry,
 )
@@ -57,9 +59,9 @@ def joined(cluster):
         yield
 
 
-def longer(job, epochs=2000):
+def longer(job):
     """The job for a second or two."""
-    return change(change(job, "training", epochs=epochs), "moments", every_epoch=False)
+    return change(change(job, "training", epochs=2000), "moments", every_epoch=False)
 
 
 def worker_of(job):
@@ -80,20 +82,18 @@ def kill(job):
 
 def test_a_study_on_a_named_cluster_whose_workers_are_killed(cluster, tmp_path):
     """What is stored is what one process stores."""
-    study, begun, killed = tiny_study(training__epochs=20), [], set()
+    study, killed = tiny_study(training__epochs=300), set()
 
-    def observe(event):
-        if isinstance(event, Started):
-            begun.append(event.job)
-        for job in begun:
-            if len(killed) < 2 and job.id not in killed and kill(job):
-                killed.add(job.id)
+    def progress(told):
+        job = told.event.job
+        if isinstance(told.event, Advanced) and len(killed) < 3 and job.id not in killed and kill(job):
+            killed.add(job.id)
 
-    api.run(study, ["table-2"], tmp_path / "ray", OnRay(3, address=cluster.address), observe)
+    api.run(study, ["table-2"], tmp_path / "ray", OnRay(3, address=cluster.address), progress)
     api.run(study, ["table-2"], tmp_path / "inline", Inline())
-    assert len(killed) == 2
+    assert len(killed) == 3
     files = record_files(Store(tmp_path / "ray"))
-    assert len(files) == len(begun)
+    assert len(files) > 8
     assert files == record_files(Store(tmp_path / "inline"))
 
 
@@ -155,14 +155,26 @@ def test_nothing_is_left_running_when_it_is_closed(setting, tmp_path):
 @pytest.mark.usefixtures("joined")
 def test_workers_have_the_runtimes_threads_and_our_choice_of_a_build(setting, tmp_path, monkeypatch):
     monkeypatch.setenv("COMMONWEIGHT_NATIVE", "off")
-    job, told = longer(jobs_of(setting)[0], 300), {}
-    for event in OnRay(1, Runtime(threads=2)).run(tasks_of(setting, tmp_path, [job])):
-        if isinstance(event, Advanced) and not told:
-            pairs = Path(f"/proc/{worker_of(job)}/environ").read_bytes().decode().split("\0")
-            told = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    assert told["OMP_NUM_THREADS"] == "2"
+    job, executor = jobs_of(setting)[0], OnRay(1, Runtime(threads=2))
+    *_, end = executor.run(tasks_of(setting, tmp_path, [job]))
+    assert isinstance(end, Finished)
     how = Store(tmp_path).how(job.id)
     assert (how["threads"], how["engine"]) == (2, "reference")
+    events = executor.run(tasks_of(setting, tmp_path, [endless(job)]))
+    assert isinstance(next(events), Started)
+    environ = Path(f"/proc/{worker_of(endless(job))}/environ").read_bytes().split(b"\0")
+    events.close()
+    assert [pair for pair in environ if pair.startswith(b"OMP_NUM_THREADS=")] == [b"OMP_NUM_THREADS=2"]
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_primitive_of_ones_own_is_found_where_the_driver_finds_it(tmp_path, monkeypatch):
+    (tmp_path / "ours_at_ray.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    study = tiny_study(space__primitives=["max_pool_3x3", f"ours_at_ray:{NAME.partition(':')[2]}"])
+    for name, executor in (("ray", OnRay(2)), ("inline", Inline())):
+        api.run(study, ["figure-2"], tmp_path / name, executor)
+    assert record_files(Store(tmp_path / "ray")) == record_files(Store(tmp_path / "inline"))
 
 
 @pytest.mark.usefixtures("joined")
@@ -193,7 +205,7 @@ def test_a_node_that_cannot_work_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         UsageError, match=r"^node \S+ of the Ray cluster cannot work: ImportError: no commonweight; install "
     ):
-        ray_session.require_fit_nodes(tmp_path, {"CPU": 1.0})
+        ray_session.require_fit_nodes(tmp_path, {"CPU": 1.0}, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -220,6 +232,17 @@ def test_a_result_may_be_seen_late_but_not_never(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_session, "SEEN_SECONDS", 0.2)
     with pytest.raises(StoreError, match=f"^job {'b' * 16} was stored by another node, but .* does not see it below "):
         ray_session.await_results(store, [late, "b" * 16])
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_job_is_finished_when_its_result_is_seen_here(setting, tmp_path, monkeypatch):
+    def unseen(store, job_ids):
+        raise StoreError(f"{[*job_ids]} below {store.out}")
+
+    monkeypatch.setattr(ray_flights, "await_results", unseen)
+    (task,) = tasks_of(setting, tmp_path, jobs_of(setting)[:1])
+    *_, end = OnRay(1).run([task])
+    assert end == Failed(task.job, f"StoreError: ['{task.job.id}'] below {tmp_path}", "")
 
 
 @pytest.mark.parametrize("address", ["auto", "local", "ray://head:10001", "head", ":6379", "head:6379/x", "a b:1"])

@@ -22,15 +22,16 @@ from commonweight.study.executors.on_ray import OnRay
 
 killed = []
 
-def observe(event):
-    print(type(event).__name__, file=sys.stderr, flush=True)
-    if sys.argv[3] == "kill" and type(event).__name__ == "Advanced" and not killed:
+def progress(told):
+    kind = type(told.event).__name__
+    print(kind, file=sys.stderr, flush=True)
+    if sys.argv[3] == "kill" and kind == "Advanced" and not killed:
         titles = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
-        killed.extend(path for path, title in titles.items() if title.startswith(f"ray::job {event.job.id}".encode()))
+        killed.extend(path for path, title in titles.items() if title.startswith(f"ray::job {told.event.job.id}".encode()))
         os.kill(int(killed[0].parent.name), signal.SIGKILL)
 
 before = signal.getsignal(signal.SIGTERM)
-api.run(tiny_study(training__epochs=int(sys.argv[2])), ["figure-2"], sys.argv[1], OnRay(1), observe)
+api.run(tiny_study(training__epochs=int(sys.argv[2])), ["figure-2"], sys.argv[1], OnRay(1), progress)
 assert signal.getsignal(signal.SIGTERM) is before
 """
 

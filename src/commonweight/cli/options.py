@@ -50,8 +50,9 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         metavar="NAME",
-        help="Where jobs run: inline (in this process), local (in worker processes), or one that an installed package "
-        "adds; default: inline with --workers 0, else local.",
+        help="Where jobs run: inline (in this process), local (in worker processes), ray (on a cluster that RAY_ADDRESS "
+        "names, else in a Ray of its own), or one that an installed package adds; default: inline with --workers 0, else "
+        "local.",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:n.")]

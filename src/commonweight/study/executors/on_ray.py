@@ -63,7 +63,7 @@ class OnRay:
         with session(self.address, self.workers * self.runtime.threads):
             flights = Flights(self.workers, self.runtime)
             for out in dict.fromkeys(task.out for task in tasks):
-                require_fit_nodes(out, flights.resources)
+                require_fit_nodes(out, flights.resources, flights.environment)
             yield from flights.run(agenda)
 
 

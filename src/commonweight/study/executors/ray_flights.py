@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import chdir, suppress
@@ -59,6 +60,12 @@ class Flights:
         gpus = {"GPU": 1.0} if self.runtime.device == "cuda" else {}
         return {"CPU": float(self.runtime.threads), **gpus}
 
+    @property
+    def environment(self) -> dict[str, dict[str, str]]:
+        """That of a worker process, as Ray's `runtime_env`; OpenMP reads its number before Python can say anything."""
+        passed = {PASSED_ON: os.environ[PASSED_ON]} if PASSED_ON in os.environ else {}
+        return {"env_vars": {"OMP_NUM_THREADS": str(self.runtime.threads), **passed}}
+
     def run(self, agenda: Agenda) -> Iterator[Event]:
         """Do all tasks; however the iterator ends, none is running afterwards."""
         try:
@@ -73,20 +80,19 @@ class Flights:
     def _send(self, flight: _Flight) -> None:
         """Hand the task to Ray."""
         there = self._perform_there.options(name=f"job {flight.task.job.id}")
-        lines = there.remote(self.runtime.model_dump_json(), str(Path.cwd()), encode_task(flight.task))
+        lines = there.remote(self.runtime.model_dump_json(), str(Path.cwd()), sys.path, encode_task(flight.task))
         self._flying[lines] = flight
 
     @cached_property
     def _perform_there(self) -> Any:
         """`_perform` as Ray calls it; made once, since each one that is made stays with the cluster."""
-        passed = {PASSED_ON: os.environ[PASSED_ON]} if PASSED_ON in os.environ else {}
         return ray.remote(
             num_returns="streaming",
             num_cpus=self.runtime.threads,
             num_gpus=self.resources.get("GPU", 0),
             max_retries=0,  # the agenda tries again, once; Ray would do it without end after a kill for want of memory
             max_calls=0,  # a process does one job after another, on a GPU too: it keeps the images
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(self.runtime.threads), **passed}},
+            runtime_env=self.environment,
         )(_perform)
 
     def _hear(self) -> list[Event]:
@@ -140,8 +146,12 @@ def _seen(task: Task, event: Event) -> Event:
     return event
 
 
-def _perform(runtime: str, folder: str, line: str) -> Iterator[str]:
-    """On a node: do the task of this line, whose relative paths go from a folder; yields the host, then the events."""
+def _perform(runtime: str, folder: str, importable: list[str], line: str) -> Iterator[str]:
+    """On a node: do the task of this line, whose relative paths go from a folder; yields the host, then the events.
+
+    A primitive of one's own is where the driver finds it.
+    """
+    sys.path += [path for path in importable if path not in sys.path]
     task = decode_task(line)
     yield socket.gethostname()
     with chdir(folder):

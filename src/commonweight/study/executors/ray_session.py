@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import ray
@@ -68,10 +69,11 @@ def session(address: str | None, cores: int) -> Iterator[None]:
         ray.shutdown(wait_for_processes=True)
 
 
-def require_fit_nodes(out: Path, resources: Mapping[str, float]) -> None:
+def require_fit_nodes(out: Path, resources: Mapping[str, float], environment: Mapping[str, Any]) -> None:
     """Raises `UsageError`, naming the node, unless all nodes that can do a job see the folder and have our versions.
 
-    Each is asked for what a file holds that is written here, under its path as it is here.
+    Each is asked for what a file holds that is written here, under its path as it is here; by a process with the environment
+    of a worker, which it then is.
     """
     nodes = {
         node["NodeID"]: node["NodeManagerHostname"]
@@ -85,7 +87,7 @@ def require_fit_nodes(out: Path, resources: Mapping[str, float]) -> None:
         make_folder(out)
         token = uuid4().hex
         write_durably(probe, token.encode())
-        ask = ray.remote(num_cpus=0, max_retries=0)(_look)
+        ask = ray.remote(num_cpus=0, max_retries=0, runtime_env=dict(environment))(_look)
         places = (NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes)
         answers = [ask.options(scheduling_strategy=place).remote(str(Path.cwd()), str(probe)) for place in places]
         for name, answer in zip(nodes.values(), answers, strict=True):
