@@ -86,7 +86,7 @@ def written(page: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="How many instances do I need? The two tables of docs/faq.md.")
     parser.add_argument("--docs", action="store_true", help="write them into docs/faq.md")
     if parser.parse_args().docs:
         PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
