@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from commonweight.study.frames import data_frame
-from commonweight.study.setting import Experiment
+from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 from commonweight.values import brief
 
@@ -36,10 +36,10 @@ class ExperimentRecord:
     final: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, experiment: Experiment, store: Store) -> ExperimentRecord:
+    def of(cls, experiment: Experiment, setting: Setting, store: Store) -> ExperimentRecord:
         """From the store; raises what `Experiment.read` raises."""
         measured = experiment.read(store)
-        children = tuple(child.name for child in experiment.jobs[0].space.children())
+        children = tuple(child.name for child in setting.children)
         final = {which.value: array for which, array in measured.final.items()}
         return cls(experiment.name, children, measured.accuracy, measured.step, measured.trained, final)
 
