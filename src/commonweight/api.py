@@ -19,6 +19,7 @@ from commonweight.paper import (
     Curves,
     Evidence,
     Made,
+    Scalars,
     Table,
     answer_so_far,
     artefacts,
@@ -27,6 +28,7 @@ from commonweight.paper import (
     evidence,
     named,
     needed,
+    scalars_of,
 )
 from commonweight.report import Run, Style, about_study, write_report
 from commonweight.report.callback import Progress, telling
@@ -137,7 +139,12 @@ class Programme:
     @cached_property
     def records(self) -> dict[str, ExperimentRecord]:
         """What the experiments measured, by their names: `work.records["seeds"].accuracy`; raises as `make` does."""
-        return {name: ExperimentRecord.of(one, self.store) for name, one in self.experiments.items()}
+        return {name: ExperimentRecord.of(one, self.setting, self.store) for name, one in self.experiments.items()}
+
+    @property
+    def scalars(self) -> list[Scalars]:
+        """Curves over mini-batches of every instance, as `--tensorboard` writes them; raises as `make` does."""
+        return list(scalars_of(self._evidence))
 
     def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
         """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.

@@ -15,7 +15,7 @@ def test_what_is_text(made, capsys):
     Console(width=200).print(to_terminal(made))
     assert made.title in capsys.readouterr().out
     files = to_files(made, {})
-    assert set(files) == {f"tables/{made.name}.{kind}" for kind in ("md", "csv")}
+    assert set(files) == {f"tables/{made.name}.{kind}" for kind in ("md", "csv", "tex")}
     assert files[f"tables/{made.name}.md"].decode() == text
     assert to_data(made)["title"] == made.title
 

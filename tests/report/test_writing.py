@@ -85,6 +85,10 @@ def test_the_files_are_there_and_hold_what_was_made(tmp_path):
     assert names[0] == "index.html"
     assert set(names[1:]) == {
         "report.md",
+        "commonweight.bib",
+        "tables/settings.tex",
+        "tables/table-9.tex",
+        "tables/claims.tex",
         "tables/table-9.md",
         "tables/table-9.csv",
         "tables/claims.md",
@@ -220,8 +224,8 @@ def test_the_page_tells_the_numbers_and_the_whole_study(page):
 
 
 def test_only_tables_or_nothing(tmp_path):
-    assert len(write_report(about(), [TABLE], tmp_path / "tables", Run("command"))) == 4
-    assert len(write_report(about(), [], tmp_path / "nothing", Run("command"))) == 2
+    assert len(write_report(about(), [TABLE], tmp_path / "tables", Run("command"))) == 7
+    assert len(write_report(about(), [], tmp_path / "nothing", Run("command"))) == 4
 
 
 def test_the_preface_names_every_difference_from_the_paper():

@@ -26,6 +26,7 @@ from commonweight.cli.options import (
     StudyWord,
     StyleName,
     Targets,
+    TensorBoardFolder,
     WorkerCount,
 )
 from commonweight.cli.stderr import say
@@ -108,6 +109,7 @@ def run(
         bool, typer.Option("--retry-failed", help="Also try jobs again that diverged; other failures are tried anyhow.")
     ] = False,
     style: StyleName = "clear",
+    tensorboard: TensorBoardFolder = None,
     as_json: Json = False,
 ) -> None:
     """Train what is missing, then print and write the targets. Interrupting is fine: run it again to go on."""
@@ -165,9 +167,20 @@ def report(
     out: Results,
     target: Targets = None,
     style: StyleName = "clear",
+    tensorboard: TensorBoardFolder = None,
     as_json: Json = False,
 ) -> None:
     """Make tables, figures and the page again from stored records; nothing is trained."""
+
+
+@app.command(epilog="Example: **commonweight export --out results/quick --to quick-parquet --format parquet**")
+@done_in("results")
+def export(
+    out: Results,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the files.")],
+    kind: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+) -> None:
+    """Write every stored accuracy and every table that can be made of them as Parquet or CSV."""
 
 
 @app.command(

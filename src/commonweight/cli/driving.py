@@ -10,7 +10,7 @@ from commonweight.cli.stderr import errors, say
 from commonweight.errors import CommonweightError, JobFailed, ReadOnly, UsageError
 from commonweight.net import EngineChoice, find_library
 from commonweight.paper import Made
-from commonweight.report import Style
+from commonweight.report import Style, require_tensorboard, write_scalars
 from commonweight.report.progress import clock, meanwhile, watch
 from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
@@ -33,10 +33,13 @@ def run(
     replace_study: bool,
     retry_failed: bool,
     style: str,
+    tensorboard: Path | None,
     as_json: bool,
 ) -> None:
     """Train what is missing, then print and write the targets."""
     chosen = Style.named(style)
+    if tensorboard is not None:
+        require_tensorboard()  # before hours of training
     runtime, executor = _executor(device, engine, executor_name, workers)
     work = api.programme(load_study(study, overrides or ()), target or (), out)
     _say_refused(work)
@@ -75,6 +78,8 @@ def run(
     say(told)
     if failed:
         raise failed
+    if tensorboard is not None:
+        write_scalars(work.scalars, tensorboard)
 
 
 def plan(

@@ -65,4 +65,10 @@ Overrides = Annotated[
 StyleName = Annotated[
     str, typer.Option("--style", help="How figures are laid out: clear, or paper for the paper's own layout.")
 ]
+TensorBoardFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="DIR", help="Also write accuracies and GT-Tau as TensorBoard's scalars there."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

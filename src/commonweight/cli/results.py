@@ -11,8 +11,9 @@ from commonweight.cli.output import print_all, print_json, print_made, print_tex
 from commonweight.cli.stderr import say
 from commonweight.errors import StudyError, UsageError
 from commonweight.paper import ARTEFACTS, named
-from commonweight.report import Style, preface
+from commonweight.report import Format, Style, exported, preface, require_tensorboard, write_scalars
 from commonweight.study.checkpoint import checkpoints
+from commonweight.study.durable import write_whole
 from commonweight.study.load import dump_study, load_study, shipped_studies
 from commonweight.study.settled import STUDY_FILE, read_settled
 from commonweight.study.store import Store
@@ -86,9 +87,11 @@ def check(*, out: Path, as_json: bool) -> None:
     read_settled(out)
 
 
-def report(*, out: Path, target: Sequence[str] | None, style: str, as_json: bool) -> None:
+def report(*, out: Path, target: Sequence[str] | None, style: str, tensorboard: Path | None, as_json: bool) -> None:
     """Make tables, figures and the page again from stored records, all that can be made unless targets are named."""
     chosen = Style.named(style)
+    if tensorboard is not None:
+        require_tensorboard()
     work = _stored(out, target or ())
     if not work.targets and work.missing:
         raise next(iter(work.missing.values()))
@@ -97,8 +100,22 @@ def report(*, out: Path, target: Sequence[str] | None, style: str, as_json: bool
     for error in work.missing.values():
         say(f"not made: {error}")
     say(f"report: {files[0]}")
+    if tensorboard is not None:
+        write_scalars(work.scalars, tensorboard)
     if any(exit_code(error) == DAMAGED for error in work.missing.values()):
         raise typer.Exit(DAMAGED)
+
+
+def export(*, out: Path, to: Path, kind: str) -> None:
+    """Write every stored accuracy and every table that can be made of them as Parquet or CSV."""
+    chosen = Format.named(kind)
+    work = api.open(out)
+    files = exported(work.make(), list(work.records.values()), chosen)
+    for name, content in files.items():
+        write_whole(to / name, content)
+    print_text(f"{len(files)} files in {to}: accuracies of {len(work.records)} experiments, and tables")
+    for error in work.missing.values():
+        say(f"not exported: {error}")
 
 
 def _is_target(word: str) -> bool:

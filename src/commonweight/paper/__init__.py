@@ -6,6 +6,7 @@ from commonweight.paper.claims import Check, Claim, Claims, Verdict
 from commonweight.paper.claims.every import claims_so_far
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.figures import Box, Boxes, Curves, Identity, Mark, Origin, Series
+from commonweight.paper.scalars import Scalars, scalars_of
 from commonweight.paper.tables import Column, Number, Row, Table
 from commonweight.paper.targets import Artefact, Made
 
@@ -27,6 +28,7 @@ __all__ = [
     "Number",
     "Origin",
     "Row",
+    "Scalars",
     "Series",
     "Table",
     "Verdict",
@@ -37,4 +39,5 @@ __all__ = [
     "evidence",
     "named",
     "needed",
+    "scalars_of",
 ]

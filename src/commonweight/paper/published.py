@@ -3,6 +3,16 @@
 from commonweight.paper.tables import Number
 
 TITLE = "Deeper Insights into Weight Sharing in Neural Architecture Search"
+AUTHORS = (
+    "Yuge Zhang",
+    "Zejun Lin",
+    "Junyang Jiang",
+    "Quanlu Zhang",
+    "Yujing Wang",
+    "Hui Xue",
+    "Chen Zhang",
+    "Yaming Yang",
+)
 ADDRESS = "https://arxiv.org/abs/2001.01431"
 SECTIONS = {
     "3.2": "Variance of weight sharing",

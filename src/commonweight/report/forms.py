@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
 from commonweight.report import claim_forms, table_forms
+from commonweight.report.latex import to_latex
 from commonweight.report.static import FORMATS, render
 from commonweight.study.frames import data_frame
 
@@ -47,13 +48,13 @@ def to_frame(made: Table | Claims) -> DataFrame:
 def to_files(made: Made, drawn: Mapping[str, Figure]) -> dict[str, bytes]:
     """The files of what was made, by their paths below the report's folder; figures as they were `drawn`, by their names.
 
-    Example: Table 1 has `tables/table-1.md` and `tables/table-1.csv`; Figure 2 has `figures/figure-2.pdf`, `.svg`, `.png`.
+    Example: Table 1 has `tables/table-1.md`, `.csv` and `.tex`; Figure 2 has `figures/figure-2.pdf`, `.svg`, `.png`.
     """
     match made:
         case Table():
-            texts = {"md": table_forms.to_markdown(made), "csv": table_forms.to_csv(made)}
+            texts = {"md": table_forms.to_markdown(made), "csv": table_forms.to_csv(made), "tex": to_latex(made)}
         case Claims():
-            texts = {"md": claim_forms.to_markdown(made), "csv": claim_forms.to_csv(made)}
+            texts = {"md": claim_forms.to_markdown(made), "csv": claim_forms.to_csv(made), "tex": to_latex(made)}
         case Curves() | Boxes():
             return figure_files(made.name, drawn[made.name])
     return {f"tables/{made.name}.{kind}": text.encode() for kind, text in texts.items()}

@@ -1,6 +1,8 @@
 """What a reader must know before the numbers: what they are of, and in what a study differs from the paper."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from commonweight.paper import published
 from commonweight.paper.tables import lengths, sampled
@@ -17,7 +19,8 @@ FROZEN = (
 
 @dataclass(frozen=True)
 class About:
-    """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up.
+    """What a report is about: a name, and in plain sentences what its reader must know first; `settings` to look up, and
+    the `values` of each by their names, `training.epochs`.
 
     The numbers of a `trial` mean nothing, so that its report has no verdicts.
     """
@@ -28,13 +31,24 @@ class About:
     sentences: tuple[str, ...]
     settings: str = ""
     trial: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def about_study(setting: Setting) -> About:
     """A study's report."""
     study = setting.study
     said = (study.about,) if study.about else ()
-    return About(f"Study {study.name}", (*said, *preface(setting)), dump_study(study), study.trial)
+    values = dict(_values(study.model_dump(mode="json")))
+    return About(f"Study {study.name}", (*said, *preface(setting)), dump_study(study), study.trial, values)
+
+
+def _values(settings: Mapping[str, Any], section: str = "") -> Iterator[tuple[str, str]]:
+    """Every value of a study by its name with its section; none of what is left out."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _values(value, f"{section}{key}.")
+        elif value is not None:
+            yield f"{section}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def preface(setting: Setting) -> list[str]:

@@ -7,6 +7,7 @@ from commonweight.paper import Answer, Boxes, Claims, Curves, Made
 from commonweight.report.forest import NAME, draw_answer
 from commonweight.report.forms import figure_files, to_files, to_text
 from commonweight.report.interactive import picture
+from commonweight.report.latex import BIBLIOGRAPHY, SETTINGS, bibliography, settings_to_latex
 from commonweight.report.page import Run, page
 from commonweight.report.preface import About
 from commonweight.report.static import draw
@@ -31,7 +32,10 @@ def write_report(  # noqa: PLR0917
     contents = {
         folder / "index.html": page(about, made, run, pictures, answer).encode(),
         folder / "report.md": to_document(about, made, run, answer).encode(),
+        folder / BIBLIOGRAPHY: bibliography().encode(),
     }
+    if about.values:
+        contents[folder / "tables" / SETTINGS] = settings_to_latex(about.name, about.values).encode()
     for item in made:
         contents |= {folder / name: content for name, content in to_files(item, drawn).items()}
     if answer is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from commonweight.study.frames import data_frame
-from commonweight.study.setting import Experiment
+from commonweight.study.setting import Experiment, Setting
 from commonweight.study.store import Store
 from commonweight.values import brief
 
@@ -36,15 +36,15 @@ class ExperimentRecord:
     final: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, experiment: Experiment, store: Store) -> ExperimentRecord:
+    def of(cls, experiment: Experiment, setting: Setting, store: Store) -> ExperimentRecord:
         """From the store; raises what `Experiment.read` raises."""
         measured = experiment.read(store)
-        children = tuple(child.name for child in experiment.jobs[0].space.children())
+        children = tuple(child.name for child in setting.children)
         final = {which.value: array for which, array in measured.final.items()}
         return cls(experiment.name, children, measured.accuracy, measured.step, measured.trained, final)
 
-    def to_frame(self) -> DataFrame:
-        """A row for each accuracy: `instance` (from 0), `step`, `child`, `accuracy`, `trained`; needs pandas."""
+    def columns(self) -> dict[str, list[int | float | bool | str]]:
+        """For programs, a row for each accuracy: `instance` (from 0), `step`, `child`, `accuracy`, `trained`."""
         instances, moments, children = self.accuracy.shape
         columns = {
             "instance": np.repeat(np.arange(instances), moments * children),
@@ -53,9 +53,9 @@ class ExperimentRecord:
             "accuracy": self.accuracy.ravel(),
             "trained": self.trained.ravel(),
         }
-        return data_frame({name: column.tolist() for name, column in columns.items()})
+        return {name: column.tolist() for name, column in columns.items()}
 
-    def final_to_frame(self) -> DataFrame:
+    def final_columns(self) -> dict[str, list[int | float | str]]:
         """A row for each child of each instance: `instance` (from 0), `child`, and one column for each of `final`."""
         instances, children = self.accuracy.shape[0], len(self.children)
         columns = {
@@ -63,4 +63,12 @@ class ExperimentRecord:
             "child": np.tile(self.children, instances),
             **{name: array.ravel() for name, array in self.final.items()},
         }
-        return data_frame({name: column.tolist() for name, column in columns.items()})
+        return {name: column.tolist() for name, column in columns.items()}
+
+    def to_frame(self) -> DataFrame:
+        """`columns` as a data frame; raises `UsageError` when pandas is not installed."""
+        return data_frame(self.columns())
+
+    def final_to_frame(self) -> DataFrame:
+        """`final_columns` as a data frame; raises as `to_frame` does."""
+        return data_frame(self.final_columns())
