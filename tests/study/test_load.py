@@ -103,7 +103,7 @@ WORDS = {
     "name.x=1": r"--set name\.x: 'name' is a value, not a section",
     "training.epochs=": r"training\.epochs: got None; .*valid integer",
     "training..epochs=3": r"unknown key 'training\.'; allowed here are epochs",
-    "epochs=3": r"unknown key 'epochs'; allowed here are name, about, seed",
+    "epochs=3": r"unknown key 'epochs'; allowed here are name, about, trial, seed",
 }
 
 
@@ -166,6 +166,14 @@ BAD = {
     "a long key": (GOOD + f"{'x' * 500}: 1\n", r"unknown key 'x{199}…; allowed here are name, about"),
     "a long list": (GOOD + f"space: {{primitives: {['x' * 9] * 99}}}\n", r"primitives: got .{200}…; names one twice"),
     "unknown key": (GOOD + "trainning: {}\n", r"unknown key 'trainning'; .*did you mean 'training'\?"),
+    "unknown key of a section or none": (
+        GOOD + "sample: {children: 4, byy: uniform}\n",
+        r"unknown key 'sample\.byy'; allowed here are children, by; did you mean 'by'\?",
+    ),
+    "a section or none that is neither": (
+        GOOD + "sample: 3\n",
+        r"sample: got 3; input should be a section with keys children, by$",
+    ),
     "wrong type": (GOOD + "seed: one\n", r"seed: got 'one'; .*valid integer"),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -199,7 +199,8 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _fields(section: Any) -> dict[str, Any]:
-    """The keys of a section, a pydantic model or a value, each with its type."""
+    """The keys of a section, a pydantic model or a value, each with its type; of a section or none, the section's."""
+    section = next((one for one in get_args(section) if one is not type(None)), section)
     if issubclass(section, BaseModel):
         return {key: field.annotation for key, field in section.model_fields.items()}
     return {field.name: field.type for field in fields(section)}
