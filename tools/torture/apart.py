@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import NoReturn
 MEMORY = 4 << 30  # bytes that a deed may take beyond what this process has
 UNEXPECTED = 70  # exit code of a deed that ended with an exception
 MARK = "COMMONWEIGHT_TORTURE"  # in the environment of all processes that a deed starts
+LEFT_SECONDS = 10.0  # in which processes that a deed started must have ended
 KILLED = -signal.SIGKILL
 
 
@@ -44,7 +46,9 @@ class Apart:
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by ended()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.process = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: those of libraries here hold no lock
+            self.process = os.fork()
         if not self.process:
             self._do(deed, memory)
 
@@ -62,11 +66,11 @@ class Apart:
             os.close(descriptor)
 
     def ended(self, seconds: float = 300) -> Ended:
-        """Wait for its end and for that of every process that it started; what is left after 10 s is killed, a hang."""
+        """Wait for its end and that of all that it started; what is left after `LEFT_SECONDS` is killed, and hung."""
         in_time = self.wait(seconds)
         self.kill()
         code = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LEFT_SECONDS
         while (left := offspring(self.process)) and time.monotonic() < deadline:
             time.sleep(0.05)
         for process in left:

@@ -67,7 +67,7 @@ class Trap:
     def below(self, place: Any, folder: int | None = None) -> bool:
         """Whether a path, or what a descriptor is open for, is in the watched folder."""
         link = place if isinstance(place, int) else place.fileno() if hasattr(place, "fileno") else folder
-        path = os.fspath(place) if link is None else Path(f"/proc/self/fd/{link}").readlink()
+        path = place if link is None else Path(f"/proc/self/fd/{link}").readlink()
         return str(path).startswith(str(self.out))
 
     def _wrap(self, module: Any, name: str) -> None:
@@ -116,7 +116,7 @@ class _Written:
 
 def killed_at_a_call(world: World, number: int, rng: np.random.Generator) -> list[Outcome]:
     """The driver is killed at every call in turn: before it, behind it, in the middle of a file's write."""
-    names, out = _names(world), world.fresh()
+    names, out = names_of(world), world.fresh()
     at = number * STRIDE % len(names)
     ended = world.run(out, Trap(out, at, after=bool(rng.integers(2))).set).ended()
     if ended.code != KILLED:
@@ -127,7 +127,7 @@ def killed_at_a_call(world: World, number: int, rng: np.random.Generator) -> lis
 
 def failed_at_a_call(world: World, number: int, rng: np.random.Generator) -> list[Outcome]:
     """The system has an error for every call in turn: once, or from then on."""
-    names, out = _names(world), world.fresh()
+    names, out = names_of(world), world.fresh()
     at, error, stays = number * STRIDE % len(names), ERRORS[rng.integers(len(ERRORS))], bool(rng.integers(2))
     ended = world.run(out, Trap(out, at, error, stays=stays).set).ended()
     where = f"{errno.errorcode[error]} at call {at}, {names[at]}{' and later' if stays else ''}"
@@ -151,7 +151,7 @@ def _disturb() -> None:
     signal.setitimer(signal.ITIMER_REAL, EINTR_SECONDS, EINTR_SECONDS)
 
 
-def _names(world: World) -> list[str]:
+def names_of(world: World) -> list[str]:
     """All calls of an undisturbed run, in their order."""
     log = world.folder / "calls.txt"
     if not log.exists():

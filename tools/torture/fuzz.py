@@ -15,7 +15,6 @@ from tools.torture.apart import Apart
 from tools.torture.outcome import Fate, Outcome
 
 SECONDS = 20.0  # for one file
-LETTERS = {"s": Fate.SURVIVED, "n": Fate.NOTICED}
 Try = Callable[[np.random.Generator], None]
 """Reads one odd file; raises `CommonweightError` when that is refused."""
 
@@ -27,12 +26,9 @@ def tries(one: Try, seeds: list[int], many: int) -> list[Outcome]:
         with tempfile.TemporaryFile() as said:
             ended = Apart(partial(_some, one, seeds, range(len(outcomes), many), said.fileno())).ended(SECONDS * many)
             said.seek(0)
-            for letter in said.read().decode():
-                fate = LETTERS.get(letter)
-                outcomes.append(Outcome(fate) if fate else Outcome.lost("an exception that is no CommonweightError"))
-        losses = [place for place, outcome in enumerate(outcomes) if outcome.fate is Fate.LOST]
-        for place, told in zip(losses, ended.out.splitlines(), strict=False):
-            outcomes[place] = Outcome.lost(f"try {place}: {told}")
+            for line in said.read().decode().splitlines():
+                fate, _, why = line.partition(" ")
+                outcomes.append(Outcome(Fate(fate), why and f"try {len(outcomes)}: {why}"))
         if len(outcomes) < many:
             outcomes.append(
                 Outcome.lost(f"try {len(outcomes)}: the process ended with {ended.code}: {ended.err[-300:]}")
@@ -41,22 +37,21 @@ def tries(one: Try, seeds: list[int], many: int) -> list[Outcome]:
 
 
 def _some(one: Try, seeds: list[int], numbers: range, said: int) -> int:
-    """Write a letter for each try; of a lost one say why on a line of its own."""
+    """Say of each try, on a line of its own, what became of it, and of a lost one why."""
     for number in numbers:
         signal.setitimer(signal.ITIMER_REAL, SECONDS)  # whose signal ends this process
+        fate, why = Fate.SURVIVED, ""
         try:
             one(np.random.default_rng([*seeds, number]))
-            letter = "s"
         except CommonweightError as error:
-            letter = "n"
+            fate = Fate.NOTICED
             if "\n" in str(error) or not str(error):
-                letter = "x"
-                print(f"not one line: {str(error)[:200]!r}")
+                fate, why = Fate.LOST, f"not one line: {str(error)[:200]!r}"
         except Exception as error:
-            letter = "x"
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            print(f"{type(error).__name__}: {str(error)[:200]!r} at {frame.filename}:{frame.lineno}")
-        os.write(said, letter.encode())
+            fate = Fate.LOST
+            why = f"{type(error).__name__}: {str(error)[:200]!r} at {frame.filename}:{frame.lineno}"
+        os.write(said, f"{fate.value} {why}\n".encode())
     signal.setitimer(signal.ITIMER_REAL, 0)
     return 0
 
