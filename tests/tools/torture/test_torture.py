@@ -183,10 +183,14 @@ def test_swapped_jobs_that_pass_for_each_other_are_lost(world, monkeypatch):
     assert outcome.fate is Fate.LOST
 
 
-def test_checksums_that_are_not_looked_at_are_lost_flips(world, monkeypatch):
-    monkeypatch.setattr(damage, "AT_ONCE", 999)  # every file, so that some flips hit a number
+def test_damage_that_no_checksum_tells_is_seen_by_its_bytes(world, monkeypatch):
+    out = world.fresh(world.whole)
+    path = sorted(out.glob("jobs/*/snapshot-*.safetensors"))[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:-4] + bytes([content[-4] ^ 1]) + content[-3:])  # the last bit of a float
     monkeypatch.setattr("commonweight.study.checksums.Checksum.read", lambda self, path: path.read_bytes())  # noqa: ARG005
-    assert fates(damage.flipped(world, 0, np.random.default_rng(1)))[Fate.LOST]
+    assert world.undamaged(out) == ""
+    assert world.healed(out) == f"{path.relative_to(out)} differs"
 
 
 def test_a_result_that_is_not_made_beside_its_place_is_lost_to_a_kill(world, monkeypatch):
