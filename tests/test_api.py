@@ -28,9 +28,13 @@ class Watcher:
     """Remembers the events of a run, and interrupts it when so many jobs have ended."""
 
     def __init__(self, interrupt_after=None):
-        self.events, self.interrupt_after = [], interrupt_after
+        self.told, self.events, self.interrupt_after = [], [], interrupt_after
 
-    def __call__(self, event):
+    def __call__(self, told):
+        self.told.append(told)
+        self.note(told.event)
+
+    def note(self, event):
         self.events.append(event)
         if len(self.finished) == self.interrupt_after:
             raise KeyboardInterrupt
@@ -64,7 +68,7 @@ def test_a_run_gives_its_targets_and_writes_them(whole):
 
 def test_the_same_study_again_elsewhere_is_the_same_bits(whole, tmp_path):
     watcher = Watcher()
-    made = commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
+    made = commonweight.run(STUDY, TARGETS, tmp_path, progress=watcher)
     assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
     assert made[:2] == whole[1][:2]
     assert len(watcher.finished) == len(set(watcher.finished)) == JOBS
@@ -83,7 +87,7 @@ def test_the_same_run_again_trains_nothing(whole):
     before = {path: path.stat().st_mtime_ns for path in out.glob("jobs/*/*")}
     watcher = Watcher()
     again = commonweight.run(
-        STUDY, TARGETS, out, observe=watcher, executor=Inline(Runtime(threads=2))
+        STUDY, TARGETS, out, progress=watcher, executor=Inline(Runtime(threads=2))
     )  # however it runs
     assert watcher.events == []
     assert again[:2] == made[:2]
@@ -94,10 +98,10 @@ def test_the_same_run_again_trains_nothing(whole):
 def test_interrupted_and_continued_is_the_same_bits_as_undisturbed(whole, tmp_path, jobs):
     first, second = Watcher(interrupt_after=jobs), Watcher()
     with pytest.raises(KeyboardInterrupt):
-        commonweight.run(STUDY, TARGETS, tmp_path, observe=first)
+        commonweight.run(STUDY, TARGETS, tmp_path, progress=first)
     assert set(Store(tmp_path).ids()) == set(first.finished)
     assert not (tmp_path / "report").exists()
-    made = commonweight.run(STUDY, TARGETS, tmp_path, observe=second)
+    made = commonweight.run(STUDY, TARGETS, tmp_path, progress=second)
     assert len(first.finished) == jobs
     assert not set(first.finished) & set(second.finished)
     assert len(second.finished) == JOBS - jobs
@@ -108,12 +112,12 @@ def test_interrupted_and_continued_is_the_same_bits_as_undisturbed(whole, tmp_pa
 def test_an_interrupt_in_the_middle_of_a_job(whole, tmp_path):
     """The job of which nothing is stored is trained again from its beginning."""
 
-    def interrupt(event):
-        if isinstance(event, Started) and len(list(Store(tmp_path).ids())) == 3:
+    def interrupt(told):
+        if isinstance(told.event, Started) and len(list(Store(tmp_path).ids())) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        commonweight.run(STUDY, TARGETS, tmp_path, observe=interrupt)
+        commonweight.run(STUDY, TARGETS, tmp_path, progress=interrupt)
     assert len(list(Store(tmp_path).ids())) == 3
     commonweight.run(STUDY, TARGETS, tmp_path)
     assert record_files(Store(tmp_path)) == record_files(Store(whole[0]))
@@ -130,7 +134,7 @@ def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
     (work.store.folder(half.id) / "done.json").unlink()
     assert set(work.inventory().damaged) == {damaged.id, half.id}
     watcher = Watcher()
-    commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
+    commonweight.run(STUDY, TARGETS, tmp_path, progress=watcher)
     assert set(watcher.finished) == {damaged.id, half.id}
     true = record_files(Store(whole[0]))
     for job_id, content in record_files(work.store).items():
@@ -138,17 +142,17 @@ def test_a_damaged_job_is_named_and_trained_again_and_no_other(whole, tmp_path):
 
 
 def test_a_folder_that_another_run_is_in_is_refused_and_untouched(tmp_path):
-    def second(event):
-        if not isinstance(event, Started):
+    def second(told):
+        if not isinstance(told.event, Started):
             return
         with pytest.raises(UsageError, match="is in use by process"):
             commonweight.run(STUDY, ["figure-2"], tmp_path)
-        seen.append(event)
+        seen.append(told)
         raise KeyboardInterrupt
 
     seen = []
     with pytest.raises(KeyboardInterrupt):
-        commonweight.run(STUDY, ["figure-2"], tmp_path, observe=second)
+        commonweight.run(STUDY, ["figure-2"], tmp_path, progress=second)
     assert len(seen) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"lock", "study.json"}
 
@@ -164,14 +168,17 @@ def test_what_a_killed_run_left_is_removed_by_the_next(whole, tmp_path):
 
 def test_later_targets_train_only_what_is_missing(tmp_path):
     first, second, third = Watcher(), Watcher(), Watcher()
-    made = commonweight.run(STUDY, ["figure-2"], tmp_path, observe=first)
+    made = commonweight.run(STUDY, ["figure-2"], tmp_path, progress=first)
     assert [item.name for item in made] == ["figure-2"]
     assert len(first.finished) == JOBS - 1
-    assert {path.stem for path in (tmp_path / "report/tables").iterdir()} == {"claims"}  # what its records speak to
-    commonweight.run(STUDY, ["table-1"], tmp_path, observe=second)
+    assert {path.stem for path in (tmp_path / "report/tables").iterdir()} == {
+        "claims",
+        "insight-1",
+    }  # all that its records are enough for
+    commonweight.run(STUDY, ["table-1"], tmp_path, progress=second)
     orders = api.programme(STUDY, ["table-1"], tmp_path).experiments["orders"]
     assert second.finished == [orders.jobs[1].id]  # its first instance is one of the different seeds
-    commonweight.run(STUDY, TARGETS, tmp_path, observe=third)
+    commonweight.run(STUDY, TARGETS, tmp_path, progress=third)
     assert third.finished == []
 
 
@@ -181,10 +188,10 @@ def test_more_instances_reuse_those_that_are_there(tmp_path):
     commonweight.run(few, ["table-1"], tmp_path)
     before = set(Store(tmp_path).ids())
     with pytest.raises(UsageError, match=r"holds another study: experiments\.instances 2 there, 3 here; give another"):
-        commonweight.run(more, ["table-1"], tmp_path, observe=watcher)
+        commonweight.run(more, ["table-1"], tmp_path, progress=watcher)
     assert watcher.events == []
     assert load_study(tmp_path / "study.json") == few
-    commonweight.run(more, ["table-1"], tmp_path, observe=watcher, replace_study=True)
+    commonweight.run(more, ["table-1"], tmp_path, progress=watcher, replace_study=True)
     assert not before & set(watcher.finished)
     assert len(watcher.finished) == 3  # one more of seeds, of orders and of shuffled orders
     assert load_study(tmp_path / "study.json") == more
@@ -216,7 +223,7 @@ def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, mon
     monkeypatch.setattr(Store, "write", full)
     watcher = Watcher()
     with pytest.raises(JobFailed, match=rf"1 of {JOBS} jobs failed; the first: {bad.id} \(.*No space left") as caught:
-        commonweight.run(STUDY, TARGETS, tmp_path, observe=watcher)
+        commonweight.run(STUDY, TARGETS, tmp_path, progress=watcher)
     trace = tmp_path / "failed" / f"{bad.id}.json"
     assert str(trace) in str(caught.value)
     note = json.loads(trace.read_text(encoding="utf-8"))
@@ -230,7 +237,7 @@ def test_failed_jobs_are_told_at_the_end_and_the_others_are_stored(tmp_path, mon
     assert [event.job.id for event in watcher.events if isinstance(event, Failed)] == [bad.id]
     monkeypatch.undo()
     again = Watcher()
-    commonweight.run(STUDY, TARGETS, tmp_path, observe=again)
+    commonweight.run(STUDY, TARGETS, tmp_path, progress=again)
     assert again.finished == [bad.id]
     assert list((tmp_path / "failed").iterdir()) == []
 
@@ -253,7 +260,7 @@ def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done
     watcher = Watcher()
     jobs = len(work.inventory().jobs)
     with pytest.raises(JobFailed, match=rf"^{1 + 16} of {jobs} jobs failed; the first: {bad.id} \(.*No space left"):
-        api.train_missing(work, work.inventory(), Inline(), watcher)
+        api.train_missing(work, work.inventory(), Inline(), watcher.note)
     failed = {event.job.id: event for event in watcher.events if isinstance(event, Failed)}
     assert failed.keys() == {bad.id} | lost
     assert {failed[job_id].reason for job_id in lost} == {f"job {bad.id}, from which it starts, failed"}
@@ -269,7 +276,7 @@ def test_what_starts_from_a_failed_job_fails_with_the_reason_and_others_are_done
     assert good.id in watcher.finished
     monkeypatch.undo()
     again = Watcher()
-    api.train_missing(work, work.inventory(), Inline(), again)
+    api.train_missing(work, work.inventory(), Inline(), again.note)
     assert set(again.finished) == set(failed)
     assert again.finished[0] == bad.id
     assert list((tmp_path / "failed").iterdir()) == []

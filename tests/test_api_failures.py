@@ -42,7 +42,7 @@ def run(out, **more):
     """The ids of jobs that were tried, and what was raised at the end."""
     tried = {}
     with pytest.raises(JobFailed) as caught:
-        commonweight.run(STUDY, TARGETS, out, observe=lambda event: tried.setdefault(event.job.id), **more)
+        commonweight.run(STUDY, TARGETS, out, progress=lambda told: tried.setdefault(told.event.job.id), **more)
     return list(tried), str(caught.value)
 
 
@@ -50,14 +50,16 @@ def test_a_job_that_diverged_blocks_no_other_and_is_tried_again_on_request_alone
     failing(DivergedError(DIVERGED.partition(": ")[2]))
     tried, told = run(tmp_path)
     assert len(tried) == 12
-    assert told.startswith(f"1 of 12 jobs failed; the first: {bad.id} ({bad.label}): {DIVERGED}; trace in {tmp_path}")
+    assert told.startswith(
+        f"1 of 12 jobs failed; the first: {bad.id} (orders, instance 2): {DIVERGED}; trace in {tmp_path}"
+    )
     assert read_failures(tmp_path)[bad.id].cause is Cause.DIVERGED
     failing(None)
     tried, told = run(tmp_path)
     assert tried == []
     assert told == (
         "1 of 12 jobs are given up, as they would fail again, unless --retry-failed is given; "
-        f"the first: {bad.id} ({bad.label}): {DIVERGED}"
+        f"the first: {bad.id} (orders, instance 2): {DIVERGED}"
     )
     work = api.programme(STUDY, TARGETS, tmp_path)
     assert (len(work.inventory().done), work.inventory().missing) == (11, ())
@@ -75,7 +77,7 @@ def test_any_other_failure_is_tried_again_without_being_asked(tmp_path, bad, fai
     run(tmp_path)
     failing(None)
     tried = {}
-    commonweight.run(STUDY, TARGETS, tmp_path, observe=lambda event: tried.setdefault(event.job.id))
+    commonweight.run(STUDY, TARGETS, tmp_path, progress=lambda told: tried.setdefault(told.event.job.id))
     assert list(tried) == [bad.id]
 
 
@@ -95,7 +97,7 @@ def test_what_can_be_made_is_made_and_the_report_says_what_it_lacks(tmp_path, ba
     assert f"## Not made\n\n- Table 1: {reason}\n" in document.replace("\\", "")
     assert work.facts()["Jobs"] == "11, and 1 that failed"
     assert (tmp_path / "report/figures/figure-2.svg").is_file()
-    for what in (work, api.stored(tmp_path, ["table-1"])):
+    for what in (work, api.open(tmp_path, ["table-1"])):
         with pytest.raises(ResultMissing, match=rf"^table-1 cannot be made: job {bad.id} .* failed: DivergedError"):
             what.make()
     failing(None)
@@ -123,7 +125,7 @@ def test_a_note_that_cannot_be_written_does_not_hide_the_failure(tmp_path, bad, 
     failing(RuntimeError("the reason"))
     monkeypatch.setattr(api, "note_failure", full)
     _, told = run(tmp_path)
-    assert f"{bad.id} ({bad.label}): RuntimeError: the reason; its trace is lost, as [Errno 28] No space" in told
+    assert f"{bad.id} (orders, instance 2): RuntimeError: the reason; its trace is lost, as [Errno 28] No space" in told
 
 
 def test_what_a_killed_run_left_of_checkpoints_is_removed_by_the_next(tmp_path):

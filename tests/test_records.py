@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from tiny import tiny_study, write_idx_folder
+from tiny import all_images, tiny_study, write_idx_folder
 from typer.testing import CliRunner
 
 import commonweight
@@ -33,7 +33,7 @@ def gone(tmp_path_factory):
     """A study, the folder of its run, and what the run made; its images were moved away afterwards."""
     folder = tmp_path_factory.mktemp("gone")
     images = write_idx_folder(folder / "images")
-    study = tiny_study(data={"name": "idx", "path": str(images), "sweep_images": 20})
+    study = tiny_study(data=all_images("idx", images) | {"sweep_images": 20})
     made = commonweight.run(study, TARGETS, folder / "out")
     images.rename(folder / "moved")
     return study, folder / "out", made
@@ -54,7 +54,7 @@ def test_the_report_is_that_of_the_run_byte_for_byte(gone):
     with pytest.raises(DataError, match="images"):
         api.programme(study, TARGETS, out)
     shutil.rmtree(out / "report")
-    work = api.stored(out, TARGETS)
+    work = api.open(out, TARGETS)
     again, _ = work.report()
     assert files(out) == before
     assert [to_data(one) for one in work.make()] == [to_data(one) for one in again] == [to_data(one) for one in made]
@@ -97,8 +97,10 @@ def test_records_beside_another_studys_file_are_one_line(copy):
     other = api.programme(tiny_study(seed=2), out=copy)
     write_settled(other.setting, copy)  # as when its run was stopped before the first job
     (line,) = call("report", *TARGETS, "--out", copy, code=1).stderr.splitlines()
-    assert line.startswith(f"error: job {other.experiments['seeds'].jobs[0].id} (")
-    assert line.endswith(f"has no result below {copy}/jobs; run the study to train it")
+    assert line.startswith(
+        f"error: table-1: 12 of its 12 jobs are not stored; commonweight run {copy}/study.json table-1 "
+    )
+    assert line.endswith(f" --out {copy} trains them")
     assert not (copy / "report").exists()
 
 
@@ -117,8 +119,8 @@ def test_records_beside_a_file_changed_by_hand_are_one_line(copy):
 
 def test_wrong_words_are_told(gone, tmp_path):
     with pytest.raises(UsageError, match="unknown target 'table-9'"):
-        api.stored(gone[1], ["table-9"])
+        api.open(gone[1], ["table-9"])
     with pytest.raises(StudyError, match="'tiny' cannot make figure-5a"):
-        api.stored(gone[1], ["figure-5"])
+        api.open(gone[1], ["figure-5"])
     with pytest.raises(ResultMissing, match="no study in"):
-        api.stored(tmp_path)
+        api.open(tmp_path)

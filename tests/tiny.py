@@ -34,6 +34,11 @@ def tiny_study(**overrides):
     return load_study("smoke", TINY | {key.replace("__", "."): value for key, value in overrides.items()})
 
 
+def all_images(name, path):
+    """A section `data` of all the images there are at this path, as they are."""
+    return {"name": name, "path": str(path)} | dict.fromkeys(("resize", "train_images", "sweep_images", "judge_images"))
+
+
 def make_job(children=("111", "112", "221"), *, init=(0,), **fields):
     """A valid job of the tiny space whose images do not exist; a field may be given as plain data."""
     content = {

@@ -4,20 +4,22 @@ from __future__ import annotations  # help shows `list[Made]`, and not all that 
 
 import os
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing
+from commonweight.errors import CommonweightError, JobFailed, NotWritten, ReadOnly, ResultMissing, StoreError
+from commonweight.images import Sizes
 from commonweight.paper import (
-    ARTEFACTS,
     Artefact,
+    Boxes,
     Claims,
+    Curves,
     Evidence,
     Made,
+    Table,
     answer_so_far,
     artefacts,
     chapter,
@@ -27,30 +29,33 @@ from commonweight.paper import (
     needed,
 )
 from commonweight.report import Run, Style, about_study, write_report
-from commonweight.report.progress import clock
+from commonweight.report.callback import Progress, telling
+from commonweight.report.cost import cost_of
 from commonweight.study.checkpoint import sweep_checkpoints
 from commonweight.study.durable import sweep
 from commonweight.study.executors import Event, Executor, Failed, Finished, Inline, Task
+from commonweight.study.experiment_record import ExperimentRecord
 from commonweight.study.failures import forget_failure, note_failure, read_failures
 from commonweight.study.inventory import Inventory, fates, take_inventory
 from commonweight.study.jobs import Job
 from commonweight.study.listing import rewriting
 from commonweight.study.load import load_study, shipped_studies
 from commonweight.study.lock import locked
-from commonweight.study.record import AGREEMENT, ENDED, THROUGH_PYTORCH
+from commonweight.study.record import AGREEMENT
 from commonweight.study.schema import Study
 from commonweight.study.setting import Experiment, Setting, settle
 from commonweight.study.settled import STUDY_FILE, read_settled, require_same_study, write_settled
 from commonweight.study.store import Store
-
-NOT_RECORDED = "not recorded"
+from commonweight.study.unseen import settle_unseen
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
 class Programme:
     """A study run toward some artefacts in one folder: what it needs, what is there, and what can be made of it.
 
-    `refused` are targets that this study cannot have, with the reason. Made by `programme`, or from a folder by `stored`.
+    `refused` are targets that this study cannot have, with the reason; `missing` those of which not all is stored, with the
+    error that making them would raise. Made by `programme`, or from a folder by `open`.
 
     >>> work = cw.programme(cw.load_study("smoke"), ["table-1", "figure-2"], out="results/two")
     >>> list(work.experiments)
@@ -59,11 +64,14 @@ class Programme:
     'commonweight run smoke figure-2 --out results/two'
     """
 
+    __repr__ = brief
+
     setting: Setting
     targets: tuple[Artefact, ...]
     refused: dict[str, str]
     experiments: dict[str, Experiment]
     store: Store
+    missing: dict[str, StoreError] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -114,31 +122,74 @@ class Programme:
         """Every target from the stored records; raises `StoreError` when one is missing or damaged."""
         for name, reason in self.lacking().items():
             raise ResultMissing(f"{name} cannot be made: {reason}")
-        return [one for _, one in self._made(self._evidence())]
+        return [one for _, one in self._made]
+
+    @property
+    def tables(self) -> dict[str, Table | Claims]:
+        """Of what `make` gives, the tables and the list of claims by their names: `work.tables["table-1"].to_frame()`."""
+        return {one.name: one for one in self.make() if isinstance(one, Table | Claims)}
+
+    @property
+    def figures(self) -> dict[str, Curves | Boxes]:
+        """Of what `make` gives, the figures by their names: `work.figures["figure-2"].plot()`."""
+        return {one.name: one for one in self.make() if isinstance(one, Curves | Boxes)}
+
+    @cached_property
+    def records(self) -> dict[str, ExperimentRecord]:
+        """What the experiments measured, by their names: `work.records["seeds"].accuracy`; raises as `make` does."""
+        return {name: ExperimentRecord.of(one, self.store) for name, one in self.experiments.items()}
 
     def report(self, style: Style = Style.CLEAR) -> tuple[list[Made], list[Path]]:
-        """Make every target and write the report; returns what was made and the files, the page first.
+        """Make every target, and write the report of all that is stored; returns what was made and the files, the page first.
 
-        The report also has what a super-net's rank is worth, and the claims that the records happen to speak to. Targets that
-        are `lacking` are left out, and it says why. Raises `ReadOnly` when it cannot be written, and `make` gives the targets
-        all the same.
+        So the report has every other target that can be made too, what a super-net's rank is worth, the verdict on the claims
+        that the records happen to speak to, what is missing, and of targets that are `lacking` why. These are left out;
+        another whose records are not there raises as `make` does. Raises `ReadOnly` when the report cannot be written, and
+        `make` gives the targets all the same.
         """
-        lacking = self.lacking()
-        records = self._evidence()
-        made = self._made(records, lacking)
-        commands = {one.name: self.command(target.name) for target, one in made}
-        shown = [one for _, one in made]
-        more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(records)
-        every = len(self.targets) + len(self.refused) == len(ARTEFACTS)
-        command = self.command(*(() if every else [target.name for target in self.targets]))
+        whole, lacking = self.all_stored(), self.lacking()
+        for target in self.targets:
+            if target.name in whole.missing and target.name not in lacking:
+                raise whole.missing[target.name]
+        everything = _toward((), self.setting, self.store.out)
+        facts = cost_of(whole.jobs, self.store, len(everything._failed()))
+        shown = [one for _, one in whole._made]
+        more = [] if any(isinstance(one, Claims) for one in shown) else claims_so_far(whole._evidence)
+        commands = {one.name: self.command(target.name) for target, one in whole._made}
+        command = self.command(*([target.name for target in whole.targets] if whole.missing else ()))
         command += f" --style {style.value}" if style is not Style.CLEAR else ""
-        chapters = {one.name: chapter(target) for target, one in made}
-        run = Run(command, commands, self.facts(), lacking, chapters)
-        answer = answer_so_far(records)
+        chapters = {one.name: chapter(target) for target, one in whole._made}
+        run = Run(command, commands, facts, everything.lacking(), chapters)
+        about = about_study(self.setting)
+        about = replace(about, sentences=(*about.sentences, *whole._lack()))
+        answer = answer_so_far(whole._evidence)
         with rewriting(self.store.out / "report") as listed:
-            files = write_report(about_study(self.setting), [*shown, *more], self.store.out, run, answer, style)
+            files = write_report(about, [*shown, *more], self.store.out, run, answer, style)
             listed.extend(files)
-        return shown, files
+        return [one for target, one in whole._made if target in self.targets], files
+
+    def all_stored(self) -> Programme:
+        """The same study toward all that can be made of what is stored, with every experiment that is whole there."""
+        everything = _toward((), self.setting, self.store.out)
+        inventory = everything.inventory(retry_failed=True)
+        lost, lacking = {job.id for job in inventory.missing}, everything.lacking()
+        missing: dict[str, StoreError] = {}
+        for target in everything.targets:
+            names = target.experiments(self.setting)
+            jobs = {job.id for name in names for job in everything.experiments[name].jobs}
+            again = self.command(target.name)
+            if damaged := [inventory.damaged[job_id] for job_id in inventory.damaged if job_id in jobs]:
+                missing[target.name] = StoreError(f"{target.name}: {damaged[0]}; {again} trains it again")
+            elif target.name in lacking:
+                missing[target.name] = ResultMissing(f"{target.name} cannot be made: {lacking[target.name]}")
+            elif jobs & lost:
+                told = f"{len(jobs & lost)} of its {len(jobs)} jobs are not stored; {again} trains them"
+                missing[target.name] = ResultMissing(f"{target.name}: {told}")
+        whole = {
+            name: one for name, one in everything.experiments.items() if not any(job.id in lost for job in one.jobs)
+        }
+        made = tuple(target for target in everything.targets if target.name not in missing)
+        return replace(everything, targets=made, experiments=whole, missing=missing)
 
     def command(self, *targets: str) -> str:
         """The command that makes these targets of this study again, in the same folder."""
@@ -150,72 +201,84 @@ class Programme:
     def facts(self) -> dict[str, str]:
         """What the jobs, all of them stored but those that failed, cost and where they ran, for a reader."""
         failed = self._failed()
-        jobs = [job for job in self.jobs if job.id not in failed]
-        if not jobs:
-            return {}
-        hows = [self.store.how(job.id) for job in jobs]
-        spent, wall = _times(hows)
-        epochs = sum(job.copies * job.mini_batches / job.batches_per_epoch for job in jobs)
-        passes = sum(job.copies * job.validations for job in jobs)
-        left = {name for how in hows for name in how.get(THROUGH_PYTORCH, ())}
-        return {
-            "Jobs": f"{len(jobs)}" + (f", and {len(failed)} that failed" if failed else ""),
-            "Training": f"{epochs:,.0f} child-epochs (the training images once through one child)",
-            "Validation": f"{passes / 1e6:,.1f} million images through a child",
-            "Time of all jobs": spent,
-            "From the first start to the last end": wall,
-            **{
-                title: ", ".join(sorted({str(how.get(key, NOT_RECORDED)) for how in hows}))
-                for title, key in (
-                    ("Machine", "machine"),
-                    ("Processor", "processor"),
-                    ("Device", "device"),
-                    ("Engine", "engine"),
-                    ("Threads of a job", "threads"),
-                    ("PyTorch", "torch"),
-                    ("Python", "python"),
-                )
-            },
-            **({"Children that the engine left to PyTorch": f"{len(left)}"} if left else {}),
-        }
+        return cost_of([job for job in self.jobs if job.id not in failed], self.store, len(failed))
 
     def _failed(self) -> dict[str, str]:
         """Why jobs failed that are not stored, by their ids."""
         undone = [job for job in self.jobs if not os.path.lexists(self.store.folder(job.id))]
         return {job_id: failure.reason for job_id, failure in fates(undone, read_failures(self.store.out))[0].items()}
 
+    def _lack(self) -> list[str]:
+        """What a report says of targets that are missing; nothing when none is."""
+        if not self.missing:
+            return []
+        whole = len(self.missing) + len(self.targets)
+        return [
+            f"Part of the study: {len(self.targets)} of its {whole} targets are here, all that can be made of what is "
+            f"stored. Missing are {', '.join(self.missing)}; {self.command()} trains what they need."
+        ]
+
+    @cached_property  # a record never changes, and one that is missing raises
     def _evidence(self) -> Evidence:
-        """The experiments of which no job failed."""
-        failed = self._failed()
-        whole = {name: one for name, one in self.experiments.items() if not any(job.id in failed for job in one.jobs)}
-        return evidence(whole, self.setting, self.store)
+        return evidence(self.experiments, self.setting, self.store)
 
-    def _made(self, records: Evidence, lacking: Collection[str] = ()) -> list[tuple[Artefact, Made]]:
-        return [(target, one) for target in self.targets if target.name not in lacking for one in target(records)]
+    @cached_property
+    def _made(self) -> list[tuple[Artefact, Made]]:
+        return [(target, one) for target in self.targets for one in target(self._evidence)]
 
 
-def programme(study: Study, targets: Iterable[str] = (), out: Path | str | None = None) -> Programme:
+def programme(study: Study, targets: str | Iterable[str] = (), out: Path | str | None = None) -> Programme:
     """The study toward these targets (all that it can have, if none is named) in `out`, by default `results/<its name>`.
 
     Raises `UsageError` for an unknown target, `StudyError` for one that was named and that this study cannot have.
 
-    >>> [job.label for job in cw.programme(cw.load_study("smoke"), ["figure-5"]).inventory().missing][:2]
-    ['64 children, all, fixed order 0, 3 copies', '64 children, all, shuffled order 0, 1 copy']
+    >>> inventory = cw.programme(cw.load_study("smoke"), "figure-5").inventory()
+    >>> [inventory.label(job) for job in inventory.missing][:2]
+    ['seeds, copies 1–3', 'orders-shuffled, instance 1']
     """
-    named(targets := tuple(targets))  # before the images are read: a wrong word is told at once
-    return _toward(targets, settle(study), Path(out or Path("results") / study.name))
+    named(words := _words(targets))  # before the images are read: a wrong word is told at once
+    return _toward(words, settle(study), Path(out or Path("results") / study.name))
 
 
-def stored(out: Path | str, targets: Iterable[str] = ()) -> Programme:
-    """The study that was run in `out` toward these targets, from what is stored there: its images may be gone.
+def open(out: Path | str, targets: str | Iterable[str] = ()) -> Programme:  # noqa: A001 - what `cw.open` does
+    """The study that was run in `out`, from what is stored there: its images may be gone.
 
-    Raises as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
+    Toward these targets; toward all that can be made of what is stored, if none is named: `missing` says what cannot. Raises
+    as `programme` does, and `ResultMissing` or `StoreError` when no run left its study in `out`, or left it damaged.
 
-    >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
-    >>> [made.title for made in cw.stored("results/four-children", ["table-2"]).make()]
-    ['Comparison with ground truth with GT-Tau and TnR, after epoch 4']
+    >>> _ = cw.run(cw.load_study("smoke", {"space.nodes": 1}), "table-2", out="results/four-children")
+    >>> found = cw.open("results/four-children")
+    >>> found.tables["table-2"].to_frame()["ranks"].tolist()
+    [3, 3, 3, 2, 2, 3]
+    >>> found.records["seeds"].accuracy.shape  # [instance, moment, child]
+    (3, 14, 4)
     """
-    return _toward(tuple(targets), read_settled(Path(out)), Path(out))
+    words = _words(targets)
+    work = _toward(words, read_settled(Path(out)), Path(out))
+    return work if words else work.all_stored()
+
+
+def programme_unseen(study: Study, sizes: Sizes, targets: str | Iterable[str], out: Path | str | None) -> Programme:
+    """As `programme`, of a study whose images of these sizes are not here: to be planned, and not to be run."""
+    named(words := _words(targets))
+    return _toward(words, settle_unseen(study, sizes), Path(out or Path("results") / study.name))
+
+
+def place_of(job: Job, store: Store) -> str:
+    """Which part of the folder's study a stored job is: `seeds, copies 1–5, of study quick`; else what it is alone."""
+    try:
+        setting = read_settled(store.out)
+    except CommonweightError:
+        return job.label
+    for experiment in needed(artefacts((), setting)[0], setting).values():
+        if label := experiment.labels().get(job.id):
+            return f"{label}, of study {setting.study.name}"
+    return job.label
+
+
+def _words(targets: str | Iterable[str]) -> tuple[str, ...]:
+    """A string is one target and not its letters."""
+    return (targets,) if isinstance(targets, str) else tuple(targets)
 
 
 def _toward(targets: tuple[str, ...], setting: Setting, out: Path) -> Programme:
@@ -225,32 +288,34 @@ def _toward(targets: tuple[str, ...], setting: Setting, out: Path) -> Programme:
 
 def run(
     study: Study,
-    targets: Iterable[str] = (),
+    targets: str | Iterable[str] = (),
     out: Path | str | None = None,
     executor: Executor | None = None,
-    observe: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
+    progress: Callable[[Progress], None] = lambda told: None,  # noqa: ARG005
     *,
     replace_study: bool = False,
     retry_failed: bool = False,
 ) -> list[Made]:
-    """Train what is missing, then make the targets and write them with a report into `out`; returns the targets made.
+    """Train what is missing, then make the targets and write all that is stored into `out`; returns the targets made.
 
-    Jobs run in this process unless an `executor` says otherwise; `observe` is told every event. When jobs fail, all others
-    are done first, and the report made of what there is; then it raises `JobFailed`. The next call tries a failed job again,
-    but one that diverged, as it would again, only if it is to `retry_failed`. After an interrupt the same call goes on:
-    finished jobs are kept, and of a long one what it had at its last checkpoint.
+    Jobs run in this process unless an `executor` says otherwise; `progress` is called at every event, `print` will do. When
+    jobs fail, all others are done first, and the report made of what there is; then it raises `JobFailed`. The next call
+    tries a failed job again, but one that diverged, as it would again, only if it is to `retry_failed`. After an interrupt
+    the same call goes on: finished jobs are kept, and of a long one what it had at its last checkpoint.
+
 
     Raises `UsageError` when another process drives the folder, and when the folder holds another study, unless this one is
     to `replace_study` there: then what both need is trained once. Raises `ReadOnly` when the folder cannot be written.
 
-    >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), ["table-2"], out="results/four-children")
+    >>> (table,) = cw.run(cw.load_study("smoke", {"space.nodes": 1}), "table-2", out="results/four-children")
     >>> [column.title for column in table.columns if not column.paper]
     ['GT-Tau', 'T1R', 'T3R']
     """
     work = programme(study, targets, out)
     with work.driven(replace_study=replace_study):
+        inventory = work.inventory(retry_failed=retry_failed)
         try:
-            train_missing(work, work.inventory(retry_failed=retry_failed), executor or Inline(), observe)
+            train_missing(work, inventory, executor or Inline(), telling(progress, inventory))
         except JobFailed:
             with suppress(CommonweightError, OSError):  # the jobs that failed are what is to be told
                 work.report()
@@ -276,11 +341,12 @@ def train_missing(work: Programme, inventory: Inventory, executor: Executor, obs
             with suppress(OSError):  # the note cannot be removed, which is no failure of this job
                 forget_failure(out, event.job.id)
         if isinstance(event, Failed):
-            failed[event.job.id] = f"{event.job.id} ({event.job.label}): {event.reason}; {_note(event, out)}"
+            label = inventory.label(event.job)
+            failed[event.job.id] = f"{event.job.id} ({label}): {event.reason}; {_note(event, out)}"
         observe(event)
     told = [f"{len(failed)} of {len(jobs)} jobs failed; the first: {next(iter(failed.values()))}"] if failed else []
     for job in inventory.given_up[:1]:
-        first = f"{job.id} ({job.label}): {inventory.failed[job.id].reason}"
+        first = f"{job.id} ({inventory.label(job)}): {inventory.failed[job.id].reason}"
         told.append(
             f"{len(inventory.given_up)} of {len(inventory.jobs)} jobs are given up, as they would fail again, unless "
             f"--retry-failed is given; the first: {first}"
@@ -296,15 +362,3 @@ def _note(failure: Failed, out: Path) -> str:
     except (NotWritten, OSError) as error:
         return f"its trace is lost, as {error}"
     return f"trace in {path}"
-
-
-def _times(hows: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """The time of all jobs, and from the first start to the last end; not recorded when one of the jobs does not tell."""
-    if not all({"started", "seconds"} <= how.keys() for how in hows):
-        return NOT_RECORDED, NOT_RECORDED
-    starts = [datetime.fromisoformat(how["started"]) for how in hows]
-    ends = [
-        datetime.fromisoformat(how[ENDED]) if ENDED in how else start + timedelta(seconds=how["seconds"])
-        for start, how in zip(starts, hows, strict=True)
-    ]
-    return clock(sum(how["seconds"] for how in hows)), clock((max(ends) - min(starts)).total_seconds())

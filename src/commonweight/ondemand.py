@@ -29,3 +29,11 @@ def on_demand(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], A
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return find, lambda: sorted({*here, *homes})
+
+
+def later(folder: str, name: str) -> Callable[..., Any]:
+    """A function of a later folder of the house, fetched when it is called for.
+
+    Only for how something shows itself: `table.to_markdown()` is a method of `paper`'s `Table`, and the form is `report`'s.
+    """
+    return getattr(import_module(f"commonweight.{folder}"), name)

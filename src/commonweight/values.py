@@ -1,10 +1,11 @@
 """Values that are valid from birth: the bounds of a field stand in its annotation, and pydantic checks them."""
 
-from dataclasses import fields
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
@@ -13,6 +14,7 @@ from commonweight.errors import UsageError
 T = TypeVar("T")
 
 MOST_SHOWN = 200  # letters of a value in a message
+LINE, IN_LINE = 100, 40  # letters of a repr, and of one field in it
 
 # Strict, each of them: "3" is no count, and True is none either. And bounded: what is counted must fit a memory, and a seed
 # 64 bits. Where less is too much already, a field says so: `Annotated[Count, Field(le=1000)]`.
@@ -47,7 +49,7 @@ def value(cls: type[T]) -> type[T]:
             field = names[first] if isinstance(first, int) and first < len(names) else first
             raise UsageError(f"{'.'.join(map(str, (cls.__name__, field, *rest)))}: {told(detail)}") from None
 
-    made.__init__ = __init__
+    made.__init__, made.__repr__ = __init__, brief
     return made
 
 
@@ -66,3 +68,37 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):  # an int of more than 4,300 digits, lists in lists in lists
         return f"an unwritable {type(value).__name__}"
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+def brief(self: Any) -> str:
+    """A repr that fits a line of `LINE` letters: `Row(name='Different seeds', ranks=5, numbers=(6 Number))`.
+
+    As many fields as fit, of each what fits: of a text its beginning, of an array its kind and shape, of several things how
+    many there are. A class says `__repr__ = brief`, which no dataclass then replaces.
+    """
+    name = type(self).__name__
+    said: list[str] = []
+    for field in type(self).model_fields if isinstance(self, BaseModel) else [one.name for one in fields(self)]:
+        said.append(f"{field}={_in_line(getattr(self, field))}")
+        if len(f"{name}({', '.join(said)}, …)") > LINE:
+            said[-1] = "…"
+            break
+    return f"{name}({', '.join(said)})"
+
+
+def _in_line(value: Any) -> str:
+    """A value in at most `IN_LINE` letters."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} {list(value.shape)}"
+    if is_dataclass(value) or isinstance(value, BaseModel):
+        return f"{type(value).__name__}(…)"
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        things = list(value.values() if isinstance(value, Mapping) else value)
+        if all(isinstance(thing, str | int | float | None) for thing in things) and len(shown(value)) <= IN_LINE:
+            return shown(value)
+        first, last = (
+            "{}" if isinstance(value, Mapping | set | frozenset) else "[]" if isinstance(value, list) else "()"
+        )
+        return f"{first}{len(things)} {type(things[0]).__name__}{last}"
+    text = " ".join(shown(value).split())
+    return text if len(text) <= IN_LINE else f"{text[: IN_LINE - 1]}…"

@@ -64,7 +64,7 @@ def test_run_makes_what_it_can_when_a_job_fails_now(copy, monkeypatch):
     result = run(copy, "--json", code=3)
     assert list(json.loads(result.stdout)) == ["figure-2"]
     assert result.stderr.splitlines()[-1].startswith(
-        f"error: 1 of 1 jobs failed; the first: {job.id} ({job.label}): {WHY}; "
+        f"error: 1 of 1 jobs failed; the first: {job.id} (orders, instance 2): {WHY}; "
     )
 
 
@@ -73,13 +73,13 @@ def test_plan_names_it(diverged):
     words = ["plan", "smoke", *TARGETS, "--out", out, *SETS]
     told = call(*words).stdout.splitlines()
     assert f"job {job.id} ({job.label}) failed: {WHY}; not tried again without --retry-failed" in told
-    assert told[-1].startswith(f"{JOBS} jobs in all, {JOBS - 1} done, 0 damaged, 1 given up, 0 to train: about 0 s")
+    assert told[0].startswith(f"{JOBS} jobs in all, {JOBS - 1} done, 0 damaged, 1 given up, 0 to train: about 0 s")
     content = json.loads(call(*words, "--json").stdout)
     assert (content["failed"], content["given up"], content["missing"]) == ({job.id: WHY}, [job.id], [])
     note_failure(out, job, Cause.LOST, "its worker process was killed by signal 9", "")
     told = call(*words).stdout.splitlines()
     assert f"job {job.id} ({job.label}) failed: its worker process was killed by signal 9; to be tried again" in told
-    assert f"{JOBS - 1} done, 0 damaged, 1 to train" in told[-1]
+    assert f"{JOBS - 1} done, 0 damaged, 1 to train" in told[0]
 
 
 def test_check_report_and_show_name_it(diverged):
@@ -101,11 +101,11 @@ def test_check_and_ls_name_an_unfinished_job(diverged, tmp_path):
     checkpoint.write(place, Midway(Snapshot(2, {}, {}), [], {}))
     told = f"job {job.id} ({job.label}) is unfinished: 2 of 4 mini-batches are kept"
     assert told in call("check", "--out", out).stdout.splitlines()
-    assert f"{out}: {JOBS - 1} stored jobs, 1 unfinished" in call("ls", "--out", tmp_path).stdout.splitlines()
-    assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["unfinished"] == {str(out): 1}
+    assert f"tiny in {out}: {JOBS - 1} stored jobs, 1 unfinished" in call("ls", "--out", tmp_path).stdout.splitlines()
+    assert json.loads(call("ls", "--out", tmp_path, "--json").stdout)["results"][str(out)]["unfinished"] == 1
     (checkpoint.path / "state-2.safetensors").write_bytes(b"")
     assert f"checkpoint of job {job.id}: state-2.safetensors" in call("check", "--out", out, code=4).stdout
-    note = f"{job.label}: its checkpoint is damaged, state-2.safetensors does not agree with its checksum (0 of "
+    note = "orders, instance 2: its checkpoint is damaged, state-2.safetensors does not agree with its checksum (0 of "
     assert note in run(out, "--retry-failed").stderr  # named, put aside, ignored
     assert call("check", "--out", out).stdout == f"{JOBS} jobs whole, 0 damaged\n"
     assert (out / "damaged" / f"{job.id}-1").is_dir()

@@ -48,15 +48,41 @@ def test_plan_and_run_say_what_goes_through_pytorch(tmp_path, monkeypatch):
 
 def test_plan_before_and_after(whole, tmp_path):
     result = call("plan", "smoke", "table-1", "figure-2", "--out", tmp_path / "none", *SETS)
-    assert result.stdout.splitlines()[:2] == [
+    first, engine, *lines = result.stdout.splitlines()
+    assert first.startswith(f"{JOBS} jobs in all, 0 done, 0 damaged, {JOBS} to train: about ")  # what matters, first
+    assert engine.startswith("engine: ")
+    assert lines == [
+        "seeds: 1 jobs, 1 of them to train",
+        "orders: 2 jobs, 2 of them to train",
+        "orders-shuffled: 2 jobs, 2 of them to train",
+        "ground-truth: 8 jobs, 8 of them to train",
         "table-1: seeds, orders, orders-shuffled, ground-truth",
         "figure-2: seeds, orders-shuffled, ground-truth",
     ]
-    assert "orders: 2 jobs, 2 of them to train" in result.stdout
-    assert f"{JOBS} jobs in all, 0 done, 0 damaged, {JOBS} to train: about " in result.stdout
     assert not (tmp_path / "none").exists()
     result = call("plan", "smoke", *TARGETS, "--out", whole[0], "--workers", 3, *SETS)
     assert f"{JOBS} done, 0 damaged, 0 to train: about 0 s with 3 worker processes, about 0.0 MB" in result.stdout
+
+
+def test_a_plan_needs_no_images_of_data_that_everyone_knows(tmp_path, monkeypatch):
+    """As many jobs, as long, as those on images that are there; nothing is looked for, and no run may take them for true."""
+    monkeypatch.chdir(tmp_path)
+    words = ["smoke", "table-1", *SETS, "--set", "data.name=cifar10"]
+    first, second, *_ = call("plan", *words).stdout.splitlines()
+    assert first.startswith(f"{JOBS} jobs in all, 0 done, 0 damaged, {JOBS} to train: about ")
+    assert second.startswith("data cifar10 has no path yet: measured on made-up images of its sizes")
+    content = json.loads(call("plan", *words, "--json").stdout)
+    assert content["made_up_images"]
+    assert len(content["missing"]) == JOBS
+    assert not json.loads(call("plan", "smoke", "table-1", *SETS, "--json").stdout)["made_up_images"]
+    assert "got no path for data 'cifar10'" in call("run", *words, code=1).stderr
+    assert (
+        "data.train_images: got 50001; data 'cifar10' allows 1 … 50000"
+        in call("plan", *words, "--set", "data.train_images=50001", code=2).stderr
+    )
+    for data in ("idx", "hub", "images"):
+        assert "got no path" in call("plan", "smoke", "--set", f"data.name={data}", code=1).stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plan_is_for_the_executor_that_run_would_take(whole):

@@ -194,9 +194,12 @@ def test_baselines_and_population(write, truth, tmp_path):
     assert table["rows"][1]["gt_tau"]["value"] == -1
     assert "Population of every tau: 5 children: all of a small space." in table["notes"]
     assert "baseline 'flops', more is better: child and number on each line" in result.stderr
+    assert [f"{line}." for line in result.stderr.splitlines()[:2]] == table["notes"][:2]  # what is to be seen first
+    assert table["notes"][0].startswith("The baseline params has GT-Tau ")
     document = (out / "report/report.md").read_text(encoding="utf-8")
     given = f"--baseline params={counts} --baseline flops={counts} --population 'all of a small space' --out {out}"
     assert given in document
+    assert document.index(table["notes"][0]) < document.index("Instances: 2, moments: 4, children: 5.")
     assert call(log, "--ground-truth", truth, "--baseline", "params", code=2).stderr.count("\n") == 1
 
 

@@ -349,3 +349,22 @@ def test_the_command_writes_a_report_that_says_how_the_files_were_read(write, tr
     assert (out / "report/tables/claims.csv").is_file()
     for text in result.stdout.split("\n\n"):
         assert text.strip() in document
+
+
+def test_in_python_a_report_is_written_where_it_is_told(tmp_path, monkeypatch):
+    """The tables that are given back, their figures, and how the report was made; nothing is written without `out`."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    ranks, ground_truth = rng.random((20, 6)), rng.random(6)
+    rank(ranks, ground_truth)
+    assert list(tmp_path.iterdir()) == []
+    made = rank(ranks, ground_truth, rows="moments", groups=2, out="judged")
+    report = tmp_path / "judged/report"
+    for one in made:
+        kinds = ("md", "csv") if hasattr(one, "to_markdown") else ("pdf", "svg", "png")
+        folder = report / ("tables" if hasattr(one, "to_markdown") else "figures")
+        assert all((folder / f"{one.name}.{kind}").is_file() for kind in kinds)
+    assert (report / "tables" / f"{made[0].name}.md").read_text(encoding="utf-8") == made[0].to_markdown()
+    assert (report / "index.html").is_file()
+    call = "cw.rank(accuracies, ground_truth, rows='moments', groups=2, out='judged')"
+    assert call in (report / "report.md").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ TRUTH_COST = 64  # 8 children, 8 epochs
 def make(seed=0, noise=None, **overrides):
     """`noise`: of ground truth, and of everything else, around one quality of each child."""
     setting = tiny_setting(
-        experiments={"instances": INSTANCES, "ground_truth_seeds": SEEDS, "last_epochs": 2} | overrides
+        experiments={"instances": INSTANCES, "ground_truth_seeds": SEEDS, "finetune_batches": 64} | overrides
     )
     made, rng = made_up(setting, *recipe.experiments(setting), seed=seed), np.random.default_rng(seed)
     for name, measured in made.measured.items():

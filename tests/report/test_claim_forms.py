@@ -122,12 +122,21 @@ def test_csv_parses_back_at_full_precision():
     assert [row["p"] for row in shown[4:]] == ["", "", ""]
 
 
-@pytest.mark.parametrize("width", [200, 80])
+@pytest.mark.parametrize("width", [200, 80, 40])
 def test_rich_shows_everything_and_no_markup(width):
     out = io.StringIO()
     Console(file=out, width=width).print(to_rich(EVIL))
+    assert all(len(line) <= width for line in out.getvalue().splitlines())
     shown = " ".join(out.getvalue().split())
     assert "[red]no[/red]" in shown
     for part in ("✗ against", "? not", "0.333 ± 0.250", "[0.125, 0.500]", "Not measured because:"):
         assert part in shown
     assert "Of 2 claims: 0 supported, 1 against, 0 undecided, 1 not measured." in shown
+
+
+def test_a_frame_is_what_the_csv_says():
+    frame, rows = claims().to_frame(), list(csv.DictReader(io.StringIO(to_csv(claims()))))
+    assert list(frame.columns) == list(rows[0])
+    assert frame["verdict"].tolist() == [row["verdict"] for row in rows]
+    assert frame["value"].tolist()[:6] == [float(row["value"]) for row in rows[:6]]
+    assert claims()._repr_markdown_() == to_markdown(claims())

@@ -203,6 +203,9 @@ def test_on_paper_no_column_is_cut(clean, small):
         cut = "[...document.querySelectorAll('main td, main th, main svg')].filter((one) => one.getBoundingClientRect().right"
         assert clean.run(f"{cut} > 719).length") == 0
         assert clean.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert (
+            clean.run("getComputedStyle(document.querySelector('.wide')).overflowX") == "visible"
+        )  # nothing to scroll
     finally:
         clean("Emulation.setEmulatedMedia", media="")
 

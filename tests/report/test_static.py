@@ -7,7 +7,9 @@ from dataclasses import replace
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from report.made_up import boxes, children_curves, crowd, points, reading_curves, survival_curves
 
 from commonweight.paper import Curves, Mark, Origin, Series
@@ -277,3 +279,33 @@ def test_a_heat_map_of_some_children_has_their_ranks_among_all():
     ranks = sorted(series.identity.rank for series in some.series)
     assert labels == [str(ranks[int(tick) - 1]) for tick in heat.get_yticks()]
     assert labels[-1] == "64"
+
+
+@pytest.mark.parametrize("made", [curves(), children_curves(), children_curves(shown=4, children=4), boxes()])
+def test_a_figure_draws_itself_into_given_axes_and_into_new_ones(made):
+    """The same lines as in the report's figure, and nothing beside these axes but a bar of ranks."""
+    (expected, *_) = draw(made, Style.PAPER).axes
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert made.plot(ax=right) is right
+    assert len(left.lines) == 0
+    for found in (right, made.plot()):
+        assert found.get_title() == made.title
+        assert len(found.lines) == len(expected.lines) > 0
+        for ours, theirs in zip(found.lines, expected.lines, strict=True):
+            np.testing.assert_array_equal(ours.get_xydata(), theirs.get_xydata())
+    assert pyplot.gca() is found  # a new one is pyplot's, which shows it
+    pyplot.close("all")
+    figure.savefig(io.BytesIO())
+    assert figure.legends == []
+
+
+def test_a_lone_pair_of_axes_without_a_layout_has_its_legend_beside_nothing_else():
+    figure = Figure()
+    axes = curves().plot(figure.add_subplot())
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1 One", "2 One"]
+    figure.savefig(io.BytesIO())
+
+
+def test_a_notebook_shows_a_figure_as_a_picture():
+    assert curves()._repr_png_() == render(draw(curves()), "png")

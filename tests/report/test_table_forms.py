@@ -3,11 +3,13 @@
 import csv
 import io
 import re
+import sys
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from commonweight.errors import UsageError
 from commonweight.paper import Column, Number, Row, Table
 from commonweight.ranking import Interval
 from commonweight.report import to_csv, to_markdown, to_rich
@@ -101,15 +103,60 @@ def test_csv_keeps_commas_quotes_and_lines_in_names():
     assert row == {"experiment": 'a, "b"\nc', "ranks": "1"}  # no column at all where no row has a number
 
 
-def test_rich_shows_every_cell_and_no_markup():
+@pytest.mark.parametrize("width", [200, 80, 40])
+def test_rich_shows_every_cell_and_no_markup(width):
     out = io.StringIO()
     hostile = "[red]not red[/red] :smile:"
     table = Table(
         "table-9", hostile, TABLE.columns, (Row(hostile, 3, TABLE.rows[0].numbers), TABLE.rows[1]), (hostile,)
     )
-    Console(file=out, width=200).print(to_rich(table))
+    Console(file=out, width=width).print(to_rich(table))
     shown = out.getvalue()
-    assert shown.count(hostile) == 3
+    assert all(len(line) <= width for line in shown.splitlines())
+    assert " ".join(shown.split()).count(hostile) == 3
     assert "Table 9." in shown
     for part in ("0.3333 ± 0.2500", "[0.1000, 0.7000]", "0.5000", "12.0", "–", "ranks", "paper"):
         assert part in shown
+
+
+def test_a_wide_table_is_stacked_only_where_it_has_no_room():
+    numbers = tuple(Number(0.123456 + place, 0.25, Interval(-0.1, 0.7, 0.95)) for place in range(6))
+    wide = Table(
+        "table-9", "A title", tuple(Column(f"c{n}", f"C{n}") for n in range(6)), (Row("First", 5, numbers),), ()
+    )
+    for width, stacked in ((160, False), (80, True), (50, True)):
+        out = io.StringIO()
+        Console(file=out, width=width).print(to_rich(wide))
+        shown = out.getvalue().splitlines()
+        assert all(len(line) <= width for line in shown)
+        for place in range(6):
+            here = [line for line in shown if f"{place}.1235 ± 0.2500" in line]
+            assert len(here) == 1
+            assert (f"C{place} " in here[0]) is stacked
+        assert sum(line.count("[-0.1000, 0.7000]") for line in shown) == 6
+
+
+def test_a_frame_is_what_the_csv_says():
+    frame, rows = TABLE.to_frame(), list(csv.DictReader(io.StringIO(to_csv(TABLE))))
+    assert list(frame.columns) == list(rows[0])
+    assert frame["tau_low"].tolist()[0] == 0.1
+    for column in frame.columns:
+        texts = [row[column] for row in rows]
+        if column == "experiment":
+            assert frame[column].tolist() == texts
+        else:
+            np.testing.assert_array_equal(frame[column], [float(text or "nan") for text in texts])
+    assert frame.dtypes["ranks"].kind == "i"
+    assert {frame.dtypes[name].kind for name in frame.columns[2:]} == {"f"}
+
+
+def test_a_notebook_shows_a_table_as_markdown():
+    assert TABLE._repr_markdown_() == TABLE.to_markdown() == to_markdown(TABLE)
+
+
+def test_without_pandas_a_frame_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(
+        UsageError, match=r"needs pandas, which is not installed: pip install 'commonweight\[pandas\]'$"
+    ):
+        TABLE.to_frame()

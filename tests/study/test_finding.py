@@ -208,7 +208,7 @@ def test_a_study_finds_groups_and_trains_them(setting, tmp_path, executor):
     out = tmp_path / "out"
     study = tiny_study(training__epochs=6, training__batch=16, experiments__instances=3)
     made = {one.name: one for one in api.run(study, ["table-3a-found"], out, executor)}
-    work, store = api.stored(out, ["table-3a-found"]), Store(out)
+    work, store = api.open(out, ["table-3a-found"]), Store(out)
     names = [name for name in work.experiments if name.startswith("found-")]
     assert names == ["found-help-2", "found-correlation-2", "found-gradients-2"]
     for name in names:

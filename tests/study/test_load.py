@@ -89,6 +89,43 @@ def test_overrides_as_words_and_as_a_mapping():
     assert load_study("smoke") == load_study("smoke", [])
 
 
+@pytest.mark.parametrize("override", [{"training": {"epochs": 3}}, ["training={epochs: 3}"], {"training.epochs": 3}])
+def test_what_an_override_does_not_name_of_a_section_stays(override):
+    before, after = (load_study("smoke", more).model_dump(mode="json") for more in ((), override))
+    before["training"]["epochs"] = 3
+    assert after == before
+    assert before["training"]["batch"] == 16  # the study's, and not the default
+
+
+def test_sections_inside_sections_stay_too():
+    study = load_study("paper", {"data": {"augment": {"flip": False}}})
+    assert study.data.augment == Augmentation(padding=4, flip=False)
+    assert load_study("smoke", {"space": {"primitives": ["none", "conv_1x1"]}}).space.nodes == 2
+    assert load_study("smoke", {"data": {"resize": None}}).data.resize is None
+
+
+def test_a_study_from_a_mapping(tmp_path):
+    content = {"name": "mine", "data": {"name": "fashion14", "augment": {"padding": 1}}}
+    written = write(tmp_path, json.dumps(content))
+    assert load_study(content) == load_study(written)
+    assert load_study(content, {"data.augment.flip": True}).data.augment == Augmentation(padding=1, flip=True)
+    assert content == {"name": "mine", "data": {"name": "fashion14", "augment": {"padding": 1}}}  # untouched
+    assert load_study(load_study("smoke").model_dump(mode="json")) == load_study("smoke")
+    with pytest.raises(StudyError, match=r"^the study's mapping: missing key 'data'$"):
+        load_study({"name": "mine"})
+    nested = {}
+    for _ in range(3000):
+        nested = {"a": nested}
+    for words in ((nested,), ("smoke", nested)):
+        with pytest.raises(StudyError, match="more than 20 mappings in each other"):
+            load_study(*words)
+
+
+def test_fewer_epochs_than_the_last_ones_compare_all():
+    study = load_study("quick", ["training.epochs=3"])
+    assert (load_study("quick").last_epochs, study.last_epochs, study.experiments.last_epochs) == (4, 3, 4)
+
+
 def test_overrides_do_not_stick():
     load_study("smoke", {"training.epochs": 7})
     assert load_study("smoke").training.epochs == 4
@@ -166,13 +203,13 @@ BAD = {
     "a long key": (GOOD + f"{'x' * 500}: 1\n", r"unknown key 'x{199}…; allowed here are name, about"),
     "a long list": (GOOD + f"space: {{primitives: {['x' * 9] * 99}}}\n", r"primitives: got .{200}…; names one twice"),
     "unknown key": (GOOD + "trainning: {}\n", r"unknown key 'trainning'; .*did you mean 'training'\?"),
-    "unknown key of a section or none": (
+    "an unknown key of a section that may be left out": (
         GOOD + "sample: {children: 4, byy: uniform}\n",
         r"unknown key 'sample\.byy'; allowed here are children, by; did you mean 'by'\?",
     ),
-    "a section or none that is neither": (
-        GOOD + "sample: 3\n",
-        r"sample: got 3; input should be a section with keys children, by$",
+    "a word for a section that may be left out": (
+        GOOD + "sample: word\n",
+        r"sample: got 'word'; input should be a section with keys ",
     ),
     "wrong type": (GOOD + "seed: one\n", r"seed: got 'one'; .*valid integer"),
 }

@@ -79,19 +79,19 @@ def kill(job):
 
 
 def test_a_study_on_a_named_cluster_whose_workers_are_killed(cluster, tmp_path):
-    """Four jobs lose their worker processes. What is stored is what one process stores."""
+    """What is stored is what one process stores."""
     study, begun, killed = tiny_study(training__epochs=20), [], set()
 
     def observe(event):
         if isinstance(event, Started):
             begun.append(event.job)
-        for job in begun[:12:3]:
-            if job.id not in killed and kill(job):
+        for job in begun:
+            if len(killed) < 2 and job.id not in killed and kill(job):
                 killed.add(job.id)
 
     api.run(study, ["table-2"], tmp_path / "ray", OnRay(3, address=cluster.address), observe)
     api.run(study, ["table-2"], tmp_path / "inline", Inline())
-    assert len(killed) >= 2
+    assert len(killed) == 2
     files = record_files(Store(tmp_path / "ray"))
     assert len(files) == len(begun)
     assert files == record_files(Store(tmp_path / "inline"))

@@ -83,7 +83,7 @@ def test_its_own_ray_is_silent_and_ends_with_it(driver, tmp_path):
     assert len(list(Store(tmp_path / "out").ids())) == errors.split().count("Finished")
 
 
-@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_a_driver(driver, death):
     process = driver(20_000, "wait")
     while process.stderr.readline() != "Advanced\n":

@@ -63,7 +63,7 @@ IMPOSSIBLE = [
     ("experiments.instances", 1, r"experiments\.instances: got 1; .*greater than or equal to 2"),
     ("experiments.ground_truth_seeds", 1, r"ground_truth_seeds: got 1; .*greater than or equal to 2"),
     ("experiments.last_epochs", 1, r"experiments\.last_epochs: got 1; .*greater than or equal to 2"),
-    ("experiments.last_epochs", 3, r"experiments\.last_epochs: 3; at most training\.epochs = 2"),
+    ("training.epochs", 1, r"training\.epochs: 1; at least 2, whose ranks are compared"),
     ("experiments.alone_epochs", 0, r"experiments\.alone_epochs: got 0; .*greater than or equal to 1"),
     ("experiments.alone_epochs", 1, r"experiments\.alone_epochs: 1; at least experiments\.last_epochs = 2"),
     ("experiments.stack", 0, r"experiments\.stack: got 0; .*greater than or equal to 1"),

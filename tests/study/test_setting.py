@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import PAIR, tiny_study, write_idx_folder
+from tiny import PAIR, all_images, tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError
 from commonweight.paper.artefacts import catalogue
@@ -219,8 +219,7 @@ def test_missing_and_disagreeing_jobs(tmp_path):
 
 
 def test_settle_settles_what_none_means(tmp_path):
-    path = str(write_idx_folder(tmp_path, train=60, validation=24))
-    data = {"name": "idx", "path": path, "train_images": 50}
+    data = all_images("idx", write_idx_folder(tmp_path, train=60, validation=24)) | {"train_images": 50}
     found = settle(tiny_study(data=data))
     assert (found.train_images, found.sweep_images, found.judge_images) == (50, 24, 24)
     assert found.image_size == (7, 7)
@@ -265,3 +264,17 @@ def test_a_studys_own_sharing_is_that_of_its_super_nets():
                     "kinds": ["norm"],
                     "edges": [],
                 }
+
+
+def test_jobs_are_called_after_the_experiment_and_what_they_are_in_it():
+    some = setting(experiments__stack=2)
+    members = [Member(init) for init in range(3)] + [Member(0, order=1)]
+    whole = some.experiment("all", [some.children], members, some.conditions)
+    assert list(whole.labels().values()) == ["all, copies 1–2", "all, instance 3", "all, instance 4"]
+    assert whole.labels().keys() == {job.id for job in whole.jobs}
+    halves = some.experiment("halves", similar(some.children, 2), members[:2], some.conditions)
+    assert list(halves.labels().values()) == ["halves, group 1 of 2, copies 1–2", "halves, group 2 of 2, copies 1–2"]
+    alone = some.experiment("alone", [(child,) for child in some.children], members[:1], some.conditions)
+    assert list(alone.labels().values()) == [f"alone, child {child.name}, instance 1" for child in some.children]
+    one_of_two = Experiment("orders", whole.instances[1:2])
+    assert list(one_of_two.labels().values()) == ["orders, instance 1 (of 2 copies)"]

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tiny import tiny_study, write_idx_folder
+from tiny import all_images, tiny_study, write_idx_folder
 
 from commonweight.errors import ResultMissing, StoreError, StudyError, UsageError
 from commonweight.study.load import load_study
@@ -57,11 +57,12 @@ def test_the_file_is_the_resolved_study_and_what_was_found(tmp_path):
         "train_images": 128,
         "sweep_images": 20,
         "judge_images": 30,
+        "own": [],
     }
 
 
 def test_it_is_a_study_file_too_whose_images_are_looked_at_anew(tmp_path):
-    data = {"name": "idx", "path": str(write_idx_folder(tmp_path / "data"))}
+    data = all_images("idx", write_idx_folder(tmp_path / "data"))
     before = settle(tiny_study(data=data))
     write_settled(before, tmp_path)
     study = load_study(tmp_path / STUDY_FILE)

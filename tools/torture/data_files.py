@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from commonweight.elsewhere import read_ranks, worth_of_all
-from commonweight.images import load_raw
+from commonweight.images import load_raw, write_npz
 from commonweight.own.feeding import held
 from tools.torture.fuzz import damaged, temporary, tries
 from tools.torture.outcome import Outcome
@@ -70,7 +70,9 @@ def _read(kind: str, folder: Path, rng: np.random.Generator) -> None:
             if rng.random() < WORTH:
                 worth_of_all(found, None)
         case "archive":
-            load_raw("cifar10", next(odd.iterdir()))
+            load_raw("cifar10", path)
+        case "arrays":
+            load_raw("npz", path)
         case _:
             load_raw({"pickle": "cifar10", "binary": "cifar10", "png": "images"}.get(kind, kind), odd)
 
@@ -131,6 +133,12 @@ def _npz(folder: Path) -> None:
         np.savez_compressed(file, images=rng.random((4, 1, 5, 5), np.float32), labels=np.array([0, 1, 1, 0]))
 
 
+def _arrays(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    part = rng.integers(0, 256, (4, 5, 5), np.uint8), np.array([0, 1, 1, 0])
+    write_npz(folder / "arrays.npz", *part, *part)
+
+
 def _csv(folder: Path) -> None:
     (folder / "log.csv").write_text("step,111,112,121\n1,0.5,0.61,0.72\n2,0.55,0.6,0.7\n", encoding="utf-8")
     (folder / "truth.csv").write_text("child,accuracy\n111,0.6\n112,0.7\n121,0.8\n", encoding="utf-8")
@@ -157,6 +165,7 @@ KINDS = {
     "png": _png,
     "parquet": _parquet,
     "npz": _npz,
+    "arrays": _arrays,
     "csv": _csv,
     "json": _json,
 }

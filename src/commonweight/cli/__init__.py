@@ -61,7 +61,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Can a weight-sharing ranking of architectures be trusted, and what makes it better?",
@@ -270,4 +269,4 @@ def judge(
 
 def main(interrupts: Interrupts) -> None:
     """Run the command line, which these signals end."""
-    app(obj=interrupts)
+    app(obj=interrupts, prog_name="commonweight")

@@ -16,7 +16,8 @@ from commonweight.study.calibration import Estimate, estimate
 from commonweight.study.executors import Executor, make_executor
 from commonweight.study.inventory import Inventory, record_bytes
 from commonweight.study.load import load_study
-from commonweight.study.work import Runtime, Worker, require_native, resolve_device
+from commonweight.study.unseen import made_up, sizes_unseen
+from commonweight.study.work import Runtime, Worker, require_native, resolve_device, study_images
 
 
 def run(
@@ -51,7 +52,7 @@ def run(
             f"{len(inventory.missing)} to train in {work.store.out}"
         )
         with _resumable(work.store.out):
-            found = _estimate(work, inventory, runtime)
+            found = _estimate(inventory, Worker(work.setting.study.data, runtime))
             for line in _about(found, runtime):
                 say(line)
             if inventory.missing:
@@ -90,9 +91,13 @@ def plan(
 ) -> None:
     """Say which jobs the targets need, which exist, and what the rest will cost."""
     runtime, executor = _executor(device, engine, executor_name, workers)
-    work = api.programme(load_study(study, overrides or ()), target or (), out)
+    asked = load_study(study, overrides or ())
+    if sizes := sizes_unseen(asked.data):
+        work, read = api.programme_unseen(asked, sizes, target or (), out), made_up
+    else:
+        work, read = api.programme(asked, target or (), out), study_images
     inventory = work.inventory()
-    found = _estimate(work, inventory, runtime)
+    found = _estimate(inventory, Worker(asked.data, runtime, read))
     seconds = found.seconds(inventory, executor.workers)
     size = sum(map(record_bytes, inventory.missing))
     needs = {name: experiment.jobs for name, experiment in work.experiments.items()}
@@ -109,25 +114,31 @@ def plan(
                 "engine": found.engine,
                 "through_pytorch": found.through_pytorch,
                 "bytes": size,
+                "made_up_images": sizes is not None,
                 "experiments": {name: [job.id for job in jobs] for name, jobs in needs.items()},
                 "targets": {artefact.name: artefact.experiments(work.setting) for artefact in work.targets},
                 "refused": work.refused,
             }
         )
         return
-    _say_refused(work)
-    for artefact in work.targets:
-        print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
-    missing = {job.id for job in inventory.missing}
-    for name, jobs in needs.items():
-        print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
-    for line in (*_about(found, runtime), *inventory.failures()):
-        print_text(line)
     print_text(
         f"{len(inventory.jobs)} jobs in all, {len(inventory.done)} done, {len(inventory.damaged)} damaged, "
         f"{_given_up(inventory)}{len(inventory.missing)} to train: about {clock(seconds)} with {executor.workers or 'no'} "
         f"worker processes, about {size / 1e6:.1f} MB"
     )
+    if sizes:
+        print_text(
+            f"data {asked.data.name} has no path yet: measured on made-up images of its sizes, and no stored job was looked "
+            "for; give --set data.path=PATH"
+        )
+    for line in (*_about(found, runtime), *inventory.failures()):
+        print_text(line)
+    missing = {job.id for job in inventory.missing}
+    for name, jobs in needs.items():
+        print_text(f"{name}: {len(jobs)} jobs, {sum(job.id in missing for job in jobs)} of them to train")
+    for artefact in work.targets:
+        print_text(f"{artefact.name}: {', '.join(artefact.experiments(work.setting))}")
+    _say_refused(work)
 
 
 def _executor(device: str, engine: str, name: str | None, workers: int | None) -> tuple[Runtime, Executor]:
@@ -146,9 +157,9 @@ def _choice(word: str) -> EngineChoice:
         raise UsageError(f"engine {word!r}; expected {', '.join(choice.value for choice in EngineChoice)}") from None
 
 
-def _estimate(work: api.Programme, inventory: Inventory, runtime: Runtime) -> Estimate:
+def _estimate(inventory: Inventory, worker: Worker) -> Estimate:
     with meanwhile("measuring how fast this machine is", errors()):
-        return estimate(inventory.missing, Worker(work.setting.study.data, runtime))
+        return estimate(inventory.missing, worker)
 
 
 def _about(found: Estimate, runtime: Runtime) -> Iterator[str]:

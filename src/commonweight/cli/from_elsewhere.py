@@ -5,7 +5,7 @@ from pathlib import Path
 
 from commonweight.cli.output import print_all
 from commonweight.cli.stderr import errors, say
-from commonweight.elsewhere import rank_command, read_ranks, report_ranks, scale_of, worth_of_all
+from commonweight.elsewhere import against_baselines, rank_command, read_ranks, report_ranks, scale_of, worth_of_all
 from commonweight.report.progress import meanwhile
 
 
@@ -34,6 +34,7 @@ def rank(
             baselines=baseline or (),
             population=population or "",
         )
+    told = [*against_baselines(found), *told]
     for sentence in told:
         say(sentence)
     _, moments, children = found[0].accuracy.shape

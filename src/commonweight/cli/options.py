@@ -3,18 +3,41 @@
 Nothing heavy is imported for their texts: they are what `--help` waits for.
 """
 
+from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+def _studies(incomplete: str) -> list[str]:
+    """What a shell offers for the start of a study's word."""
+    shipped = (entry.name for entry in (files("commonweight.study") / "shipped").iterdir())
+    here = (str(path) for path in Path().glob("*.yaml"))
+    names = [*(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml")), *here]
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def _targets(incomplete: str) -> list[str]:
+    """And of a target's, for which the catalogue is imported: two seconds, whenever a shell asks."""
+    return [name for name in import_module("commonweight.paper").ARTEFACTS if name.startswith(incomplete)]
+
+
 StudyWord = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A shipped study (smoke, quick, small, paper) or a YAML file.")
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A shipped study (smoke, quick, small, paper) or a YAML file.",
+        autocompletion=_studies,
+    ),
 ]
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...", help="Tables, figures and more, as **commonweight ls** names them; default all."
+        metavar="[TARGET]...",
+        help="Tables, figures and more, as **commonweight ls** names them; default all.",
+        autocompletion=_targets,
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results; by default results/<study's name>.")]

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from commonweight.api import Programme
+from commonweight.api import Programme, place_of
 from commonweight.cli.stderr import say
 from commonweight.errors import NotWritten, UsageError
 from commonweight.paper import Made
@@ -80,9 +80,10 @@ def show_job(store: Store, word: str, as_json: bool) -> None:
     record = store.read(job)
     names = [child.name for child in record.children_of(job)]
     final = record.final.get(FinalAccuracy.JUDGED, record.accuracy[:, -1])
+    label = place_of(job, store)
     content = {
         "id": job.id,
-        "label": job.label,
+        "label": label,
         "job": job.model_dump(mode="json"),
         "how": store.how(job.id),
         "final accuracy": dict(zip(names, final.mean(axis=0).round(4).tolist(), strict=True)),
@@ -90,7 +91,7 @@ def show_job(store: Store, word: str, as_json: bool) -> None:
     if as_json:
         print_json(content)
         return
-    print_text(f"job {job.id}: {job.label}")
+    print_text(f"job {job.id}: {label}")
     print_text(f"how: {json.dumps(content['how'])}")
     print_text(f"what: {json.dumps(content['job'], ensure_ascii=False)}")
     print_text(f"accuracy at the end, mean over {job.copies} copies: {json.dumps(content['final accuracy'])}")

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from commonweight.cli.output import print_all
 from commonweight.cli.stderr import say
@@ -15,16 +14,32 @@ from commonweight.training import Augmentation
 
 def judge(
     *,
+    net: str,
     data: str | None,
     path: Path | None,
     train: Path | None,
     validation: Path | None,
+    truth: Path | None,
+    children: int,
+    instances: int,
+    epochs: int,
+    batch: int | None,
+    lr: float,
+    lr_min: float,
+    momentum: float,
+    weight_decay: float,
+    inactive: str,
+    order: str,
+    window: int,
+    groups: int,
+    private: list[str] | None,
     padding: int,
     flip: bool,
-    private: list[str] | None,
+    sweep_images: int | None,
+    seed: int,
+    device: str,
     out: Path | None,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Train what is not stored, print and write what is found."""
     if data is not None and (train is not None or validation is not None):
@@ -34,13 +49,29 @@ def judge(
     images = train if data is None else load_raw(data, path)
     try:
         verdict = judged(
-            train=images,
-            validation=validation,
-            augment=Augmentation(padding, flip),
+            net,
+            images,
+            validation,
+            truth=truth,
+            children=children,
+            instances=instances,
+            epochs=epochs,
+            batch=batch,
+            lr=lr,
+            lr_min=lr_min,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            inactive=inactive,
+            order=order,
+            window=window,
+            groups=groups,
             private=private or (),
+            augment=Augmentation(padding, flip),
+            sweep_images=sweep_images,
+            seed=seed,
+            device=device,
             out=out,
             command=shlex.join(["commonweight", *sys.argv[1:]]),
-            **options,
         )
     except KeyboardInterrupt:
         if out is not None:

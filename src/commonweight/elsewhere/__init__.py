@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from commonweight.elsewhere.accuracy_tables import Rows, Scale, read_grids
+from commonweight.elsewhere.agreement import against_baselines
 from commonweight.elsewhere.given import given_baselines, given_grids, given_truth
 from commonweight.elsewhere.grids import STDIN, listed
 from commonweight.elsewhere.groups import groups_of
@@ -24,6 +25,7 @@ from commonweight.report import About, Run, write_report
 
 __all__ = [
     "FromElsewhere",
+    "against_baselines",
     "groups_of",
     "rank",
     "rank_command",
@@ -48,6 +50,7 @@ def rank(
     truth_lower_is_better: bool = False,
     baselines: Mapping[str, Any] | None = None,
     population: str = "",
+    out: Path | str | None = None,
 ) -> list[Made]:
     """What ranks from elsewhere are worth: every metric, figure and claim that they allow.
 
@@ -60,8 +63,8 @@ def rank(
     to several seeds, of which the mean is taken. `trained`: the name of the child that each moment's mini-batch has just
     trained, `[moment]` or `[instance, moment]`. `groups`: also into how many groups of equal size to divide the children, so
     that those that go well together are in one. `baselines`: what a rank has to beat, such as numbers of parameters, by name,
-    each given as ground truth is; more is better. `population`: how the children were chosen, in your words. Raises
-    `UsageError` when they do not fit.
+    each given as ground truth is; more is better. `population`: how the children were chosen, in your words. `out`: a folder
+    for a report of it all. Raises `UsageError` when they do not fit.
 
     >>> table = cw.rank([[0.50, 0.61, 0.72], [0.63, 0.62, 0.74]], ground_truth=[0.7, 0.8, 0.9])[0]
     >>> [(row.name, round(row.numbers[0].value, 2)) for row in table.rows]  # GT-Tau
@@ -85,7 +88,13 @@ def rank(
                 names, values, truth.mean, step, just, scale, method, truth.several, truth.known, population, before
             )
         )
-    return worth_of_all(found, groups)
+    made = worth_of_all(found, groups)
+    if out is not None:
+        options = {"rows": rows, "groups": groups, "scores": scores, "lower_is_better": lower_is_better}
+        options |= {"truth_lower_is_better": truth_lower_is_better, "population": population, "out": str(out)}
+        said = ["accuracies", "ground_truth", *(f"{name}={value!r}" for name, value in options.items() if value)]
+        report_ranks(made, (), f"cw.rank({', '.join(said)})", Path(out))
+    return made
 
 
 def _arrays(
@@ -171,7 +180,7 @@ def rank_command(
 
 
 def report_ranks(made: Sequence[Made], told: Sequence[str], command: str, out: Path) -> list[Path]:
-    """Write the report of ranks that were read from files; returns the paths, the page first."""
+    """Write the report of ranks, and how they were read; returns the paths, the page first."""
     about = About("Ranks from elsewhere", tuple(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in told))
     return write_report(about, made, out, Run(command))
 

@@ -33,6 +33,7 @@ COLUMNS = (
     *(Column(f"t{n}r", f"T{n}R", 1) for n in TOPS),
     Column("children", "children", 0),
 )
+BASELINE = "baseline "
 CEILING = "ceiling: each seed of ground truth against the others"
 
 
@@ -41,15 +42,14 @@ def agreement(found: Sequence[FromElsewhere], randomness: Randomness) -> Table:
 
     Methods that rank the same children share baselines and ceiling.
     """
-    alike = len({one.children for one in found}) == 1
-    rows, notes = [], []
-    for several in [found] if alike else [[one] for one in found]:
-        first, before, between = several[0], "" if alike else f"{several[0].method}: ", []
+    rows, notes = [], [f"{sentence}." for sentence in against_baselines(found)]
+    for several in _sharing(found):
+        first, shared = several[0], "" if several is found else f"{several[0].method}: "
+        rows += _named(shared, _baselines(first))
         for one in several:
-            between += _named(f"{one.method}: " if len(found) > 1 else "", _ranks(one, randomness))
-        baselines = _named(before, _baselines(first))
-        rows += [*baselines, *between, *_named(before, _own(first, randomness))]
-        notes += [*_verdicts(baselines, between), *population(first), _of_best(first)]
+            rows += _named(_whose(one, found), _ranks(one, randomness))
+        rows += _named(shared, _own(first, randomness))
+        notes += [*population(first), _of_best(first)]
     moments, children = max(one.accuracy.shape[1] for one in found), max(len(one.children) for one in found)
     notes = (
         *dict.fromkeys(notes),
@@ -61,6 +61,31 @@ def agreement(found: Sequence[FromElsewhere], randomness: Randomness) -> Table:
         INTERVALS,
     )
     return Table("ranks", "What these ranks are worth", COLUMNS, tuple(rows), notes)
+
+
+def against_baselines(found: Sequence[FromElsewhere]) -> list[str]:
+    """Whether each baseline ranks the children better than the best of the ranks: what a reader has to see first."""
+    verdicts = []
+    for several in _sharing(found):
+        first, shared = several[0], "" if several is found else f"{several[0].method}: "
+        if not first.baselines:
+            continue
+        taus = {f"{_whose(one, found)}{name}": float(taus.mean()) for one in several for name, _, taus in _ranked(one)}
+        known = {name: tau for name, tau in taus.items() if not np.isnan(tau)}
+        best, most = max(known.items(), key=lambda one: one[1], default=("", -np.inf))
+        for name, numbers in first.baselines.items():
+            who, tau = f"The {shared}{BASELINE}{name}", float(gt_tau(numbers, first.ground_truth))
+            if np.isnan(tau):
+                verdicts.append(f"{who} is the same for all children, so it ranks none")
+            elif not known:
+                verdicts.append(f"{who} has GT-Tau {tau:.4f}, and no rank has any")
+            elif tau > most:
+                verdicts.append(
+                    f"{who} has GT-Tau {tau:.4f}, more than the best of the ranks, “{best}”, with {most:.4f}"
+                )
+            else:
+                verdicts.append(f"{who} has GT-Tau {tau:.4f}; the best of the ranks, “{best}”, has {most:.4f}")
+    return verdicts
 
 
 def population(found: FromElsewhere) -> tuple[str, ...]:
@@ -104,25 +129,17 @@ def of_sample(what: str, children: int) -> tuple[str, ...]:
     )
 
 
+def _sharing(found: Sequence[FromElsewhere]) -> Sequence[Sequence[FromElsewhere]]:
+    """Methods of the same children, which share baselines and ceiling; else each alone."""
+    return [found] if len({one.children for one in found}) == 1 else [[one] for one in found]
+
+
+def _whose(one: FromElsewhere, found: Sequence[FromElsewhere]) -> str:
+    return f"{one.method}: " if len(found) > 1 else ""
+
+
 def _named(before: str, rows: Sequence[Row]) -> list[Row]:
     return [replace(row, name=f"{before}{row.name}") for row in rows]
-
-
-def _verdicts(baselines: Sequence[Row], ranks: Sequence[Row]) -> list[str]:
-    """Whether each baseline ranks the children better than the best of the ranks: what a reader has to see first."""
-    known = {row.name: row.numbers[0].value for row in ranks if row.numbers[0] and not np.isnan(row.numbers[0].value)}
-    best, most = max(known.items(), key=lambda one: one[1], default=("", -np.inf))
-    verdicts = []
-    for row in baselines:
-        value = row.numbers[0].value if row.numbers[0] else np.nan
-        if np.isnan(value):
-            verdicts.append(f"The {row.name} is the same for all children, so it ranks none.")
-        elif value > most:
-            beaten = f"more than the best of the ranks, “{best}”, with {most:.4f}" if known else "and no rank has any"
-            verdicts.append(f"The {row.name} has GT-Tau {value:.4f}, {beaten}.")
-        else:
-            verdicts.append(f"The {row.name} has GT-Tau {value:.4f}; the best of the ranks, “{best}”, has {most:.4f}.")
-    return verdicts
 
 
 def _of_best(found: FromElsewhere) -> str:
@@ -137,32 +154,48 @@ def _of_best(found: FromElsewhere) -> str:
 
 def _baselines(found: FromElsewhere) -> list[Row]:
     truth = found.ground_truth
-    return [_row(f"baseline {name}", numbers[None], truth, None) for name, numbers in found.baselines.items()]
+    return [
+        _row(f"{BASELINE}{name}", numbers[None], gt_tau(numbers[None], truth), truth, None)
+        for name, numbers in found.baselines.items()
+    ]
+
+
+def _ranked(found: FromElsewhere) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, ranks `[rank, child]` and GT-Tau `[rank]` of each row: across instances, then of each one's moments."""
+    instances, moments, _ = found.accuracy.shape
+    ranked = []
+    if instances > 1 or moments == 1:
+        who = f"{instances} instances" if instances > 1 else "one rank"
+        ranked.append((f"{who}, last moment", found.accuracy[:, -1], found.gt_taus[:, -1]))
+    if moments > 1:
+        pairs = enumerate(zip(found.accuracy, found.gt_taus, strict=True))
+        ranked += [(f"instance {number}, {moments} moments", *both) for number, both in pairs]
+    return ranked
 
 
 def _ranks(found: FromElsewhere, randomness: Randomness) -> list[Row]:
-    instances, moments, _ = found.accuracy.shape
-    between, rows = sample(found, randomness), []
-    if instances > 1 or moments == 1:
-        who = f"{instances} instances" if instances > 1 else "one rank"
-        rows.append(_row(f"{who}, last moment", found.accuracy[:, -1], found.ground_truth, randomness))
-    if moments > 1:
-        rows += [
-            _row(f"instance {number}, {moments} moments", of_one, found.ground_truth, None, sampled)
-            for number, (of_one, sampled) in enumerate(zip(found.accuracy, between, strict=True))
-        ]
-    return rows
+    """Ranks across instances are independent; those of moments are not, and S-Tau of these is that of a sample."""
+    ranked, inside = _ranked(found), list(sample(found, randomness)) if found.accuracy.shape[1] > 1 else []
+    samples = [*[None] * (len(ranked) - len(inside)), *inside]
+    return [
+        _row(name, ranks, taus, found.ground_truth, randomness if sampled is None else None, sampled)
+        for (name, ranks, taus), sampled in zip(ranked, samples, strict=True)
+    ]
 
 
-def _row(
+def _row(  # noqa: PLR0917
     name: str,
     accuracies: np.ndarray,
+    gt_taus: np.ndarray,
     truth: np.ndarray,
     randomness: Randomness | None,
     sampled: np.ndarray | None = None,
 ) -> Row:
-    """One row for ranks `[rank, child]`; intervals where the ranks are independent. S-Tau is of `sampled`, if given."""
-    taus = [gt_tau(accuracies, truth), *(gt_tau_of_best(accuracies, truth, share) for share in BEST)]
+    """One row for ranks `[rank, child]` of these GT-Taus `[rank]`; intervals where the ranks are independent.
+
+    S-Tau is of `sampled`, if given.
+    """
+    taus = [gt_taus, *(gt_tau_of_best(accuracies, truth, share) for share in BEST)]
     tops = [top_n_rank(accuracies, truth, n) for n in TOPS]
     return _filled(name, accuracies, taus, tops, randomness, sampled)
 

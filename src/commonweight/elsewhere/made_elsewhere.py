@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from commonweight.elsewhere.accuracy_tables import Scale
 from commonweight.errors import UsageError
 from commonweight.paper.figures import Identity
-from commonweight.ranking import ranks
+from commonweight.ranking import gt_tau, ranks
+from commonweight.values import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,8 @@ class FromElsewhere:
     numbers `[child]` that a rank has to beat, more is better, by name. Raises `UsageError` when the parts do not fit each
     other.
     """
+
+    __repr__ = brief
 
     children: tuple[str, ...]
     accuracy: np.ndarray
@@ -65,6 +69,11 @@ class FromElsewhere:
                 )
         if self.known is not None and self.known < shape[2]:
             raise UsageError(f"ground truth of {self.known} children for {shape[2]}; expected all of these, or more")
+
+    @cached_property
+    def gt_taus(self) -> np.ndarray:
+        """GT-Tau `[instance, moment]`; of many children it is much work, and several tables and figures show it."""
+        return gt_tau(self.accuracy, self.ground_truth)
 
     @property
     def identities(self) -> tuple[Identity, ...]:

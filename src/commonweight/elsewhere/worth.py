@@ -22,7 +22,7 @@ from commonweight.paper.reading_costs import BANDS, COLUMNS, reading_curves, rea
 from commonweight.paper.reading_costs import NOTES as READING_NOTES
 from commonweight.paper.tables import Table
 from commonweight.paper.targets import Made
-from commonweight.ranking import gt_tau, ranks, readings
+from commonweight.ranking import ranks, readings
 from commonweight.seeds import Stream
 
 SHOWN = 64  # children that a figure has a curve or a box for; nobody reads thousands
@@ -120,10 +120,7 @@ def _curves(found: FromElsewhere) -> list[Made]:
     who = [identities[place] for place in places]
     accuracies = child_curves("accuracies", title, found.step, found.accuracy[0][:, places], trained, who)
     accuracies = replace(accuracies, y=what, notes=(*accuracies.notes, *told), children=len(identities))
-    series = tuple(
-        Series(f"instance {number}", found.step, taus)
-        for number, taus in enumerate(gt_tau(found.accuracy, found.ground_truth))
-    )
+    series = tuple(Series(f"instance {number}", found.step, taus) for number, taus in enumerate(found.gt_taus))
     return [accuracies, Curves("gt-tau", "GT-Tau at every moment", "mini-batch", "GT-Tau", series, population(found))]
 
 

@@ -11,15 +11,18 @@ from commonweight.images.embedded import fashion14
 from commonweight.images.folders import read_image_folders
 from commonweight.images.hub import read_hub
 from commonweight.images.idx import read_idx, read_idx_directory
+from commonweight.images.npz import read_npz, write_npz
 from commonweight.images.parquet import read_parquet
 from commonweight.images.raw import RawImages, balanced, reduce, subset
 
 __all__ = [
     "RawImages",
+    "Sizes",
     "balanced",
     "cluttered10",
     "data_names",
     "fashion14",
+    "known_sizes",
     "load_raw",
     "read_cifar10",
     "read_cifar100",
@@ -27,9 +30,11 @@ __all__ = [
     "read_idx",
     "read_idx_directory",
     "read_image_folders",
+    "read_npz",
     "read_parquet",
     "reduce",
     "subset",
+    "write_npz",
 ]
 
 
@@ -41,20 +46,41 @@ class Shipped:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What is known of a data set before it is looked at: square images, `side` pixels high and wide."""
+
+    channels: int
+    side: int
+    classes: int
+    train_images: int
+    validation_images: int
+
+
+@dataclass(frozen=True)
 class AtPath:
-    """Data that the user has or names, and what their path must be."""
+    """Data that the user has or names, what their path must be, and their sizes where these are always the same."""
 
     read: Callable[[Path], RawImages]
     expects: str
+    sizes: Sizes | None = None
 
 
 SOURCES: dict[str, Shipped | AtPath] = {
     "cluttered10": Shipped(cluttered10),
     "fashion14": Shipped(fashion14),
     "idx": AtPath(read_idx_directory, "the folder with the four IDX files"),
-    "cifar10": AtPath(read_cifar10, "the folder with CIFAR-10's binary version or Python version, or its archive"),
-    "cifar100": AtPath(read_cifar100, "the folder with CIFAR-100's binary version or Python version, or its archive"),
+    "cifar10": AtPath(
+        read_cifar10,
+        "the folder with CIFAR-10's binary version or Python version, or its archive",
+        Sizes(3, 32, 10, 50_000, 10_000),
+    ),
+    "cifar100": AtPath(
+        read_cifar100,
+        "the folder with CIFAR-100's binary version or Python version, or its archive",
+        Sizes(3, 32, 100, 50_000, 10_000),
+    ),
     "images": AtPath(read_image_folders, "the folder with train/<class>/ and test/<class>/ of pictures"),
+    "npz": AtPath(read_npz, "the .npz file with train_images, train_labels, validation_images and validation_labels"),
     "parquet": AtPath(read_parquet, "the folder with train-*.parquet and test-*.parquet"),
     "hub": AtPath(read_hub, "the name of a data set on the Hugging Face hub, such as uoft-cs/cifar10"),
 }
@@ -63,6 +89,12 @@ SOURCES: dict[str, Shipped | AtPath] = {
 def data_names() -> tuple[str, ...]:
     """The names that `load_raw` knows."""
     return tuple(SOURCES)
+
+
+def known_sizes(name: str) -> Sizes | None:
+    """The sizes of the data set of that name, if it is one whose path changes nothing but where it is."""
+    source = SOURCES.get(name)
+    return source.sizes if isinstance(source, AtPath) else None
 
 
 def load_raw(name: str, path: str | Path | None = None) -> RawImages:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from commonweight.errors import DataError
+from commonweight.values import brief
 
 MOST_CLASSES = 2**16  # ImageNet-21k has 21,841; a network has a row of weights for each
 CHUNK = 4096  # images reduced at once: bounds the float64 copy (25 MB for 28 x 28)
@@ -20,6 +21,8 @@ class RawImages:
     them. Raises `DataError` when a part is empty, has the wrong shape or dtype, or holds a label outside the classes, or
     when there are more than `MOST_CLASSES` of these.
     """
+
+    __repr__ = brief
 
     train_images: np.ndarray
     train_labels: np.ndarray

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from commonweight.elsewhere import FromElsewhere, worth_of
-from commonweight.judging.judged_children import Population
+from commonweight.judging.judged_children import JudgedChildren
 from commonweight.judging.judgement_tables import stability_table, statistics_table
 from commonweight.own import SharingFound
 from commonweight.paper import Made, Table
@@ -30,7 +30,7 @@ class Judged:
     `modules` are the trained modules, `[instance][group]`. `print` shows all tables; `report` writes them and the figures.
     """
 
-    population: Population
+    population: JudgedChildren
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray

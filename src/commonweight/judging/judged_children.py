@@ -18,7 +18,7 @@ from commonweight.space import MOST_COUNTED, Choices, Chosen
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class JudgedChildren:
     """The children to judge, `chosen` as it says in words out of `size`, and their ground truth where it is known."""
 
     children: tuple[Chosen, ...]
@@ -39,7 +39,7 @@ class Population:
 
 def judged_children(
     space: Choices, children: int | Sequence[Chosen | str], truth: Any, rng: np.random.Generator
-) -> Population:
+) -> JudgedChildren:
     """Who is judged: `children` by name, or so many, drawn at random of the space or of those that ground truth knows.
 
     `truth` is a file (CSV, JSON or Parquet), or a mapping from names to numbers; higher is better. Raises
@@ -64,7 +64,7 @@ def judged_children(
     if len(judged) < LEAST:
         raise UsageError(f"{len(judged)} children to judge; a rank worth asking about has at least {LEAST}")
     names = [child.name for child in judged]
-    return Population(judged, None if truth is None else _values(truth, names), size, chosen)
+    return JudgedChildren(judged, None if truth is None else _values(truth, names), size, chosen)
 
 
 def _drawn(space: Choices, count: int, known: Sequence[Chosen] | None, rng: np.random.Generator) -> tuple[Chosen, ...]:

@@ -2,6 +2,7 @@
 
 from commonweight.net.choice import EngineChoice, choose_engine
 from commonweight.net.engine import AnyEngine, Engine, Move, Together, Trainable
+from commonweight.net.imported import checksum_of, is_import_path
 from commonweight.net.layers import Conv, Head, Norm
 from commonweight.net.native import Library, Native, find_library
 from commonweight.net.primitives import Primitive, UnitShape, primitive, primitive_names, register_primitive
@@ -36,9 +37,11 @@ __all__ = [
     "Together",
     "Trainable",
     "UnitShape",
+    "checksum_of",
     "choose_engine",
     "find_library",
     "gradient_similarity",
+    "is_import_path",
     "move_by_sgd",
     "primitive",
     "primitive_names",

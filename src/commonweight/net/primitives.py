@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from commonweight.errors import UsageError, nearest
+from commonweight.net.imported import imported, is_import_path
 from commonweight.net.layers import Conv, Norm
 
 
@@ -104,7 +105,9 @@ _PRIMITIVES: dict[str, Primitive] = {
 
 
 def primitive(name: str) -> Primitive:
-    """The primitive of this name; raises `UsageError` with the known names."""
+    """The primitive of this name, or of this import path (`net/imported.py`); raises `UsageError` with the known names."""
+    if is_import_path(name):
+        return imported(name)
     try:
         return _PRIMITIVES[name]
     except KeyError:
@@ -118,11 +121,12 @@ def primitive_names() -> tuple[str, ...]:
 
 
 def register_primitive(name: str, build: Primitive) -> None:
-    """Add a primitive of your own; `build(shape)` returns a module that keeps shapes and never mixes copies.
+    """Add a primitive of your own to this process; `build(shape)` returns a module that keeps shapes and mixes no copies.
 
-    The name is part of a job's identity, the code behind it is not: another operation needs another name.
+    The name is part of a job's identity, the code behind it is not: another operation needs another name. A primitive named
+    by its import path, `my_ops:wide`, needs no registering, is there in every process, and its code is in the identity.
     Raises `UsageError` when the name is taken.
     """
-    if name in _PRIMITIVES:
+    if name in _PRIMITIVES or is_import_path(name):
         raise UsageError(f"primitive {name!r} exists already; choose another name")
     _PRIMITIVES[name] = build

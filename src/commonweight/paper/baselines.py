@@ -52,12 +52,12 @@ def baselines(  # noqa: PLR0917
     rows.append(Row("ground truth: every child alone", len(alone), (Number(training_cost(TRUTH, setting)), *own)))
     best = {share: int(np.ceil(round(share * len(setting.children), 9))) for share in SHARES.values()}
     notes = (
-        f"Population: all {len(setting.children)} children of the space. Among the truly best: by ground truth's mean over "
+        f"Population: {_population(setting)}. Among the truly best: by ground truth's mean over "
         f"all initialisations but one, {best[0.25]} and {best[0.05]} children, and those that tie with the last of them; "
         "fewer than 3 have no GT-Tau. Over few children it is coarse: of 3 it is one of −1, −1/3, 1/3 and 1.",
         "Ground truth's own row is the ceiling: each initialisation, read on the images of the sweeps, against the mean of "
         "the others. All rows are in the mean over these truths.",
-        "Alone for as many mini-batches as train a child in the super-net: costs what the super-net does.",
+        "Alone for so many mini-batches that ranking the children costs what the super-net does.",
         "Before any training, on an image of one channel and two classes: parameters, multiply-adds, SynFlow (Tanaka et al., "
         f"2020) and NASWOT (Mellor et al., 2021; here on {NOISE_IMAGES} images of Gaussian noise).",
         PLUS_MINUS,
@@ -68,7 +68,7 @@ def baselines(  # noqa: PLR0917
 
 def untrained(setting: Setting) -> dict[str, np.ndarray]:
     """What is known of every child before any training `[child]`, by name; whatever the images are, but for their size."""
-    plan = share_all(setting.children, setting.study.net.cells)
+    plan = share_all(setting.children, setting.study.net.cells, tail=setting.study.net.has_tail)
     stream = Stream(setting.study.seed).fork("proxies")
     net = SuperNet(plan, setting.study.net, DataShape(image_channels=1, classes=2), [stream]).double().eval()
     noise = stream.fork("images").generator().normal(size=(NOISE_IMAGES, 1, *setting.image_size))
@@ -83,6 +83,15 @@ def untrained(setting: Setting) -> dict[str, np.ndarray]:
         "SynFlow": of_each(lambda child: synflow(lambda x: net(x, child), net.path(child).parameters, one)),
         "NASWOT": of_each(lambda child: naswot(lambda x: net(x, child), net, images)),
     }
+
+
+def _population(setting: Setting) -> str:
+    children, space = len(setting.children), setting.study.space.size
+    return (
+        f"all {children} children of the space"
+        if children == space
+        else f"a sample of {children} of {space:,} children"
+    )
 
 
 def _against(rank: np.ndarray, truths: np.ndarray, share: float, stream: Callable[..., np.random.Generator]) -> Number:

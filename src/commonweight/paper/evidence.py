@@ -7,6 +7,7 @@ import numpy as np
 
 from commonweight.seeds import Stream
 from commonweight.study.setting import Measured, Setting
+from commonweight.values import brief
 
 Randomness = Callable[..., np.random.Generator]
 """Random numbers for a purpose that is named in a few words."""
@@ -15,6 +16,8 @@ Randomness = Callable[..., np.random.Generator]
 @dataclass(frozen=True)
 class Evidence:
     """The measured experiments by name, which views read."""
+
+    __repr__ = brief
 
     setting: Setting
     measured: Mapping[str, Measured]

@@ -151,7 +151,7 @@ def alone(setting: Setting) -> Conditions:
 
 
 def briefly(setting: Setting) -> Conditions:
-    """So many mini-batches as train a child in a super-net of all children, at the learning rates of so many epochs."""
+    """So many mini-batches that all children that are ranked cost what a super-net does, at the rates of so many epochs."""
     updates = max(1, setting.updates(len(setting.children)))
     return replace(training(epochs=-(-updates // setting.batches_per_epoch))(setting), stop_after=updates)
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from commonweight.paper.shown import Plotted
 from commonweight.ranking import Interval
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
 class Identity:
     """Who a curve or a box belongs to: a child, what it is made of, and what ground truth says of it (rank 1 = best)."""
+
+    __repr__ = brief
 
     child: str
     primitives: tuple[str, ...]
@@ -26,6 +30,8 @@ class Series:
     family "mean"; a curve that names none is a family of its own. `marked` `[point]` (bool) are points with a diamond: the
     child was just trained. `dotted` is fine-tuning. `low` and `high` `[point]` are a confidence band.
     """
+
+    __repr__ = brief
 
     name: str
     at: np.ndarray
@@ -70,12 +76,14 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Plotted):
     """A figure of curves over one axis. Where they belong to children, colour is their ground-truth rank of `children`.
 
     `origin`, `marks` and `summary` are for a layout that speaks for itself, the paper's has none of them. `summary` are the
     curves that it shows instead of the `series`, where these are too many to be told apart: their means, with a band.
     """
+
+    __repr__ = brief
 
     name: str
     title: str
@@ -94,13 +102,17 @@ class Curves:
 class Box:
     """How the `values` `[rank]` of one child are distributed."""
 
+    __repr__ = brief
+
     identity: Identity
     values: np.ndarray
 
 
 @dataclass(frozen=True)
-class Boxes:
+class Boxes(Plotted):
     """A figure with a box for each child, the best of ground truth first, or for some of so many `children`."""
+
+    __repr__ = brief
 
     name: str
     title: str

@@ -140,8 +140,8 @@ class FromScratch(Planned):
         return self._view(lambda _: Looks(every_epoch=True), read)
 
     def last_epochs(self) -> View[np.ndarray]:
-        """Accuracies `[instance, epoch, child]` after each of the last epochs (`experiments.last_epochs`)."""
-        return self.after_epochs().then(lambda every, setting: every[:, -setting.study.experiments.last_epochs :])
+        """Accuracies `[instance, epoch, child]` after each of the last epochs (`Study.last_epochs`)."""
+        return self.after_epochs().then(lambda every, setting: every[:, -setting.study.last_epochs :])
 
     def after(self, epoch: Epoch) -> View[np.ndarray]:
         """Accuracies `[instance, child]` after this epoch; `END` is the end of the run."""

@@ -159,6 +159,6 @@ def _images(setting: Setting, what: str, swept: float, judged: float) -> str:
 
 def _last_epochs(shuffled: np.ndarray, setting: Setting) -> str:
     return (
-        f"Different epochs: the last {setting.study.experiments.last_epochs} epochs of instance "
+        f"Different epochs: the last {setting.study.last_epochs} epochs of instance "
         f"{median_instance(shuffled)} of the shuffled orders, the one with the (lower) median S-Tau over them."
     )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from commonweight.paper.shown import Listed
 from commonweight.ranking import Interval, tau_sampling_deviation
 from commonweight.study.schema import Strata
 from commonweight.study.setting import Setting
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,18 @@ class Column:
 class Row:
     """A row's name, on how many ranks its numbers stand, and a number (or none) for every column."""
 
+    __repr__ = brief
+
     name: str
     ranks: int
     numbers: tuple[Number | None, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Listed):
     """A table of the paper, made from this study's records, the paper's numbers in columns of their own."""
+
+    __repr__ = brief
 
     name: str
     title: str

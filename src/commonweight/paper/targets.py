@@ -11,6 +11,7 @@ from commonweight.paper.figures import Boxes, Curves
 from commonweight.paper.tables import Table, sampled, updates
 from commonweight.paper.views import View, all_of
 from commonweight.study.setting import Setting
+from commonweight.values import brief
 
 Made = Table | Curves | Boxes | Claims
 
@@ -23,6 +24,8 @@ class Artefact:
     are ranked where they are a sample. `section` is where the paper has the
     target; None of what is not in the paper.
     """
+
+    __repr__ = brief
 
     name: str
     section: str | None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from commonweight.paper.evidence import Evidence
 from commonweight.paper.looks import Looks
 from commonweight.study.setting import Setting
+from commonweight.values import brief
 
 if TYPE_CHECKING:  # experiments give views, and views name their experiments
     from commonweight.paper.planned import Planned
@@ -25,6 +26,8 @@ class View(Generic[T]):
     gives the arrays. `refused` says why a study is too short or too small for it. `SEEDS.window(rounds=2)` is one: it needs
     `SEEDS`, whose jobs must look at each of the last 2 × 64 mini-batches; a study that trains fewer cannot have it.
     """
+
+    __repr__ = brief
 
     looks: Callable[[Setting], Mapping["Planned", Looks]]
     read: Callable[[Evidence], T]

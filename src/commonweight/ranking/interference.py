@@ -13,6 +13,7 @@ from scipy import stats
 
 from commonweight.errors import UsageError
 from commonweight.ranking.curves import curves_of, deviations, record_of
+from commonweight.values import brief
 
 
 def interference(accuracies: ArrayLike, trained: ArrayLike) -> NDArray[np.float64]:
@@ -88,6 +89,8 @@ class HelpAndHarm:
     `mean` is the mean change of j's accuracy over the mini-batches that trained i. `p_helps` and `p_harms` are one-sided:
     small where j surely rises (falls) after i, and by more than after most of its other companions.
     """
+
+    __repr__ = brief
 
     mean: NDArray[np.float64]
     p_helps: NDArray[np.float64]

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
 from commonweight.ranking.arrays import finite, numbers, with_ground_truth
+from commonweight.values import brief
 
 SIGNS_AT_ONCE = 2**22  # signs held per chunk: 16 MiB of float32, and sums below 2**24, which float32 holds exactly
 
@@ -30,6 +31,8 @@ Counts = NDArray[np.int64]
 class STau:
     """S-Tau of N ranks: mean, Max Tau and Min Tau over `pairs` = N(N−1)/2 pairs."""
 
+    __repr__ = brief
+
     mean: float
     max: float
     min: float
@@ -39,6 +42,8 @@ class STau:
 @dataclass(frozen=True, eq=False)
 class MeanStd:
     """Mean and population standard deviation: arrays [...], or two numbers when there is a single curve."""
+
+    __repr__ = brief
 
     mean: NDArray[np.float64] | np.float64
     std: NDArray[np.float64] | np.float64

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from commonweight.errors import UsageError
 from commonweight.ranking.curves import curves_of, record_of
+from commonweight.values import brief
 
 Accuracies = NDArray[np.float64]
 
@@ -23,6 +24,8 @@ class Reading:
     `passes` is how often it validates each child; readings of one `family` differ in nothing else. One that
     `needs_trained` is the only one to look at which child was trained. Two are equal when their names and passes are.
     """
+
+    __repr__ = brief
 
     name: str
     function: Callable[[ArrayLike, ArrayLike], Accuracies] = field(compare=False, repr=False)

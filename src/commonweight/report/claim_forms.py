@@ -1,14 +1,14 @@
 """The list of claims as Markdown, as CSV for programs, and for the terminal; the verdict first, then why."""
 
-import csv
-import io
-
 from rich import box
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from commonweight.paper import Check, Claim, Claims, Verdict
-from commonweight.report.wording import bullets, escaped, heading, row, statistic
+from commonweight.report.narrow import Fitting
+from commonweight.report.wording import bullets, comma_separated, escaped, heading, row, statistic
 
 DIGITS = 3
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.AGAINST: "✗", Verdict.UNDECIDED: "~", Verdict.NOT_MEASURED: "?"}
@@ -19,6 +19,9 @@ STYLES = {
     Verdict.NOT_MEASURED: "yellow",
 }
 HEADER = ("check", "here", "expected", "instances", "outcome")
+COLUMNS = ("claim", "verdict", "text", "paper", "reason", "check", "value", "std", "low", "high", "level", "p")
+COLUMNS += ("expected", "instances", "outcome", "enough instances")
+READABLE = 110  # letters of a terminal on which the checks stand in columns
 MOST_INSTANCES = 1000  # that are worth a number
 
 
@@ -38,41 +41,60 @@ def to_markdown(claims: Claims) -> str:
 
 def to_csv(claims: Claims) -> str:
     """A row for each check with full precision, and one for a claim without checks."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    what = ("claim", "verdict", "text", "paper", "reason")
-    numbers = ("value", "std", "low", "high", "level", "p")
-    writer.writerow([*what, "check", *numbers, "expected", "instances", "outcome", "enough instances"])
+    return comma_separated(columns_of(claims))
+
+
+def columns_of(claims: Claims) -> dict[str, list[str | int | float | None]]:
+    """For programs: what `to_csv` writes."""
+    rows: list[tuple[str | int | float | None, ...]] = []
     for claim in claims.claims:
-        about = [claim.number, claim.verdict.value, claim.text, claim.paper or "", claim.reason]
+        about = (claim.number, claim.verdict.value, claim.text, claim.paper, claim.reason)
         for check in claim.checks:
             number, interval = check.statistic, check.statistic.interval
             within = (None,) * 3 if interval is None else (interval.low, interval.high, interval.level)
-            row = ["" if n is None else repr(float(n)) for n in (number.value, number.std, *within, check.p)]
-            said = (check.expected, check.instances, check.verdict.value, check.enough or "")
-            writer.writerow([*about, check.text, *row, *said])
+            values = (None if n is None else float(n) for n in (number.value, number.std, *within, check.p))
+            said = (check.expected, check.instances, check.verdict.value, check.enough)
+            rows.append((*about, check.text, *values, *said))
         if not claim.checks:
-            writer.writerow([*about, *[""] * 11])
-    return out.getvalue()
+            rows.append((*about, *(None,) * 11))
+    return {name: [one[place] for one in rows] for place, name in enumerate(COLUMNS)}
 
 
-def to_rich(claims: Claims) -> RichTable:
+def to_rich(claims: Claims) -> Fitting:
     """The list for a terminal: a claim, whose it is (dim), and its checks below it."""
-    rich = RichTable(title=Text(heading(claims)), caption=_caption(claims), box=box.SIMPLE_HEAD)
-    rich.title_justify = rich.caption_justify = "left"
+    wide = RichTable(title=Text(heading(claims)), caption=_caption(claims), box=box.SIMPLE_HEAD)
+    wide.title_justify = wide.caption_justify = "left"
     for name in ("", "claim and checks", "here", "expected", "instances", "outcome"):
         right = name in ("", "here", "instances")
-        rich.add_column(name, justify="right" if right else "left", no_wrap=right)
+        wide.add_column(name, justify="right" if right else "left", no_wrap=right)
     for claim in claims.claims:
-        said = (source(claim), why(claim))
-        text = Text.assemble((claim.text, "bold"), *((f"\n{line}", "dim") for line in said if line))
         verdict = Text(badge(claim.verdict), STYLES[claim.verdict])
-        rich.add_row(str(claim.number), text, "", "", "", verdict)
+        wide.add_row(str(claim.number), _said(claim), "", "", "", verdict)
         for check in claim.checks:
             what, here, *rest = cells(check, "\n")
-            rich.add_row("", Text(f"  {what}"), *map(Text, (here, *rest)))
-        rich.add_section()
-    return rich
+            wide.add_row("", Text(f"  {what}"), *map(Text, (here, *rest)))
+        wide.add_section()
+    below = [Padding(_below(claim), (1, 0, 0, 0)) for claim in claims.claims]
+    narrow = Group(Text(heading(claims), "italic"), *below, Padding(_caption(claims), (1, 0)))
+    return Fitting(wide, narrow, READABLE)
+
+
+def _said(claim: Claim) -> Text:
+    """A claim, whose it is, and why it has its verdict."""
+    said = (source(claim), why(claim))
+    return Text.assemble((claim.text, "bold"), *((f"\n{line}", "dim") for line in said if line))
+
+
+def _below(claim: Claim) -> Group:
+    """A claim with its checks, each a few lines under its words."""
+    verdict = Text.assemble(f"{claim.number}. ", (badge(claim.verdict), STYLES[claim.verdict]))
+    checks = []
+    for check in claim.checks:
+        what, here, expected, instances, found = cells(check)
+        checks.append(
+            Padding(Text(f"{what}\n{here}; expected {expected}; {instances} instances: {found}"), (0, 0, 0, 3))
+        )
+    return Group(verdict, _said(claim), *checks)
 
 
 def badge(verdict: Verdict) -> str:

@@ -1,6 +1,9 @@
 """Which forms each kind of thing has: files, Markdown, and what a terminal shows."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from rich.console import RenderableType
@@ -8,6 +11,10 @@ from rich.console import RenderableType
 from commonweight.paper import Boxes, Claims, Curves, Made, Table
 from commonweight.report import claim_forms, table_forms
 from commonweight.report.static import FORMATS, render
+from commonweight.study.frames import data_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def to_text(made: Made) -> str | None:
@@ -30,6 +37,11 @@ def to_terminal(made: Made) -> RenderableType | None:
             return claim_forms.to_rich(made)
         case Curves() | Boxes():
             return None
+
+
+def to_frame(made: Table | Claims) -> DataFrame:
+    """The same as the CSV file, as a data frame; raises `UsageError` when pandas is not installed."""
+    return data_frame(table_forms.columns_of(made) if isinstance(made, Table) else claim_forms.columns_of(made))
 
 
 def to_files(made: Made, drawn: Mapping[str, Figure]) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from commonweight.report.preface import About
 from commonweight.report.static import FORMATS, render
 from commonweight.report.table_forms import cell
 from commonweight.report.wording import called, heading
+from commonweight.values import brief
 
 REST = "Results"  # the chapter of what is in no other
 
@@ -31,6 +32,8 @@ class Run:
     one. `facts` (machine, cost, time) are shown in their order. `lacking` are the targets that could not be made, with the
     reason of each; `chapters` has for the name of each table or figure the chapter of the page that it stands in.
     """
+
+    __repr__ = brief
 
     command: str
     commands: Mapping[str, str] = field(default_factory=dict)

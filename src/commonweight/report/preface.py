@@ -7,6 +7,7 @@ from commonweight.paper.tables import lengths, sampled
 from commonweight.study.load import dump_study
 from commonweight.study.setting import Setting
 from commonweight.training import Inactive
+from commonweight.values import brief
 
 FROZEN = (
     "Weights that a mini-batch does not use are left alone here (training.inactive: freeze). The paper's numbers were made "
@@ -20,6 +21,8 @@ class About:
 
     The numbers of a `trial` mean nothing, so that its report has no verdicts.
     """
+
+    __repr__ = brief
 
     name: str
     sentences: tuple[str, ...]

@@ -19,6 +19,7 @@ from commonweight.study.inventory import Inventory
 from commonweight.study.jobs import Job
 
 LINE_SECONDS = 5.0  # at least, between the lines of jobs that ended well
+DAY = 24 * 3600
 QUIET_SECONDS = 13.0  # at most, without a line: one is there every 15 seconds even where a busy machine wakes us late
 SHOWN_JOBS = 2  # running jobs that a line names
 TRUST_SECONDS = 60.0  # of a run, at most: for so long the estimate counts as much as what was seen
@@ -65,7 +66,7 @@ def meanwhile(words: str, console: Console) -> Iterator[None]:
 class _Running:
     """A job that has begun; `done` mini-batches were trained at time `told`."""
 
-    job: Job
+    label: str
     cost: Cost
     done: int
     told: float
@@ -83,10 +84,10 @@ class _Running:
 
     def __str__(self) -> str:
         if self.done == 0:
-            return f"{self.job.label} (starting)"
+            return f"{self.label} (starting)"
         place = f"mini-batch {self.done:,} of {self.cost.mini_batches:,}"
         sweeps = f"{self.cost.sweeps(self.done):,} of {len(self.cost.moments):,} sweeps over"
-        return f"{self.job.label} ({place}, {sweeps})"
+        return f"{self.label} ({place}, {sweeps})"
 
 
 class Tally:
@@ -100,6 +101,7 @@ class Tally:
         self._over = 0.0  # of jobs that have ended
         self._failed = 0.0  # of those, what was never done: it says nothing of the pace
         self._running: dict[str, _Running] = {}
+        self.label = inventory.label
         self._estimated = estimate.seconds(inventory, workers)
         self._begun: float | None = None  # when the first job began: starting workers is no slow pace
 
@@ -108,9 +110,9 @@ class Tally:
         match event:
             case Started(job):
                 self._begun = now if self._begun is None else self._begun
-                self._running[job.id] = _Running(job, self._costs[job.id], 0, now)
+                self._running[job.id] = _Running(self.label(job), self._costs[job.id], 0, now)
             case Advanced(job, done):
-                self._running[job.id] = _Running(job, self._costs[job.id], done, now)
+                self._running[job.id] = _Running(self.label(job), self._costs[job.id], done, now)
             case Finished(job) | Failed(job):
                 del self._running[job.id]
                 self._over += self._costs[job.id].seconds
@@ -174,13 +176,15 @@ class Lines:
             self._tally.note(event)
             match event:
                 case Failed(job, reason):
-                    self._print(f"{job.label} failed: {reason}")
+                    self._print(f"{self._tally.label(job)} failed: {reason}")
                 case Noted(job, note):
-                    self._print(f"{job.label}: {note}")
+                    self._print(f"{self._tally.label(job)}: {note}")
                 case Finished(job, seconds):
                     last = self._tally.ended == self._tally.jobs
                     if last or time.monotonic() - self._told >= LINE_SECONDS:
-                        self._print(f"{job.label} took {seconds:.1f} s" + ("" if last else f"; {self._tally.left}"))
+                        self._print(
+                            f"{self._tally.label(job)} took {seconds:.1f} s" + ("" if last else f"; {self._tally.left}")
+                        )
 
     def break_silence(self) -> None:
         """Say what runs if nothing was said for too long."""
@@ -226,16 +230,16 @@ class Bars:
         self._tally.note(event)
         match event:
             case Started(job):
-                self._running[job.id] = self._progress.add_task(_indented(job), total=1.0, note="")
+                self._running[job.id] = self._progress.add_task(f"  {self._tally.label(job)}", total=1.0, note="")
             case Advanced(job):
                 self._progress.update(self._running[job.id], completed=self._tally.share_of(job))
             case Finished(job):
                 self._progress.remove_task(self._running.pop(job.id))
             case Failed(job, reason):
                 self._progress.remove_task(self._running.pop(job.id))
-                self._progress.console.print(Text(f"{job.label} failed: {reason}"))
+                self._progress.console.print(Text(f"{self._tally.label(job)} failed: {reason}"))
             case Noted(job, note):
-                self._progress.console.print(Text(f"{job.label}: {note}"))
+                self._progress.console.print(Text(f"{self._tally.label(job)}: {note}"))
         self._progress.update(
             self._overall, completed=self._tally.share, description=self._headline(), note=self._tally.left
         )
@@ -245,13 +249,11 @@ class Bars:
 
 
 def clock(seconds: float) -> str:
-    """`1:02:03`, `2:03` or `45 s`."""
+    """`1:02:03`, `2:03` or `45 s`; from two days on `12 days`."""
     whole = round(seconds)
+    if whole >= 2 * DAY:
+        return f"{round(whole / DAY)} days"
     if whole < 60:
         return f"{whole} s"
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
-
-
-def _indented(job: Job) -> str:
-    return f"  {job.label}"

@@ -1,7 +1,8 @@
 """Figures as PDF, SVG and PNG, in either style; the page shows the same SVG."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from importlib import import_module
 
 import numpy as np
 from matplotlib import rc_context
@@ -10,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, StrMethodFormatter
 
@@ -31,13 +33,35 @@ FRAME, SURFACE = "#000000", "#ffffff"  # what the page turns to its own ink and 
 def draw(made: Curves | Boxes, style: Style = Style.CLEAR) -> Figure:
     """The figure of these numbers. What is drawn of series or box number 7 has the id `part-7` in an SVG."""
     shown = laid_out(made, style)
+    if isinstance(shown, Curves) and is_heat_map(shown, style):
+        return _draw_heat(shown)
+    figure = Figure(figsize=_size(shown), layout="constrained")
+    FigureCanvasAgg(figure)
+    _draw(shown, figure.add_subplot())
+    return figure
+
+
+def plot(made: Curves | Boxes, axes: Axes | None = None) -> Axes:
+    """The same into these axes, or into those of a new figure of pyplot, which shows it where it shows figures.
+
+    Children are lines in it, however many: a heat map and lines below it are a figure of their own.
+    """
+    shown = laid_out(made, Style.CLEAR)
+    given = axes or import_module("matplotlib.pyplot").figure(figsize=_size(shown), layout="constrained").add_subplot()
+    _draw(shown, given)
+    return given
+
+
+def _draw(shown: Curves | Boxes, axes: Axes) -> None:
+    _label(shown, axes)
+    axes.set_title(shown.title, parse_math=False)
     match shown:
         case Boxes():
-            return _draw_boxes(shown)
+            _draw_boxes(shown, axes)
         case Curves(children=0):
-            return _draw_lines(shown)
+            _draw_lines(shown, axes)
         case Curves():
-            return _draw_heat(shown) if is_heat_map(shown, style) else _draw_children(shown)
+            _draw_children(shown, axes)
 
 
 def part(number: int) -> str:
@@ -60,10 +84,8 @@ def rank_ticks(children: int) -> list[int]:
     return [1, *(int(tick) for tick in inner if 1 < tick < children * 0.95), children]
 
 
-def _draw_lines(curves: Curves) -> Figure:
+def _draw_lines(curves: Curves, axes: Axes) -> None:
     """One axis, one line per series, told apart by colour, dash and marker; points that are no curve are not joined."""
-    numbered = sum(len(series.names or ()) for series in curves.series if series.numbered)
-    figure, axes = _canvas(curves, (7.2, 4.4 + 0.3 * numbered))  # room for a legend in which each has a line
     named: dict[str, Line2D] = {}
     for place, (series, look) in enumerate(zip(curves.series, looks(curves), strict=True)):
         marker = MARKERS[place % len(MARKERS)]
@@ -94,8 +116,7 @@ def _draw_lines(curves: Curves) -> Figure:
     elif all(np.array_equal(series.at, np.round(series.at)) for series in curves.series):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     named |= _place(axes, curves)
-    _legend(figure, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
-    return figure
+    _legend(axes, list(named.values()), [short(label, 2 * LEGEND_LETTERS) for label in named])
 
 
 def _draw_points(axes: Axes, series: Series, look: Look, marker: str, gid: str) -> dict[str, Line2D]:
@@ -115,21 +136,24 @@ def _draw_points(axes: Axes, series: Series, look: Look, marker: str, gid: str) 
     return named
 
 
-def _draw_children(curves: Curves) -> Figure:
+def _draw_children(curves: Curves, axes: Axes) -> None:
     """One line per child, coloured by its ground-truth rank, a diamond where it was just trained (paper Figure 5)."""
-    figure, axes = _canvas(curves)
     named = _draw_each_child(axes, curves, dict(enumerate(child_colours(curves))))
     if few_children(curves):
-        _legend(figure, list(named.values()), list(named))
+        _legend(axes, list(named.values()), list(named))
     else:
-        _rank_bar(figure, axes, curves.children)
-    return figure
+        _rank_bar(axes, curves.children)
 
 
 def _draw_heat(curves: Curves) -> Figure:
     """Rows are children by ground-truth rank, columns moments, colour is the value; below it a few children as lines."""
     heat, colours = heat_of(curves), child_colours(curves)
-    figure, (top, below) = _canvases(curves, (7.2, 7.4), [3, 2])
+    figure = Figure(figsize=(7.2, 7.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
+    top.set_title(curves.title, parse_math=False)
+    for axes in (top, below):
+        _label(curves, axes)
     mesh = top.pcolormesh(*_cells(heat), heat.values, cmap="magma", rasterized=True)
     figure.colorbar(mesh, ax=top, pad=0.01).set_label(curves.y, parse_math=False)
     rows, columns = np.nonzero(heat.marked)
@@ -198,10 +222,9 @@ def _place(axes: Axes, curves: Curves, colour: str = FRAME) -> dict[str, Line2D]
     return named
 
 
-def _draw_boxes(boxes: Boxes) -> Figure:
+def _draw_boxes(boxes: Boxes, axes: Axes) -> None:
     """A box per child from the lower to the upper quartile, whiskers over the range, outliers as circles (Figure 3)."""
     many = len(boxes.boxes) > 30
-    figure, axes = _canvas(boxes, (max(7.2, 0.17 * len(boxes.boxes)), 4.8))
     drawn = axes.boxplot(
         [box.values for box in boxes.boxes],
         widths=0.7,
@@ -224,43 +247,42 @@ def _draw_boxes(boxes: Boxes) -> Figure:
     axes.grid(visible=False, axis="x")
     axes.set_yticks(rank_ticks(boxes.children))
     axes.invert_yaxis()  # the best rank on top
-    _rank_bar(figure, axes, boxes.children)
-    return figure
+    _rank_bar(axes, boxes.children)
 
 
-def _canvas(made: Curves | Boxes, size: tuple[float, float] = (7.2, 4.4)) -> tuple[Figure, Axes]:
-    figure, (axes,) = _canvases(made, size, [1])
-    return figure, axes
+def _size(shown: Curves | Boxes) -> tuple[float, float]:
+    """Inches of a figure of its own."""
+    if isinstance(shown, Boxes):
+        return max(7.2, 0.17 * len(shown.boxes)), 4.8
+    numbered = sum(len(series.names or ()) for series in shown.series if series.numbered)
+    return 7.2, 4.4 + 0.3 * numbered  # room for a legend in which each has a line
 
 
-def _canvases(
-    made: Curves | Boxes, size: tuple[float, float], heights: Sequence[float]
-) -> tuple[Figure, Sequence[Axes]]:
-    """Axes one below the other over one x, under one title."""
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    every = list(figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0])
-    for axes in every:
-        axes.set_xlabel(made.x, parse_math=False)
-        axes.set_ylabel(made.y, parse_math=False)
-        axes.set_axisbelow(True)
-        axes.grid(alpha=0.3)
-    every[0].set_title(made.title, parse_math=False)
-    return figure, every
+def _label(made: Curves | Boxes, axes: Axes) -> None:
+    axes.set_xlabel(made.x, parse_math=False)
+    axes.set_ylabel(made.y, parse_math=False)
+    axes.set_axisbelow(True)
+    axes.grid(alpha=0.3)
 
 
-def _rank_bar(figure: Figure, axes: Axes, children: int) -> None:
+def _rank_bar(axes: Axes, children: int) -> None:
     scale = ScalarMappable(Normalize(0.5, children + 0.5), ListedColormap(rank_colours(children)))
-    bar = figure.colorbar(scale, ax=axes, pad=0.01)
+    bar = axes.figure.colorbar(scale, ax=axes, pad=0.01)
     bar.set_label("ground-truth rank (1 = best)")
     bar.set_ticks(rank_ticks(children))
     bar.ax.invert_yaxis()
 
 
-def _legend(figure: Figure, lines: list[Line2D], labels: list[str]) -> None:
-    """Below the axes: a legend inside would hide some curve."""
+def _legend(where: Axes | Figure, lines: list[Line2D], labels: list[str]) -> None:
+    """Below the axes: a legend inside would hide some curve. Only a figure with a layout of its own makes room for it."""
     columns = min(len(labels), max(1, 110 // (8 + max(map(len, labels), default=0))))
-    legend = figure.legend(lines, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
+    how = {"ncols": columns, "frameon": False, "fontsize": "small"}
+    figure = where.figure if isinstance(where, Axes) else where
+    alone = figure is where or figure.axes == [where]
+    if alone and isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        legend = figure.legend(lines, labels, loc="outside lower center", **how)
+    else:
+        legend = where.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, -0.15), **how)
     for text in legend.get_texts():
         text.set_parse_math(False)
 

@@ -1,7 +1,9 @@
 """How names and numbers are put: titles, a number with its interval, and text that Markdown shows as it is."""
 
+import csv
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from commonweight.paper import Made, Number
 
@@ -57,3 +59,13 @@ def row(cells: Iterable[str]) -> str:
 def bullets(notes: Iterable[str]) -> list[str]:
     """Notes as a Markdown list, which ends with a line's end."""
     return ["", *(f"- {escaped(note)}" for note in notes), ""]
+
+
+def comma_separated(columns: Mapping[str, Sequence[str | int | float | None]]) -> str:
+    """Columns as CSV under their names, numbers with full precision; nothing for None."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for cells in zip(*columns.values(), strict=True):
+        writer.writerow(["" if one is None else repr(one) if isinstance(one, float) else one for one in cells])
+    return out.getvalue()

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from commonweight.errors import UsageError
-from commonweight.values import Count, value
+from commonweight.values import Count, brief, value
 
 Edge = tuple[int, int]
 
@@ -106,6 +106,8 @@ class Child:
     Example: `143` of the paper's space is `max_pool_3x3` on edge (0,1), `dil_conv_5x5` on (0,2) and `sep_conv_5x5` on
     (1,2). Raises `UsageError` for digits that are no child of the space.
     """
+
+    __repr__ = brief
 
     space: SearchSpace
     digits: tuple[int, ...]

@@ -17,6 +17,7 @@ from commonweight.study.inventory import Inventory, makespan
 from commonweight.study.jobs import Job
 from commonweight.study.work import Worker, make_engine
 from commonweight.training import SGD, ImageSet, train_step
+from commonweight.values import brief
 
 SWEEP_CHILDREN = 32  # measured together at most; more of them share hardly more of the first cell
 FEWEST_IMAGES, MOST_IMAGES = 16, 128  # of a measured sweep or mini-batch; what is left out is in proportion
@@ -28,6 +29,8 @@ MOST_SECONDS = 1.0  # but not again after so much
 @dataclass(frozen=True)
 class Cost:
     """Seconds of a job on one worker: each of its mini-batches, the sweep after each of `moments` of them, and the end."""
+
+    __repr__ = brief
 
     mini_batches: int
     moments: tuple[int, ...]
@@ -60,6 +63,8 @@ class Estimate:
 
     `through_pytorch` are primitives that the native engine leaves to PyTorch, with every child that has one of them.
     """
+
+    __repr__ = brief
 
     costs: dict[str, Cost]
     engine: str | None = None

@@ -10,6 +10,7 @@ from commonweight.study.failures import Cause, Failure, read_failures
 from commonweight.study.jobs import Job
 from commonweight.study.setting import Experiment
 from commonweight.study.store import Store
+from commonweight.values import brief
 
 VALIDATION_COST = 1 / 5  # of a training pass, about; says which job begins first, and no more (see `calibration.py`)
 
@@ -20,13 +21,17 @@ class Inventory:
 
     `given_up` are neither: they diverged and would again, or start from one that did. `damaged` gives the reason for each
     job not done whose folder is there but is not whole, `failed` for each that failed when it was last tried or is given up.
+    `labels` say what each job is, by its id, in the first experiment that needs it.
     """
+
+    __repr__ = brief
 
     done: tuple[Job, ...]
     missing: tuple[Job, ...]
     damaged: dict[str, str]
     given_up: tuple[Job, ...] = ()
     failed: dict[str, Failure] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -40,6 +45,10 @@ class Inventory:
                 again = "not tried again without --retry-failed" if job_id in given_up else "to be tried again"
                 yield f"job {job_id} ({failure.label}) failed: {failure.reason}; {again}"
 
+    def label(self, job: Job) -> str:
+        """What the job is, for a reader: in its experiment, where one is known."""
+        return self.labels.get(job.id, job.label)
+
     @property
     def after(self) -> dict[str, tuple[str, ...]]:
         """The ids of the missing jobs, in their order, each with those of the missing jobs from which it starts."""
@@ -52,7 +61,9 @@ def take_inventory(experiments: Iterable[Experiment], store: Store, *, retry_fai
 
     Reads every stored file that it relies on.
     """
-    needed = {job.id: job for experiment in experiments for job in experiment.jobs}
+    asked = tuple(experiments)
+    needed = {job.id: job for experiment in asked for job in experiment.jobs}
+    labels = {job_id: label for experiment in reversed(asked) for job_id, label in experiment.labels().items()}
     done, missing, damaged = [], [], {}
     for job in needed.values():
         try:
@@ -64,7 +75,7 @@ def take_inventory(experiments: Iterable[Experiment], store: Store, *, retry_fai
     failed, hopeless = fates(missing, read_failures(store.out))
     given_up = () if retry_failed else tuple(job for job in missing if job.id in hopeless)
     left = missing if retry_failed else [job for job in missing if job.id not in hopeless]
-    return Inventory(tuple(done), tuple(left), damaged, given_up, failed)
+    return Inventory(tuple(done), tuple(left), damaged, given_up, failed, labels)
 
 
 def fates(undone: Sequence[Job], notes: Mapping[str, Failure]) -> tuple[dict[str, Failure], set[str]]:

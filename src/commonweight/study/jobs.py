@@ -15,7 +15,7 @@ from commonweight.seeds import Stream
 from commonweight.sharing import Kind, SharingPlan, share_all, share_all_but, share_none, share_prefix
 from commonweight.space import Child, SearchSpace
 from commonweight.training import Augmentation, ChildOrder, Inactive, Moments, Recipe
-from commonweight.values import Count, Index
+from commonweight.values import Count, Index, brief
 
 NUMERICS = 2
 """Raised whenever a change to the code changes any number that a job gives; old results then no longer answer for it."""
@@ -33,11 +33,17 @@ def identity(description: Any, numerics: int) -> str:
 class Spec(BaseModel):
     """Base of all parts of studies and jobs: frozen, and no unknown keys."""
 
+    __repr__ = brief
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 OrderName = Annotated[ChildOrder, Field(strict=False)]
 KindName = Annotated[Kind, Field(strict=False)]
+
+
+OwnPrimitives = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
+"""Import paths of primitives, each with the checksum of its module's text."""
 
 
 class ImagesSpec(Spec):
@@ -186,7 +192,7 @@ class Job(Spec):
     Which children are validated, its names say, or where they are found: then its record says it. They are those that are
     trained, unless the `population` is the whole space. With a `start` its children go on from their weights in that
     snapshot, with fresh momentum. With `calibration_batches` it ends with accuracies under other batch-norm statistics,
-    recalibrated on so many batches.
+    recalibrated on so many batches. `own` has the import path and the checksum of each primitive of one's own.
     """
 
     images: ImagesSpec
@@ -203,6 +209,7 @@ class Job(Spec):
     snapshots: Annotated[tuple[Count, ...], Field(strict=False)] = ()
     start: StartSpec | None = None
     calibration_batches: Count | None = None
+    own: OwnPrimitives = ()
 
     @model_serializer(mode="wrap")
     def _described(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -210,6 +217,8 @@ class Job(Spec):
         described = dump(self)
         if self.population is Population.CHILDREN:
             del described["population"]
+        if not self.own:
+            del described["own"]
         for later in ("frame", "stacks"):
             if getattr(self.net, later) == getattr(NetShape(), later):
                 del described["net"][later]

@@ -82,14 +82,17 @@ def shipped_studies() -> tuple[str, ...]:
     )
 
 
-def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Study:
-    """The study of this shipped name or YAML file, with overrides `{"training.epochs": 3}` or `["training.epochs=3"]`.
+def load_study(source: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | Iterable[str] = ()) -> Study:
+    """The study of this shipped name, YAML file or mapping, with overrides such as `{"training.epochs": 3}`.
 
-    What a results folder's `study.json` says of images is left out: the study may have others now. Raises `StudyError`
-    with one line for a missing file, bad YAML, or any value that a study does not allow.
+    The same are `["training.epochs=3"]` and `{"training": {"epochs": 3}}`: what an override does not name of a section
+    stays. What a results folder's `study.json` says of images is left out: the study may have others now. Raises
+    `StudyError` with one line for a missing file, bad YAML, or any value that a study does not allow.
 
-    >>> cw.load_study("quick", {"training.epochs": 9}).training.epochs
-    9
+    >>> cw.load_study("quick", {"training": {"epochs": 9}}).training.batch
+    64
+    >>> cw.load_study({"name": "mine", "data": {"name": "fashion14"}}).training.epochs
+    200
     """
     where, content = read_content(source)
     content.pop(SETTLED, None)
@@ -99,11 +102,13 @@ def load_study(source: str | Path, overrides: Mapping[str, Any] | Iterable[str] 
     return study_of(where, content)
 
 
-def read_content(source: str | Path) -> tuple[str, dict[str, Any]]:
-    """What errors call this shipped study or YAML file, and its keys and values, not yet checked.
+def read_content(source: str | Path | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What errors call this shipped study, YAML file or mapping, and its keys and values, not yet checked.
 
     Raises `StudyError` with one line for a missing file and bad YAML.
     """
+    if isinstance(source, Mapping):
+        return "the study's mapping", _merged({}, source)
     where, text = _read(source)
     try:
         content = yaml.load(text, _Loader)
@@ -164,7 +169,17 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(inner, dict):
             raise StudyError(f"--set {key}: {parent!r} is a value, not a section")
         content = inner
-    content[last] = value
+    content[last] = _merged(content.get(last), value)
+
+
+def _merged(old: Any, new: Any, depth: int = 0) -> Any:
+    """The new value; a section keeps the old keys that it does not name."""
+    if not isinstance(new, Mapping):
+        return new
+    if depth == MOST_DEPTH:
+        raise StudyError(f"got more than {MOST_DEPTH} mappings in each other; a study has 4")
+    kept = old if isinstance(old, dict) else {}
+    return kept | {key: _merged(kept.get(key), value, depth + 1) for key, value in new.items()}
 
 
 def _explain(detail: ErrorDetails) -> str:
@@ -199,8 +214,8 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _fields(section: Any) -> dict[str, Any]:
-    """The keys of a section, a pydantic model or a value, each with its type; of a section or none, the section's."""
-    section = next((one for one in get_args(section) if one is not type(None)), section)
+    """The keys of a section, a pydantic model or a value, or one of these that may be left out, each with its type."""
+    section = next((part for part in get_args(section) if part is not type(None)), section)
     if issubclass(section, BaseModel):
         return {key: field.annotation for key, field in section.model_fields.items()}
     return {field.name: field.type for field in fields(section)}

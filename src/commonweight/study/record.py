@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from commonweight.errors import StoreError
 from commonweight.space import Child
 from commonweight.study.jobs import FinalAccuracy, FoundSpec, Job, Population
+from commonweight.values import brief
 
 RECORD = "accuracy.safetensors"
 
@@ -41,6 +42,8 @@ class Record:
     `[copy, child]` each. `children` `[child]` are the indices in the space of those that were found, None where the job
     names its children.
     """
+
+    __repr__ = brief
 
     accuracy: np.ndarray
     step: np.ndarray
@@ -107,6 +110,8 @@ class Record:
 @dataclass(frozen=True)
 class Result:
     """A record, the snapshots by name (arrays by name), and facts about how the job ran (JSON)."""
+
+    __repr__ = brief
 
     record: Record
     snapshots: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)

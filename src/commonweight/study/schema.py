@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from commonweight.errors import nearest
 from commonweight.images import data_names
-from commonweight.net import NetShape, Precision, primitive_names
+from commonweight.net import NetShape, Precision, is_import_path, primitive_names
 from commonweight.space import SearchSpace
 from commonweight.study.jobs import SharingSpec, Spec
 from commonweight.training import MOST_EPOCHS, Augmentation, Recipe
@@ -85,7 +85,9 @@ class ExperimentsSpec(Spec):
         Annotated[Count, Field(le=MOST_EPOCHS)] | None,
         Field(description="epochs of every child trained alone; training.epochs, those of super-nets, if none"),
     ] = None
-    last_epochs: Annotated[Count, Field(ge=2, description="epochs that 'different epochs' compares")] = 10
+    last_epochs: Annotated[
+        Count, Field(ge=2, description="last epochs that 'different epochs' compares; all where fewer are trained")
+    ] = 10
     long_factor: Annotated[
         Count,
         Field(ge=2, le=1000, description="how many times longer the long runs train (paper: 2000 epochs for 200)"),
@@ -129,13 +131,19 @@ class Study(Spec):
     training: Recipe = Recipe()
     experiments: ExperimentsSpec = ExperimentsSpec()
 
+    @property
+    def last_epochs(self) -> int:
+        """How many last epochs are compared: `experiments.last_epochs`, or all where fewer are trained."""
+        return min(self.experiments.last_epochs, self.training.epochs)
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        unknown = [name for name in self.space.primitives if name not in primitive_names()]
+        known = primitive_names()
+        unknown = [name for name in self.space.primitives if name not in known and not is_import_path(name)]
         if unknown:
-            known = ", ".join(primitive_names())
             raise ValueError(
-                f"space.primitives: {unknown[0]!r}; known are {known}{nearest(unknown[0], primitive_names())}"
+                f"space.primitives: {unknown[0]!r}; known are {', '.join(known)}{nearest(unknown[0], known)}; one of your "
+                "own is named by its import path, module:function"
             )
         edges = self.space.nodes * (self.space.nodes + 1) // 2
         children = len(self.space.primitives) ** min(edges, 64)  # exact where it matters
@@ -168,15 +176,12 @@ class Study(Spec):
             raise ValueError(f"sharing.edges: {list(self.sharing.edges)}; the space has edges 1 … {edges}")
         if self.training.lr_min > self.training.lr:
             raise ValueError(f"training.lr_min: {self.training.lr_min}; at most training.lr = {self.training.lr}")
-        if self.experiments.last_epochs > self.training.epochs:
-            raise ValueError(
-                f"experiments.last_epochs: {self.experiments.last_epochs}; "
-                f"at most training.epochs = {self.training.epochs}"
-            )
+        if self.training.epochs < 2:
+            raise ValueError(f"training.epochs: {self.training.epochs}; at least 2, whose ranks are compared")
         alone = self.experiments.alone_epochs
-        if alone is not None and alone < self.experiments.last_epochs:
+        if alone is not None and alone < self.last_epochs:
             raise ValueError(
-                f"experiments.alone_epochs: {alone}; at least experiments.last_epochs = {self.experiments.last_epochs}"
+                f"experiments.alone_epochs: {alone}; at least experiments.last_epochs = {self.last_epochs}"
             )
         self._require_bounded(children, edges)
         return self

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from commonweight.errors import StoreError
-from commonweight.net import NetShape
+from commonweight.net import NetShape, checksum_of, is_import_path
 from commonweight.seeds import Stream
 from commonweight.space import Child, convolutions, stratified
 from commonweight.study.jobs import (
@@ -16,6 +16,7 @@ from commonweight.study.jobs import (
     FoundSpec,
     ImagesSpec,
     Job,
+    OwnPrimitives,
     Population,
     SeedSpec,
     SharingSpec,
@@ -26,6 +27,7 @@ from commonweight.study.schema import Strata, Study
 from commonweight.study.store import Store
 from commonweight.study.work import study_images
 from commonweight.training import ChildOrder, Moments, Recipe
+from commonweight.values import brief
 
 Group = tuple[Child, ...] | FoundSpec
 """Children that are trained together: these, or those that another job's result shows."""
@@ -46,6 +48,8 @@ class Member:
 class Part:
     """Where an instance's accuracies of some children are: copy number `copy` of a job."""
 
+    __repr__ = brief
+
     job: Job
     copy: int
 
@@ -60,6 +64,8 @@ class Measured:
     `[instance, child]` at the end that all its jobs were asked for.
     """
 
+    __repr__ = brief
+
     accuracy: np.ndarray
     step: np.ndarray
     trained: np.ndarray
@@ -70,6 +76,8 @@ class Measured:
 class Experiment:
     """Named instances; each is made of parts whose children together are all children of the setting, once each."""
 
+    __repr__ = brief
+
     name: str
     instances: tuple[tuple[Part, ...], ...]
 
@@ -77,6 +85,19 @@ class Experiment:
     def jobs(self) -> tuple[Job, ...]:
         """Every job of the experiment once, in the order of the instances."""
         return tuple({part.job.id: part.job for instance in self.instances for part in instance}.values())
+
+    def labels(self) -> dict[str, str]:
+        """What each job is here, by its id: `seeds, copies 1–5`, `ground-truth, child 111, copies 1–4`.
+
+        A job of which only some copies are instances of this experiment says so: `orders, instance 1 (of 5 copies)`.
+        """
+        numbers: dict[str, list[int]] = {}
+        groups: dict[str, str] = {}
+        for number, parts in enumerate(self.instances, 1):
+            for place, part in enumerate(parts, 1):
+                numbers.setdefault(part.job.id, []).append(number)
+                groups[part.job.id] = f", group {place} of {len(parts)}" if len(parts) > 1 else ""
+        return {job.id: f"{self.name}{_who(job, groups[job.id])}{_which(job, numbers[job.id])}" for job in self.jobs}
 
     def read(self, store: Store) -> Measured:
         """All results from the store, at the moments of the job that looked least often, counted from the end of each run.
@@ -133,6 +154,8 @@ class Experiment:
 class Conditions:
     """How an experiment trains and when it looks: the study's own sections, changed where the experiment says so."""
 
+    __repr__ = brief
+
     net: NetShape
     training: Recipe
     sharing: SharingSpec
@@ -150,7 +173,9 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Setting:
-    """A study whose images have been looked at: what a job needs to know of them."""
+    """A study whose images, and primitives of one's own, have been looked at: what a job needs to know of them."""
+
+    __repr__ = brief
 
     study: Study
     fingerprint: str
@@ -158,6 +183,7 @@ class Setting:
     train_images: int
     sweep_images: int
     judge_images: int
+    own: OwnPrimitives = ()
 
     @cached_property
     def children(self) -> tuple[Child, ...]:
@@ -269,13 +295,32 @@ class Setting:
             moments=conditions.moments,
             snapshots=conditions.snapshots,
             calibration_batches=conditions.calibration_batches,
+            own=self.own,
             stop_after=conditions.stop_after,
             **more,
         ).normalised()
 
 
+def _who(job: Job, group: str) -> str:
+    """Whom a job of an experiment trains, if not all children."""
+    if not isinstance(job.children, FoundSpec) and len(job.children) == 1:
+        return f", child {job.children[0]}"
+    return group
+
+
+def _which(job: Job, numbers: Sequence[int]) -> str:
+    """Which instances of an experiment, counted from 1, a job's copies are."""
+    told = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+    if len(numbers) == job.copies > 1:
+        return f", copies {told}"
+    return f", instance {told}" + (f" (of {job.copies} copies)" if job.copies > 1 else "")
+
+
 def settle(study: Study) -> Setting:
-    """Read the study's images and settle what `None` means. Raises `DataError` when they cannot be read or do not fit."""
+    """Read the study's images and settle what `None` means.
+
+    Raises `DataError` when they cannot be read or do not fit, `UsageError` when a primitive's module cannot be found.
+    """
     raw = study_images(study.data)
     have = len(raw.validation_images)
     return Setting(
@@ -285,4 +330,10 @@ def settle(study: Study) -> Setting:
         len(raw.train_images),
         study.data.sweep_images or have,
         study.data.judge_images or have,
+        own_primitives(study),
     )
+
+
+def own_primitives(study: Study) -> OwnPrimitives:
+    """Those that the study names by import path, each with its checksum now."""
+    return tuple((name, checksum_of(name)) for name in study.space.primitives if is_import_path(name))

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from commonweight.errors import CommonweightError, ResultMissing, StoreError, UsageError
 from commonweight.study.checksums import as_json
 from commonweight.study.durable import write_whole
-from commonweight.study.jobs import Spec
+from commonweight.study.jobs import OwnPrimitives, Spec
 from commonweight.study.load import SETTLED, load_study, read_content, study_of
 from commonweight.study.schema import DataSpec
 from commonweight.study.setting import Setting
@@ -41,6 +41,7 @@ class SettledSpec(Spec):
     train_images: Count
     sweep_images: Count
     judge_images: Count
+    own: OwnPrimitives = ()
     checksum: str | None = None
 
 

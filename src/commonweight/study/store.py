@@ -30,6 +30,9 @@ class Store:
         self.jobs, self.damaged = self.out / "jobs", self.out / "damaged"
         self.checkpoints = self.out / "checkpoints"
 
+    def __repr__(self) -> str:
+        return f"Store({str(self.out)!r})"
+
     def folder(self, job_id: str) -> Path:
         return self.jobs / job_id
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,25 +95,31 @@ def study_images(data: DataSpec) -> RawImages:
     Raises `StudyError` when the section asks for more than there is, `DataError` when the images cannot be read.
     """
     raw = load_raw(data.name, None if data.path is None else Path(data.path).expanduser())
+    require_available(data, len(raw.train_images), len(raw.validation_images), min(raw.train_images.shape[2:]))
+    return subset(raw, data.train_images or len(raw.train_images), len(raw.validation_images), data.resize)
+
+
+def require_available(data: DataSpec, train_images: int, validation_images: int, side: int) -> None:
+    """Raises `StudyError` when the section asks for more images than there are, or for larger ones."""
     available = {
-        "train_images": len(raw.train_images),
-        "sweep_images": len(raw.validation_images),
-        "judge_images": len(raw.validation_images),
-        "resize": min(raw.train_images.shape[2:]),
+        "train_images": train_images,
+        "sweep_images": validation_images,
+        "judge_images": validation_images,
+        "resize": side,
     }
     for key, most in available.items():
         asked = getattr(data, key)
         if asked is not None and asked > most:
             raise StudyError(f"data.{key}: got {asked}; data {data.name!r} allows 1 … {most}")
-    return subset(raw, data.train_images or len(raw.train_images), len(raw.validation_images), data.resize)
 
 
 @dataclass
 class Worker:
-    """Does jobs one after another and keeps the images of the last data set on the device."""
+    """Does jobs one after another and keeps the images of the last data set, which it `read`, on the device."""
 
     data: DataSpec
     runtime: Runtime
+    read: Callable[[DataSpec], RawImages] = study_images
     _raw: RawImages | None = field(default=None, init=False)
     _sets: dict[Augmentation, ImageSet] = field(default_factory=dict, init=False)
     _affinities: Kept = field(default_factory=dict, init=False)
@@ -121,7 +127,7 @@ class Worker:
     def images(self, augment: Augmentation, fingerprint: str | None = None) -> ImageSet:
         """The study's images, augmented so. Raises `DataError` if they are no longer those of the fingerprint."""
         if self._raw is None:
-            self._raw = study_images(self.data)
+            self._raw = self.read(self.data)
         raw = self._raw
         if fingerprint not in (None, raw.fingerprint):
             raise DataError(f"data {self.data.name!r} has changed since the study was planned; run the command again")

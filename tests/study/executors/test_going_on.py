@@ -6,8 +6,10 @@ import signal
 from dataclasses import replace
 
 from study.test_executors import (  # noqa: F401
+    after,
     change,
     check_story,
+    endless,
     executor,
     jobs_of,
     no_process_is_left,
@@ -19,7 +21,8 @@ from study.test_executors import (  # noqa: F401
 from tiny import record_files
 
 from commonweight.study.checkpoint import Checkpoint
-from commonweight.study.executors import Advanced, Finished, Inline, Local, Noted
+from commonweight.study.executors import Advanced, Failed, Finished, Inline, Local, Noted
+from commonweight.study.failures import Cause
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime, Worker
 
@@ -58,3 +61,25 @@ def test_a_killed_workers_job_is_tried_again_and_goes_on_from_its_checkpoint(set
     list(Inline().run([replace(task, out=tmp_path / "whole")]))
     assert record_files(store) == record_files(Store(tmp_path / "whole"))
     assert list(store.checkpoints.iterdir()) == []
+
+
+def test_a_worker_killed_twice_is_the_failure_of_its_job_alone(setting, tmp_path):  # noqa: F811
+    jobs = jobs_of(setting)
+    tasks = tasks_of(setting, tmp_path, [endless(jobs[0]), *jobs[1:4], jobs[4]])
+    tasks[4] = after(tasks[4], tasks[0], tasks[1])
+    before, events, killed = set(processes()), [], set()
+    for event in Local(1).run(tasks):
+        events.append(event)
+        if isinstance(event, Advanced) and event.job.id == tasks[0].job.id:
+            (worker,) = set(processes()) - before
+            killed.add(worker)
+            os.kill(worker, signal.SIGKILL)
+    check_story(tasks, events)
+    assert len(killed) == 2
+    failed, lost = [event for event in events if isinstance(event, Failed)]
+    assert (failed.job.id, lost.job.id) == (tasks[0].job.id, tasks[4].job.id)
+    assert failed.reason == "its worker process was killed by signal 9"
+    assert failed.cause is Cause.LOST
+    assert failed.trace == "the process wrote nothing to standard error"
+    assert lost.reason == f"job {tasks[0].job.id}, from which it starts, failed"
+    assert set(Store(tmp_path).ids()) == {job.id for job in jobs[1:4]}

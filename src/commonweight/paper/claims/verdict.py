@@ -5,7 +5,9 @@ from enum import Enum
 from math import inf, isnan
 
 from commonweight.paper.claims.power import enough_for, excluded
+from commonweight.paper.shown import Listed
 from commonweight.paper.tables import Number
+from commonweight.values import brief
 
 WELL = 0.1  # of a tau: what "well under" and "well above" must be at least
 ALIKE = 0.2  # of a tau: within this, two S-Taus are "about as much", and a trend is about none
@@ -30,6 +32,8 @@ class Check:
     decide it with 80 % power if the truth is what was found; None where no number would, or no spread is known.
     """
 
+    __repr__ = brief
+
     text: str
     statistic: Number
     expected: str
@@ -46,6 +50,8 @@ class Claim:
     `paper` is None for a claim of ours, which is not in the paper. `shown` are the tables and figures that show its evidence,
     by their names; a report may lack some.
     """
+
+    __repr__ = brief
 
     number: int
     text: str
@@ -73,8 +79,10 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Claims:
+class Claims(Listed):
     """The list of the paper's claims and of ours."""
+
+    __repr__ = brief
 
     name: str
     title: str

@@ -9,6 +9,7 @@ from commonweight.study.failures import Cause
 from commonweight.study.jobs import Job
 from commonweight.study.schema import DataSpec
 from commonweight.study.work import Runtime
+from commonweight.values import brief
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Task:
 
     `after` are the ids of jobs from whose results it starts, each the job of another task of the same run.
     """
+
+    __repr__ = brief
 
     job: Job
     data: DataSpec
@@ -28,12 +31,16 @@ class Task:
 class Started:
     """Work on the job has begun."""
 
+    __repr__ = brief
+
     job: Job
 
 
 @dataclass(frozen=True)
 class Advanced:
     """`done` of the job's `total` mini-batches are trained. Sent now and then, not after each."""
+
+    __repr__ = brief
 
     job: Job
     done: int
@@ -52,6 +59,8 @@ class Noted:
 class Finished:
     """The job's result is in the store, durably."""
 
+    __repr__ = brief
+
     job: Job
     seconds: float
 
@@ -59,6 +68,8 @@ class Finished:
 @dataclass(frozen=True)
 class Failed:
     """The job ended without a result. `reason` is one line, `trace` what its programmer needs."""
+
+    __repr__ = brief
 
     job: Job
     reason: str

@@ -104,13 +104,14 @@ class _Process:
 
     def __post_init__(self) -> None:
         threads = str(self.runtime.threads)  # read by OpenMP before Python can say anything
+        importable = os.pathsep.join(sys.path)  # a primitive of one's own is where this process finds it
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "commonweight.study.lifeline", self.runtime.model_dump_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "OMP_NUM_THREADS": threads},
+            env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": importable},
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
         )
