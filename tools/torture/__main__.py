@@ -1,4 +1,4 @@
-"""`python -m tools.torture`: attack, count, print the table; exit code 1 when anything was lost."""
+"""`python -m tools.torture`: attack, count, print the table; exit code 1 when anything was lost. Ctrl-C ends it early."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,13 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     torch.set_num_threads(1)
     tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+    kinds = FAULTS if given.kind is None else [fault for fault in FAULTS if fault.kind in given.kind]
+    with (
+        suppress(KeyboardInterrupt),
+        tempfile.TemporaryDirectory(prefix="torture-") as folder,
+    ):  # what was counted counts
         world = World.make(Path(folder))
-        for fault in FAULTS if given.kind is None else [fault for fault in FAULTS if fault.kind in given.kind]:
+        for fault in kinds:
             attack(world, fault, given.seed, range(given.first, given.first + (given.tries or fault.attacks)), tally)
     print(tally.table())
     return int(tally.lost > 0)
