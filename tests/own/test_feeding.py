@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from commonweight.errors import DataError, UsageError
 from commonweight.images import RawImages, fashion14, subset
 from commonweight.own import batches_of
+from commonweight.own.feeding import held
 from commonweight.seeds import Stream
 from commonweight.training import Augmentation, ImageSet
 
@@ -162,6 +163,21 @@ def test_a_validation_loader_of_several_shapes(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"no")
     with pytest.raises(DataError, match=r"x.npz: cannot be read as .npz"):
         batches_of(TRAIN, tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_damaged_npz_is_refused_or_read_and_nothing_else(tmp_path, compressed):
+    """Each byte gets other bits in turn: no exception of NumPy, zipfile or zlib leaves it."""
+    path = tmp_path / "x.npz"
+    (np.savez_compressed if compressed else np.savez)(path, images=TRAIN[0][:1], labels=TRAIN[1][:1])
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            held(path, "train", "cpu")
+        except DataError:
+            refused += 1
+    assert refused > len(whole) / 2
 
 
 @pytest.mark.parametrize("train", [TRAIN, loader()])

@@ -203,6 +203,10 @@ BAD = {
     "a long key": (GOOD + f"{'x' * 500}: 1\n", r"unknown key 'x{199}…; allowed here are name, about"),
     "a long list": (GOOD + f"space: {{primitives: {['x' * 9] * 99}}}\n", r"primitives: got .{200}…; names one twice"),
     "unknown key": (GOOD + "trainning: {}\n", r"unknown key 'trainning'; .*did you mean 'training'\?"),
+    "an unknown key of a section that may be left out": (
+        GOOD + "sample: {children: 4, byy: uniform}\n",
+        r"unknown key 'sample\.byy'; allowed here are children, by; did you mean 'by'\?",
+    ),
     "a word for a section that may be left out": (
         GOOD + "sample: word\n",
         r"sample: got 'word'; input should be a section with keys ",

@@ -1,8 +1,11 @@
 """Data of the user's own, as the training loop reads it: loaders, arrays, files, and what commonweight's readers give."""
 
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -14,6 +17,19 @@ from commonweight.images import RawImages, data_names, load_raw
 from commonweight.own.randomness import OwnRandomness
 from commonweight.seeds import Stream
 from commonweight.training import Augmentation, Batches, ImageSet
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    BadZipFile,
+)
+"""What NumPy and zipfile raise for a file that is no archive of arrays, is damaged, or claims arrays of any size."""
 
 EXPECTED = "a DataLoader, a pair of arrays or tensors, a .npz file of images and labels, or what load_raw gives"
 
@@ -167,10 +183,11 @@ def held(given: Any, part: str, device: torch.device | str) -> tuple[Tensor, Ten
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return file["images"], file["labels"]
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as .npz: {error}") from None
+    except UNREADABLE as error:
+        why = str(error).splitlines() or [type(error).__name__]
+        raise DataError(f"{path}: cannot be read as .npz: {why[0]}") from None
     except (KeyError, AttributeError, TypeError):
         raise DataError(f"{path}: has not the arrays images and labels; expected both, of these names") from None
 
