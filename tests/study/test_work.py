@@ -7,7 +7,7 @@ import numpy as np
 import oracle
 import pytest
 import torch
-from tiny import tiny_study, write_idx_folder
+from tiny import all_images, tiny_study, write_idx_folder
 from torch import nn
 
 from commonweight.errors import DataError, ResultMissing, StudyError, UsageError
@@ -200,8 +200,7 @@ def test_more_validation_images_than_there_are(tmp_path, key):
 
 def test_images_that_changed_are_not_used(tmp_path):
     write_idx_folder(tmp_path)
-    data = {"name": "idx", "path": str(tmp_path)}
-    setting = settle(tiny_study(data=data))
+    setting = settle(tiny_study(data=all_images("idx", tmp_path)))
     write_idx_folder(tmp_path, seed=1)
     with pytest.raises(DataError, match="data 'idx' has changed since the study was planned; run the command again"):
         next(Worker(setting.study.data, Runtime()).do(job_of(setting), Store("nowhere")))
