@@ -36,7 +36,7 @@ FAULTS = (
     Fault("study", "odd study file", odd_studies, 50),
     Fault("data", "odd data file", odd_data, 30),
 )
-"""All kinds, with so many attacks each that they take about 15 minutes on two idle cores."""
+"""All kinds, with so many attacks each that they take about 15 minutes, reckoned from what one of each took."""
 
 MOST_TOLD = 20  # lost tries that are told, of each kind
 
