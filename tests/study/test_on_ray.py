@@ -46,8 +46,9 @@ def cluster():
     store = {"object_store_memory": 75 << 20}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "7")  # that a worker has another number is due to its task
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **store})
-        cluster.add_node(num_cpus=1, **store)
+        head = {"num_cpus": 2, "include_dashboard": False, **store}
+        cluster = ray_here.patiently(Cluster, initialize_head=True, head_node_args=head)
+        ray_here.patiently(cluster.add_node, num_cpus=1, **store)
     yield cluster
     cluster.shutdown()
 

@@ -16,6 +16,7 @@ from commonweight.study.store import Store
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
+from study.ray_here import patiently
 from tiny import tiny_study
 from commonweight import api
 from commonweight.study.executors.on_ray import OnRay
@@ -31,7 +32,7 @@ def progress(told):
         os.kill(int(killed[0].parent.name), signal.SIGKILL)
 
 before = signal.getsignal(signal.SIGTERM)
-api.run(tiny_study(training__epochs=int(sys.argv[2])), ["figure-2"], sys.argv[1], OnRay(1), progress)
+patiently(api.run, tiny_study(training__epochs=int(sys.argv[2])), ["figure-2"], sys.argv[1], OnRay(1), progress)
 assert signal.getsignal(signal.SIGTERM) is before
 """
 
