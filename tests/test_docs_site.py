@@ -177,7 +177,7 @@ def blocks(name):
     return re.findall(r"^```(python|sh)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["index.md", "judge-my-ranks.md", "study.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["exports.md", "index.md", "judge-my-ranks.md", "study.md", "metrics.md"])
 def test_what_a_page_tells_to_type_works(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
