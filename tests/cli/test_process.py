@@ -14,7 +14,14 @@ from tiny import record_files
 from commonweight.study.store import Store
 
 
+def not_ignored():
+    """As a terminal starts a command: `nohup pytest` ignores SIGHUP, and whoever it starts would too."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
+
+
 def start(*words, **more):
+    more.setdefault("preexec_fn", not_ignored)
     command = [sys.executable, "-m", "commonweight", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
