@@ -66,7 +66,7 @@ def sweep(folders: Iterable[Path]) -> None:
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             found = UNFINISHED.fullmatch(path.name)
-            if found and not _lives(int(found[1])):
+            if found and not lives(int(found[1])):
                 remove(path)
 
 
@@ -113,7 +113,7 @@ def flush(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
     """Whether another process of this number runs here: what bears our own is of an earlier one, before we write."""
     if process == os.getpid():
         return False

@@ -1,5 +1,6 @@
 """Tasks at Ray: sent to some node, heard from by a stream of events, lost with their worker process."""
 
+import json
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from commonweight.errors import StoreError
+from commonweight.study.durable import lives
 from commonweight.study.executors.agenda import Agenda
 from commonweight.study.executors.contract import Event, Failed, Finished, Started, Task
 from commonweight.study.executors.perform import perform
@@ -35,16 +37,22 @@ Lines = Any
 
 @dataclass(eq=False)
 class _Flight:
-    """A task at Ray, the node that it is on once that is known, and whether its start was told."""
+    """A task at Ray, the node and the process that it is in once these are known, and whether its start was told."""
 
     task: Task
     node: str | None = None
+    process: int = 0
     begun: bool = False
+
+    @property
+    def seen_here(self) -> bool:
+        """Whether its process is one of this machine's that has not ended yet."""
+        return self.node == socket.gethostname() and lives(self.process)
 
 
 @dataclass(eq=False)
 class Flights:
-    """At most `workers` tasks at Ray at a time, each a generator whose values are host, then events: what `_perform` yields.
+    """At most `workers` tasks at Ray at a time, each a generator whose values are what `_perform` yields.
 
     So events arrive in order, their end and a lost worker in the same place, and no process stands between that could be
     lost itself, as an actor with a queue would.
@@ -105,7 +113,7 @@ class Flights:
             event = _lost(flight, error)
         else:
             if flight.node is None:
-                flight.node = line
+                flight.node, flight.process = json.loads(line)
                 return []
             event = _seen(flight.task, decode_event(line, flight.task.job))
         if isinstance(event, Finished | Failed):
@@ -120,10 +128,12 @@ class Flights:
             for lines in self._flying:
                 ray.cancel(lines, force=True)
         deadline = time.monotonic() + STOP_SECONDS
-        for lines in self._flying:
+        for lines, flight in self._flying.items():
             with suppress(RayError, StopIteration):
                 while ray.wait([lines], timeout=max(0.0, deadline - time.monotonic()))[0]:
                     ray.get(next(lines))
+            while flight.seen_here and time.monotonic() < deadline:  # its stream ends a little before it does
+                time.sleep(0.005)
         self._flying.clear()
 
 
@@ -147,13 +157,13 @@ def _seen(task: Task, event: Event) -> Event:
 
 
 def _perform(runtime: str, folder: str, importable: list[str], line: str) -> Iterator[str]:
-    """On a node: do the task of this line, whose relative paths go from a folder; yields the host, then the events.
+    """On a node: do the task of this line, whose relative paths go from a folder; yields host and process, then events.
 
     A primitive of one's own is where the driver finds it.
     """
     sys.path += [path for path in importable if path not in sys.path]
     task = decode_task(line)
-    yield socket.gethostname()
+    yield json.dumps([socket.gethostname(), os.getpid()])
     with chdir(folder):
         await_results(Store(task.out), task.after)
         for event in perform(_workers(runtime).of(task.data), task):
