@@ -7,7 +7,7 @@ RUN := $(VENV)/.run
 READY := $(VENV)/.ready
 QUICK := table-1 table-2 figure-2 figure-3 figure-5 insight-1 insight-2 readings
 
-.PHONY: quick small smoke bench test torture lint format clean
+.PHONY: quick small smoke bench test torture test-cluster lint format clean
 
 quick: $(RUN)  ## train super-nets and ground truth on real images; Tables 1 and 2, Figures 2, 3 and 5, fine-tuning (minutes)
 	$(BIN)/commonweight run quick $(QUICK) --out results/quick
@@ -29,6 +29,9 @@ test: lint  ## lint, types, tests
 
 torture: $(READY)  ## attack tiny studies and count what is lost: nothing may be (a quarter of an hour on idle cores; docs/reliability.md)
 	$(BIN)/python -m tools.torture
+
+test-cluster: $(READY)  ## Ray on several nodes, with workers and nodes that are killed (minutes, on idle cores; not part of test)
+	$(BIN)/pytest -m cluster
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

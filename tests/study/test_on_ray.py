@@ -38,6 +38,8 @@ from commonweight.study.failures import Cause
 from commonweight.study.store import Store
 from commonweight.study.work import Runtime
 
+pytestmark = pytest.mark.cluster
+
 LOST = r"its worker process on node \S+ was lost: WorkerCrashedError"
 
 
